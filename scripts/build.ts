@@ -1,0 +1,104 @@
+// Builds dist/: the bridge, and the agent for this machine's or (--all) every architecture. Run by Bun.
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import type { BunPlugin } from 'bun';
+
+const root = join(import.meta.dirname, '..');
+const dist = join(root, 'dist');
+const { version: koffiVersion } = JSON.parse(
+  readFileSync(join(root, 'node_modules/koffi/package.json'), 'utf8'),
+);
+
+const wanted = new Set(process.argv.slice(2));
+const unknown = [...wanted].filter((flag) => !['--all', '--bridge', '--agent'].includes(flag));
+if (unknown.length > 0) {
+  process.stderr.write(`build: unknown flag ${unknown.join(' ')}; allowed are --all, --bridge, --agent\n`);
+  process.exit(2);
+}
+if (!wanted.has('--agent')) await buildBridge();
+if (!wanted.has('--bridge')) await buildAgent('x64');
+if (wanted.has('--all')) await buildAgent('arm64');
+
+/** Split, so that answering `initialize` parses nothing of Kubernetes. */
+async function buildBridge(): Promise<void> {
+  for (const file of existsSync(dist) ? readdirSync(dist) : [])
+    if (file.endsWith('.js')) rmSync(join(dist, file));
+  await Bun.build({
+    entrypoints: [join(root, 'src/bridge/main.ts')],
+    outdir: dist,
+    target: 'node',
+    minify: true,
+    splitting: true,
+    naming: { entry: 'bridge.[ext]', chunk: 'chunk-[hash].[ext]' },
+    banner: '#!/usr/bin/env node',
+  });
+  const entry = join(dist, 'bridge.js');
+  chmodSync(entry, 0o755);
+  const bytes = readdirSync(dist).reduce(
+    (sum, file) => sum + (file.endsWith('.js') ? statSync(join(dist, file)).size : 0),
+    0,
+  );
+  say(`dist/bridge.js and its chunks: ${(bytes / 1e6).toFixed(2)} MB`);
+}
+
+/** One file, with Bun, koffi's addon and both entries in it: the program, and the Worker that calls NVML. */
+async function buildAgent(architecture: 'x64' | 'arm64'): Promise<void> {
+  mkdirSync(dist, { recursive: true });
+  const outfile = join(dist, `agent-linux-${architecture}`);
+  await Bun.build({
+    entrypoints: [join(root, 'src/server/main.ts'), join(root, 'src/server/nvml/worker.ts')],
+    compile: { target: `bun-linux-${architecture}`, outfile },
+    minify: true,
+    plugins: [embeddedKoffi(koffiAddon(architecture))],
+  });
+  const note = architecture === process.arch ? '' : ', not executed here: built for another processor';
+  say(`dist/agent-linux-${architecture}: ${(statSync(outfile).size / 1e6).toFixed(0)} MB${note}`);
+}
+
+/** koffi looks for its addon by a path made at run time, which a compiled program does not have: it is told instead. */
+function embeddedKoffi(addon: string): BunPlugin {
+  return {
+    name: 'embedded-koffi',
+    setup(build) {
+      build.onLoad({ filter: /koffi\/src\/koffi\/src\/static\.js$/ }, () => ({
+        contents: `import native from ${JSON.stringify(addon)};\nexport function loadStatic() { return native; }\n`,
+        loader: 'js',
+      }));
+    },
+  };
+}
+
+/** npm installs the addon of this machine only; that of another comes by `npm pack`. */
+function koffiAddon(architecture: string): string {
+  const inPackage = `linux_${architecture}/koffi.node`;
+  const installed = join(root, `node_modules/@koromix/koffi-linux-${architecture}`, inPackage);
+  if (existsSync(installed)) return installed;
+  const kept = join(root, 'node_modules/.cache', `koffi-${koffiVersion}-linux-${architecture}`);
+  if (!existsSync(join(kept, 'package', inPackage))) {
+    const folder = mkdtempSync(join(tmpdir(), 'koffi-'));
+    const name = `@koromix/koffi-linux-${architecture}@${koffiVersion}`;
+    execFileSync('npm', ['pack', '--silent', '--pack-destination', folder, name], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    mkdirSync(kept, { recursive: true });
+    execFileSync('tar', ['-xzf', join(folder, readdirSync(folder)[0] ?? ''), '-C', kept]);
+    rmSync(folder, { recursive: true });
+  }
+  return join(kept, 'package', inPackage);
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

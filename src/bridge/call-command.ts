@@ -1,0 +1,84 @@
+import { z } from 'zod';
+
+import { badFlag } from '../core/command-line.ts';
+import { Fault } from '../core/fault.ts';
+import { tools } from '../tools/index.ts';
+import type { Tool } from '../tools/tool.ts';
+import { type BridgeAnswer, callTool, fleetInput } from './bridge.ts';
+import type { Fleet } from './fleet/fleet.ts';
+
+/** Exit codes of `call`, for scripts. */
+export const exitCodes = { ok: 0, failed: 1, usage: 2, partial: 3, timeout: 4 } as const;
+
+export interface Printed {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly exitCode: number;
+}
+
+/** Asks once and says what to print. What a person mistyped is said on stderr; an answer goes to stdout. */
+export async function callCommand(
+  open: () => Promise<Fleet>,
+  name: string,
+  words: readonly string[],
+  { structured, signal }: { structured: boolean; signal: AbortSignal },
+): Promise<Printed> {
+  try {
+    const tool = tools.find((each) => each.name === name);
+    if (!tool)
+      throw badFlag(`there is no tool ${name}; there are ${tools.map((each) => each.name).join(', ')}`);
+    const args = argumentsOf(tool, words);
+    const fleet = await open();
+    const answer = await callTool(fleet, tool, args, { signal, onProgress: () => undefined });
+    fleet.close();
+    const text = structured ? JSON.stringify(answer.structured, null, 2) : answer.text;
+    return { stdout: `${text}\n`, stderr: '', exitCode: exitCodeOf(answer) };
+  } catch (thrown) {
+    const { code, message, hint } = Fault.from(thrown);
+    const usage = code === 'BAD_FLAG' || code === 'BAD_ARGUMENT';
+    return {
+      stdout: '',
+      stderr: `${usage ? '' : `${code}: `}${message}. ${hint}\n`,
+      exitCode: usage ? exitCodes.usage : exitCodes.failed,
+    };
+  }
+}
+
+function exitCodeOf({ status, failed }: BridgeAnswer): number {
+  if (status === 'success') return exitCodes.ok;
+  if (status === 'partial') return exitCodes.partial;
+  const late = failed.length > 0 && failed.every(({ code }) => code === 'NODE_TIMEOUT');
+  return late ? exitCodes.timeout : exitCodes.failed;
+}
+
+/** `key=value …`, lists by comma; or one JSON object. Whether the values are right the tool's schema says later. */
+function argumentsOf(tool: Tool, words: readonly string[]): Record<string, unknown> {
+  const [first] = words;
+  if (words.length === 1 && first?.trimStart().startsWith('{')) return jsonObject(first);
+  const { properties = {} } = z.toJSONSchema(fleetInput(tool), { io: 'input' });
+  return Object.fromEntries(
+    words.map((word) => {
+      const [, key, value] = /^([^=]+)=(.*)$/s.exec(word) ?? [];
+      if (key === undefined || value === undefined)
+        throw badFlag(
+          `'${word}' is not of the form key=value; keys are ${Object.keys(properties).join(', ')}`,
+        );
+      return [key, typed(value, properties[key])];
+    }),
+  );
+}
+
+function typed(value: string, schema: unknown): unknown {
+  const type = (schema as { type?: string } | undefined)?.type;
+  if (type === 'array') return value.split(',');
+  if (type === 'integer' && /^\d+$/.test(value)) return Number(value);
+  return value;
+}
+
+function jsonObject(text: string): Record<string, unknown> {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw badFlag(`the arguments are not JSON: ${(cause as Error).message}`, cause);
+  }
+}

@@ -1,0 +1,136 @@
+import { Fault } from '../../core/fault.ts';
+import { type Circumstances, whyNoPod, whyNotRunning } from './absence.ts';
+import { refuseAmbiguity } from './ambiguity.ts';
+import type { DaemonSet } from './daemon-set.ts';
+import type { Node } from './gpu-node.ts';
+import { agentLabel, fullName } from './metadata.ts';
+import type { Pod } from './pod.ts';
+import { byName, groupBy, listed } from './text.ts';
+import type { Agent, View } from './view.ts';
+import type { Warning } from './warning.ts';
+
+/** What the API server says; null for what the user may not list. */
+export interface Known {
+  /** Pods with our label and the selector. */
+  readonly pods: readonly Pod[];
+  /** DaemonSets with our label. */
+  readonly daemonSets: readonly DaemonSet[] | null;
+  readonly nodes: readonly Node[] | null;
+  readonly warnings: readonly Warning[];
+  /** Where pods were looked for; null is all namespaces. */
+  readonly namespace: string | null;
+  readonly selector: string | null;
+}
+
+/**
+ * Which agent answers for which node, and which GPU nodes have none.
+ *
+ * @throws Fault AGENTS_AMBIGUOUS, NO_AGENTS
+ */
+export function discover(known: Known): View {
+  const { ours, strangers } = sortOut(known.pods, known.daemonSets);
+  refuseAmbiguity(ours, known);
+
+  const nodesByName = new Map(known.nodes?.map((node) => [node.name, node]));
+  const podsByNode = groupByNode(ours, known.nodes && nodesByName);
+  const agents = [...podsByNode].flatMap(([node, pods]) => agentOf(node, pods) ?? []);
+
+  const answering = new Set(agents.map(({ node }) => node));
+  const gpuNodes = known.nodes?.filter(({ hasGpus }) => hasGpus) ?? [];
+  const all = new Set([...gpuNodes.map(({ name }) => name), ...podsByNode.keys()]);
+  const silent = [...all].filter((node) => !answering.has(node)).sort(byName);
+  if (all.size === 0) throw nothingFound(known, strangers);
+
+  const circumstances: Circumstances = { ...known, gpuNodes, daemonSets: candidates(known, ours) };
+  const why = (name: string): string => {
+    const newest = podsByNode.get(name)?.[0];
+    if (newest) return whyNotRunning(newest, known.warnings);
+    const node = nodesByName.get(name);
+    return node ? whyNoPod(node, circumstances) : 'no agent pod on this node';
+  };
+  return {
+    agents: agents.sort((a, b) => byName(a.node, b.node)),
+    withoutAgent: silent.map((node) => ({ node, why: why(node) })),
+    nodesTotal: known.nodes && all.size,
+    notes: notesOn(known, strangers),
+  };
+}
+
+/** A pod is ours if a DaemonSet that carries our label controls it; that a pod carries the label proves nothing. */
+function sortOut(
+  pods: readonly Pod[],
+  daemonSets: readonly DaemonSet[] | null,
+): { ours: readonly Pod[]; strangers: readonly Pod[] } {
+  const owners = daemonSets && new Set(daemonSets.map(({ uid, namespace }) => `${namespace}/${uid}`));
+  const isOurs = ({ daemonSet, namespace }: Pod) =>
+    daemonSet !== null && (owners === null || owners.has(`${namespace}/${daemonSet.uid}`));
+  return { ours: pods.filter(isOurs), strangers: pods.filter((pod) => !isOurs(pod)) };
+}
+
+/** Newest pod first. A pod that does not run on a node that is gone is only waiting to be collected. */
+function groupByNode(
+  pods: readonly Pod[],
+  nodes: ReadonlyMap<string, Node> | null,
+): ReadonlyMap<string, readonly Pod[]> {
+  const placed = pods.filter(
+    ({ node, trouble }) => node !== null && (trouble === null || nodes?.has(node) !== false),
+  );
+  return groupBy([...placed].sort(newestFirst), ({ node }) => node ?? '');
+}
+
+function newestFirst(a: Pod, b: Pod): number {
+  if (a.terminating !== b.terminating) return a.terminating ? 1 : -1;
+  if (a.createdAt !== b.createdAt) return a.createdAt < b.createdAt ? 1 : -1;
+  return byName(a.name, b.name);
+}
+
+function agentOf(node: string, pods: readonly Pod[]): Agent | undefined {
+  const running = pods.find(({ trouble }) => trouble === null);
+  if (!running) return undefined;
+  const { namespace, name: pod, uid, port, podIp, mode } = running;
+  return { node, namespace, pod, uid, port, podIp, mode };
+}
+
+/**
+ * The DaemonSets that a node without a pod can be blamed on: of the namespace that the agents are in, and with a
+ * selector only those whose pods it chose, since it selects pods and not DaemonSets.
+ */
+function candidates({ daemonSets, selector }: Known, ours: readonly Pod[]): readonly DaemonSet[] | null {
+  const [first] = ours;
+  if (!daemonSets || !first) return daemonSets;
+  const owners = new Set(ours.map(({ daemonSet }) => daemonSet?.uid));
+  return daemonSets.filter(({ uid, namespace }) =>
+    selector === null ? namespace === first.namespace : owners.has(uid),
+  );
+}
+
+function notesOn({ daemonSets, nodes }: Known, strangers: readonly Pod[]): readonly string[] {
+  const notes: string[] = [];
+  if (nodes === null)
+    notes.push('Nodes may not be listed, so it is unknown whether there are GPU nodes without an agent.');
+  if (daemonSets === null)
+    notes.push(
+      'DaemonSets may not be listed, so a pod that names a DaemonSet as its owner is believed to be an agent.',
+    );
+  if (strangers.length > 0) {
+    const names = strangers.map(fullName).sort(byName);
+    notes.push(
+      `Not asked, because no DaemonSet with the label ${agentLabel} controls them: pods ${listed(names)}.`,
+    );
+  }
+  return notes;
+}
+
+function nothingFound({ namespace, selector, nodes }: Known, strangers: readonly Pod[]): Fault {
+  const labels = selector ? `${agentLabel},${selector}` : agentLabel;
+  const where = namespace === null ? 'all namespaces' : `namespace ${namespace}`;
+  const among =
+    nodes === null ? 'nodes may not be listed' : `none of the ${nodes.length} nodes of the cluster has GPUs`;
+  const but =
+    strangers.length > 0
+      ? `; ${strangers.length} pods carry the label, but no DaemonSet that does controls them`
+      : '';
+  return new Fault(`no agent pods with the label ${labels} in ${where}${but}, and ${among}`, {
+    code: 'NO_AGENTS',
+  });
+}

@@ -1,0 +1,77 @@
+import { type Identity, identify, modeLabel, type RawMetadata } from './metadata.ts';
+import { matchesTerm, type NodeAffinity } from './placement.ts';
+import { type RawPodStatus, type Trouble, troubleIn } from './pod-trouble.ts';
+
+const agentContainer = 'agent';
+const agentPortName = 'mcp';
+const defaultAgentPort = 8080;
+
+/** A pod that carries our label. Only this much of it is kept, so that a large cluster does not fill the memory. */
+export interface Pod extends Identity {
+  /** RFC 3339 in UTC, so that it sorts as text. */
+  readonly createdAt: string;
+  readonly terminating: boolean;
+  /** The DaemonSet that controls it, as the pod says; null if none does. */
+  readonly daemonSet: { readonly name: string; readonly uid: string } | null;
+  /** Where it runs, or is meant to run: a DaemonSet's pod names its node before it is scheduled. */
+  readonly node: string | null;
+  readonly port: number;
+  readonly podIp: string | null;
+  readonly mode: 'http' | 'stdio';
+  /** Null while its agent runs, ready or not. */
+  readonly trouble: Trouble | null;
+}
+
+/** A pod as the API server sends it, as far as we look. */
+export interface RawPod {
+  readonly metadata?: RawMetadata;
+  readonly spec?: {
+    readonly nodeName?: string;
+    readonly containers?: readonly {
+      readonly name?: string;
+      readonly ports?: readonly { readonly name?: string; readonly containerPort?: number }[];
+    }[];
+    readonly affinity?: { readonly nodeAffinity?: NodeAffinity };
+  };
+  readonly status?: RawPodStatus;
+}
+
+export function readPod({ metadata = {}, spec = {}, status = {} }: RawPod): Pod {
+  const identity = identify(metadata);
+  const terminating = metadata.deletionTimestamp !== undefined;
+  return {
+    ...identity,
+    createdAt: metadata.creationTimestamp ?? '',
+    terminating,
+    daemonSet: controllingDaemonSet(metadata),
+    node: spec.nodeName || intendedNode(spec.affinity?.nodeAffinity),
+    port: agentPort(spec),
+    podIp: status.podIP || null,
+    mode: identity.labels[modeLabel] === 'stdio' ? 'stdio' : 'http',
+    trouble: terminating
+      ? { what: 'is terminating', explained: true }
+      : troubleIn(status, agentContainer, spec.nodeName),
+  };
+}
+
+function controllingDaemonSet({ ownerReferences = [] }: RawMetadata): Pod['daemonSet'] {
+  const controller = ownerReferences.find((owner) => owner.controller === true);
+  if (controller?.kind !== 'DaemonSet' || !controller.apiVersion?.startsWith('apps/')) return null;
+  return { name: controller.name ?? '', uid: controller.uid ?? '' };
+}
+
+function agentPort({ containers = [] }: NonNullable<RawPod['spec']>): number {
+  const ports = containers.find(({ name }) => name === agentContainer)?.ports ?? [];
+  return ports.find(({ name }) => name === agentPortName)?.containerPort ?? defaultAgentPort;
+}
+
+/** The DaemonSet controller pins each pod to its node by a field of that node, not by a label. */
+function intendedNode(affinity: NodeAffinity | undefined): string | null {
+  const terms = affinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
+  for (const { matchFields = [] } of terms) {
+    const pin = matchFields.find(({ key, operator }) => key === 'metadata.name' && operator === 'In');
+    const name = pin?.values?.[0];
+    if (name !== undefined && matchesTerm({ matchFields }, { name, labels: {} })) return name;
+  }
+  return null;
+}

@@ -1,0 +1,102 @@
+import { Fault, type FaultCode } from '../../core/fault.ts';
+import { clean } from './text.ts';
+import { isTimeout } from './waiting.ts';
+
+/** What was asked of the API server, for the message and for the `kubectl auth can-i` line. */
+export interface Question {
+  readonly verb: string;
+  /** `pods`, `daemonsets.apps`, `pods/portforward` */
+  readonly resource: string;
+  /** null is all namespaces, or none for nodes */
+  readonly namespace: string | null;
+}
+
+/** Whom it was asked of. Neither carries a credential. */
+export interface Asked {
+  readonly server: string;
+  /** `user "dev" of context "prod"` */
+  readonly who: string;
+}
+
+/** An answer of the API server other than the one hoped for. `body` is a Status object, or whatever a proxy sent. */
+export function faultOfStatus(status: number, body: string, question: Question, asked: Asked): Fault {
+  const said = statusMessage(body) ?? `HTTP ${status}`;
+  if (status === 401)
+    return fault(
+      `${asked.server} does not accept the login of ${asked.who}: ${said}`,
+      'CLUSTER_UNAUTHORIZED',
+    );
+  if (status === 403) return fault(`${said}. To check: ${canI(said, question)}`, 'CLUSTER_FORBIDDEN');
+  return fault(`${asked.server} answered ${status}: ${said}`, 'CLUSTER_UNREACHABLE');
+}
+
+/** `message` of a Status object; null if the body is something else. */
+export function statusMessage(body: string): string | null {
+  try {
+    const { message } = JSON.parse(body) as { message?: unknown };
+    return typeof message === 'string' && message !== '' ? clean(message) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The verb is taken from the server's words: for a port-forward 1.34 checks `get`, 1.35 `create`. */
+function canI(said: string, { verb, resource, namespace }: Question): string {
+  const checked = /cannot (\w+) resource/.exec(said)?.[1] ?? verb;
+  const [type, subresource] = resource.split('/');
+  const sub = subresource ? ` --subresource=${subresource}` : '';
+  const where = namespace === null ? ' --all-namespaces' : ` -n ${namespace}`;
+  return `kubectl auth can-i ${checked} ${type}${sub}${resource === 'nodes' ? '' : where}`;
+}
+
+/** What was thrown on the way to the API server. */
+export function faultOfError(thrown: unknown, { server }: Asked): Fault {
+  if (thrown instanceof Fault) return thrown;
+  const { code, path } = thrown as { code?: unknown; path?: unknown };
+  const reason = reasonOf(thrown);
+  if (typeof path === 'string')
+    return fault(`cannot read ${path}, which the kubeconfig names: ${reason}`, 'KUBECONFIG_INVALID', thrown);
+  if (isTimeout(thrown) || isTimeout((thrown as Error)?.cause))
+    return fault(`${server} has not answered in time`, 'CLUSTER_UNREACHABLE', thrown);
+  return ofCode(String(code ?? ''), { server, reason, thrown });
+}
+
+function ofCode(
+  code: string,
+  { server, reason, thrown }: { server: string; reason: string; thrown: unknown },
+): Fault {
+  const tls = code === 'EPROTO' ? reason : code; // then OpenSSL's own words are in the message only
+  if (untrusted.has(code) || /^CERT_|alert.*(certificate|unknown.ca)/i.test(tls))
+    return fault(`the certificate of ${server} is not trusted: ${reason}`, 'CLUSTER_CERTIFICATE', thrown);
+  if (/^ERR_OSSL_|^ERR_CRYPTO_/.test(code))
+    return fault(`the certificate or key in the kubeconfig cannot be used: ${reason}`, 'KUBECONFIG_INVALID', thrown);
+  if (/wrong.version.number|packet.length.too.long/i.test(tls))
+    return fault(`cannot reach ${server}: what answers there does not speak TLS`, 'CLUSTER_UNREACHABLE', thrown);
+  return fault(`cannot reach ${server}: ${reason}`, 'CLUSTER_UNREACHABLE', thrown);
+}
+
+/** OpenSSL's verdicts on a certificate chain. Source: nodejs.org/api/tls.html, X509 certificate error codes. */
+const untrusted: ReadonlySet<string> = new Set([
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_DECRYPT_CERT_SIGNATURE',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'INVALID_CA',
+  'INVALID_PURPOSE',
+  'HOSTNAME_MISMATCH',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+]);
+
+/** Node tries all addresses of a name and then throws an AggregateError without a message. */
+function reasonOf(thrown: unknown): string {
+  if (thrown instanceof AggregateError) return [...new Set(thrown.errors.map(reasonOf))].join('; ');
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  const proxyStatus = /^Bad response: (\d+)$/.exec(message)?.[1]; // hpagent's words
+  return proxyStatus ? `the proxy answered ${proxyStatus}` : clean(message);
+}
+
+function fault(message: string, code: FaultCode, cause?: unknown): Fault {
+  return new Fault(message, { code, cause });
+}

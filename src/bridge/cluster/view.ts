@@ -1,0 +1,24 @@
+/** One node's agent: the pod that answers for it. */
+export interface Agent {
+  /** From the Kubernetes API, never from what the agent says of itself. */
+  readonly node: string;
+  readonly namespace: string;
+  readonly pod: string;
+  /** Of the pod: a pod that was replaced under the same name is another agent. */
+  readonly uid: string;
+  readonly port: number;
+  readonly podIp: string | null;
+  readonly mode: 'http' | 'stdio';
+}
+
+/** The cluster as far as GPUs go. Every GPU node is in `agents` or in `withoutAgent`. */
+export interface View {
+  /** At most one per node, sorted by node. */
+  readonly agents: readonly Agent[];
+  /** Nodes with GPUs, or with a pod of the agent, where no agent runs; sorted by node. */
+  readonly withoutAgent: readonly { readonly node: string; readonly why: string }[];
+  /** `agents` and `withoutAgent` together; null where nodes may not be listed, since then there may be more. */
+  readonly nodesTotal: number | null;
+  /** What else a reader must know, one sentence each. */
+  readonly notes: readonly string[];
+}

@@ -1,0 +1,141 @@
+import { readFileSync } from 'node:fs';
+
+import { Command } from 'commander';
+
+import { badFlag, durationFrom, type Environment, option, parseCommandLine } from '../core/command-line.ts';
+import { type LogLevel, logLevels } from '../core/log.ts';
+import { version } from '../version.ts';
+import { checkLimits, defaultLimits, type Limits } from './fleet/limits.ts';
+
+interface Flags {
+  readonly context?: string;
+  readonly namespace?: string;
+  readonly selector?: string;
+  readonly node?: readonly NamedUrl[];
+  readonly tokenFile?: string;
+  readonly timeout: number;
+  readonly transport: 'port-forward' | 'direct';
+  readonly structured?: boolean;
+  readonly logLevel: LogLevel;
+}
+
+export interface NamedUrl {
+  readonly name: string;
+  readonly url: URL;
+}
+
+export type Task =
+  | { readonly kind: 'serve' }
+  | { readonly kind: 'call'; readonly tool: string; readonly args: readonly string[] }
+  | { readonly kind: 'demo'; readonly stdio: boolean };
+
+export interface Config {
+  readonly task: Task;
+  readonly context: string | undefined;
+  readonly namespace: string | undefined;
+  readonly selector: string | undefined;
+  /** Asked instead of a cluster. */
+  readonly nodes: readonly NamedUrl[];
+  readonly token: string | undefined;
+  readonly transport: 'port-forward' | 'direct';
+  readonly structured: boolean;
+  readonly limits: Limits;
+  readonly logLevel: LogLevel;
+}
+
+const urls = (one: string, all: readonly NamedUrl[] = []): readonly NamedUrl[] => [...all, namedUrl(one)];
+const defaultTimeout = `${defaultLimits.fanOutMs / 1000}s`;
+
+const flags = [
+  option('--context <name>', 'kubeconfig context; default: the current one'),
+  option('--namespace <name>', "the agents' namespace; default: found"),
+  option('--selector <labels>', 'narrows the agents, as in kubectl -l'),
+  option('--node <name=url>', 'ask this agent, and no cluster; can be repeated').argParser(urls),
+  option('--token-file <path>', "the agents' bearer token; sent only with --namespace or --node"),
+  option('--timeout <duration>', 'for a whole call; then it answers with what has come')
+    .argParser(durationFrom(1, 600_000))
+    .default(defaultLimits.fanOutMs, defaultTimeout),
+  option('--transport <kind>', 'the way to the agents')
+    .choices(['port-forward', 'direct'])
+    .default('port-forward'),
+  option('--structured', 'also answer in data (structuredContent), for hosts that run code'),
+  option('--log-level <level>', 'least level that is logged, to stderr').choices(logLevels).default('warn'),
+];
+
+/** Flags first, then commands; with none it is an MCP server on stdin and stdout, as hosts start it. */
+function command(task: (task: Task) => void): Command {
+  const program = new Command('k8s-gpu-mcp')
+    .description(
+      'Asks every GPU node of a Kubernetes cluster and merges the answers. Without a command: MCP on stdin and stdout.',
+    )
+    .version(version)
+    .helpOption('-h, --help', 'print this and exit')
+    .helpCommand(false)
+    .allowExcessArguments(false)
+    .action(() => task({ kind: 'serve' }));
+  for (const flag of flags) program.addOption(flag);
+  program
+    .command('call')
+    .description('print one answer: call get_gpu_health nodes=gpu-1,gpu-2 detail=full')
+    .argument('<tool>')
+    .argument('[arguments...]', "key=value … or one '{json}'")
+    .action((tool: string, args: string[]) => task({ kind: 'call', tool, args }));
+  program
+    .command('demo')
+    .description('show it on four simulated nodes; no cluster needed')
+    .option('--stdio', 'be an MCP server over those nodes')
+    .action(({ stdio = false }: { stdio?: boolean }) => task({ kind: 'demo', stdio }));
+  return program;
+}
+
+/** @throws Fault BAD_FLAG naming the flag or variable and what is allowed */
+export function parseConfig(
+  argv: readonly string[],
+  environment: Environment,
+): { config: Config } | { print: string } {
+  let task: Task = { kind: 'serve' };
+  const program = command((chosen) => {
+    task = chosen;
+  });
+  const parsed = parseCommandLine<Flags>(program, argv, environment);
+  if ('print' in parsed) return parsed;
+  const given = parsed.values;
+  const limits = { ...defaultLimits, fanOutMs: given.timeout };
+  checkLimits(limits);
+  const nodes = given.node ?? [];
+  if (nodes.length > 0 && (given.context ?? given.selector) !== undefined)
+    throw badFlag('--node asks no cluster: --context and --selector do not go with it');
+  if (given.tokenFile !== undefined && nodes.length === 0 && given.namespace === undefined)
+    throw badFlag('--token-file needs --namespace or --node: a token goes only where you named');
+  return {
+    config: {
+      task,
+      context: given.context,
+      namespace: given.namespace,
+      selector: given.selector,
+      nodes,
+      token: given.tokenFile === undefined ? undefined : readToken(given.tokenFile),
+      transport: given.transport,
+      structured: given.structured ?? false,
+      limits,
+      logLevel: given.logLevel,
+    },
+  };
+}
+
+function namedUrl(text: string): NamedUrl {
+  const [, name, url] = /^([^=]+)=(https?:\/\/.+)$/.exec(text) ?? [];
+  if (name === undefined || url === undefined || !URL.canParse(url))
+    throw badFlag(
+      `option '--node <name=url>' argument '${text}' is invalid. Allowed is NAME=http(s)://HOST:PORT`,
+    );
+  return { name, url: new URL(url) };
+}
+
+function readToken(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch (cause) {
+    throw badFlag(`--token-file ${path} cannot be read: ${(cause as Error).message}`, cause);
+  }
+}

@@ -1,0 +1,96 @@
+import { DelegateBackoff, handleWhen, type IRetryBackoffContext, retry } from 'cockatiel';
+
+import { Fault } from '../../core/fault.ts';
+import type { Limits } from './limits.ts';
+import type { Reply, Road } from './road.ts';
+
+/** Waits before the second, third and fourth attempt. */
+const backOffsMs = [25, 50, 100];
+const jitter = 0.25;
+const backoff = new DelegateBackoff(({ attempt }: IRetryBackoffContext<unknown>) => {
+  return (backOffsMs[attempt - 1] ?? 0) * (1 + jitter * (2 * Math.random() - 1));
+});
+
+/**
+ * Asks one node, up to four times: after a reset, a truncated or garbled answer, 429 or 5xx, and after a stream that was
+ * open already and gave no answer. A new stream that gives none is a node that gives none.
+ *
+ * @param judge makes the value of a reply, or throws the Fault that it stands for
+ * @throws Fault of the last attempt, or the caller's abort reason
+ */
+export async function attempts<T>(
+  road: Road,
+  headers: Readonly<Record<string, string>>,
+  body: string,
+  judge: (reply: Reply) => T,
+  { limits, signal }: { limits: Limits; signal: AbortSignal },
+): Promise<T> {
+  const node = AbortSignal.timeout(limits.nodeMs);
+  const either = AbortSignal.any([signal, node]);
+  let last: Attempted | undefined;
+  const tries = retry(
+    handleWhen(() => last?.again === true),
+    { maxAttempts: backOffsMs.length, backoff },
+  ).execute(async () => {
+    either.throwIfAborted(); // cockatiel's retry makes one more attempt after an abort
+    const reused = road.open();
+    try {
+      return judge(await attempt(road, headers, body, { reused, limits, signal: either }));
+    } catch (thrown) {
+      either.throwIfAborted();
+      const fault = Fault.from(thrown);
+      last = { fault, again: fault.retryable && (reused || fault.code !== 'NODE_TIMEOUT') };
+      throw fault;
+    }
+  });
+  try {
+    return await untilAborted(tries, either);
+  } catch (thrown) {
+    signal.throwIfAborted();
+    if (node.aborted) throw last?.fault ?? noAnswer(limits.nodeMs);
+    throw thrown;
+  }
+}
+
+interface Attempted {
+  readonly fault: Fault;
+  readonly again: boolean;
+}
+
+async function attempt(
+  road: Road,
+  headers: Readonly<Record<string, string>>,
+  body: string,
+  { reused, limits, signal }: { reused: boolean; limits: Limits; signal: AbortSignal },
+): Promise<Reply> {
+  const ms = reused ? limits.attemptMs : limits.firstAttemptMs;
+  const deadline = AbortSignal.timeout(ms);
+  try {
+    return await road.post(headers, body, AbortSignal.any([signal, deadline]));
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw deadline.aborted ? noAnswer(ms, cause) : broken(cause);
+  }
+}
+
+function noAnswer(ms: number, cause?: unknown): Fault {
+  return new Fault(`no answer within ${ms} ms`, { code: 'NODE_TIMEOUT', cause });
+}
+
+const refused = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN']);
+
+function broken(cause: unknown): Fault {
+  if (cause instanceof Fault) return cause;
+  const { code, message } = cause as NodeJS.ErrnoException;
+  if (code !== undefined && refused.has(code)) return new Fault(message, { code: 'NODE_UNREACHABLE', cause });
+  return new Fault(`the connection broke: ${message}`, { code: 'NODE_UNREACHABLE', cause });
+}
+
+/** cockatiel's back-off cannot be aborted; its caller need not wait for it. */
+function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}

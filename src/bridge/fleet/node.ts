@@ -1,0 +1,150 @@
+import type { Duplex } from 'node:stream';
+
+import type { LimitFunction } from 'p-limit';
+import type { z } from 'zod';
+
+import { Fault, type FaultCode } from '../../core/fault.ts';
+import type { Log } from '../../core/log.ts';
+import type { Tool } from '../../tools/tool.ts';
+import { type AskOptions, askNode, type NodeReply, probeNode } from './ask.ts';
+import type { Limits } from './limits.ts';
+import { type Road, road } from './road.ts';
+
+/** Where one node's agent is. A new `key` is a new agent: a replaced pod, another URL. */
+export interface Member {
+  readonly name: string;
+  readonly key: string;
+  readonly origin: URL;
+  /** Opens the stream; undefined where the origin is dialled directly. */
+  readonly dial: ((signal: AbortSignal) => Promise<Duplex>) | undefined;
+}
+
+/** Why a node gave no answer in the call in which it was last asked. */
+export interface Failure {
+  readonly fault: Fault;
+  readonly triedAt: Date;
+}
+
+export interface NodeOptions {
+  readonly token: string | undefined;
+  readonly limits: Limits;
+  readonly log: Log;
+  /** At most so many dials at once: those that failed last have places of their own, and take none from others. */
+  readonly dials: { readonly usual: LimitFunction; readonly suspect: LimitFunction };
+}
+
+/** Where the time of an answer went, in ms. */
+export interface Times {
+  readonly queueMs: number;
+  readonly dialMs: number;
+  readonly requestMs: number;
+  readonly toolMs: number | null;
+}
+
+const firstProbeMs = 2000;
+const lastProbeMs = 30_000;
+/** Well inside the agent's keep-alive and every proxy's idle limit. */
+const keepWarmMs = 45_000;
+
+/** One node of the fleet: its stream, and whether it answered last time. Kept as long as its agent is the same. */
+export class FleetNode {
+  readonly name: string;
+  readonly #options: NodeOptions;
+  readonly #dialMember: Member['dial'];
+  readonly #road: Road;
+  readonly #gone = new AbortController();
+  #failure: Failure | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #usedAtMs = 0;
+  #dialled = { queueMs: 0, dialMs: 0 };
+
+  constructor(member: Member, options: NodeOptions) {
+    this.name = member.name;
+    this.#options = options;
+    this.#dialMember = member.dial;
+    this.#road = road(member.origin, member.dial && (() => this.#dial()));
+  }
+
+  /** Set when all attempts of the last call failed: such a node is not waited for, but probed in the background. */
+  get failure(): Failure | undefined {
+    return this.#failure;
+  }
+
+  /** @throws Fault what the agent answered or why it could not be asked; or the caller's abort reason */
+  async ask<T extends Tool>(
+    tool: T,
+    args: Readonly<Record<string, unknown>>,
+    requestId: string,
+    signal: AbortSignal,
+  ): Promise<NodeReply<z.output<T['output']>> & { readonly times: Times }> {
+    this.#usedAtMs = performance.now();
+    this.#dialled = { queueMs: 0, dialMs: 0 };
+    try {
+      const either = AbortSignal.any([signal, this.#gone.signal]);
+      const reply = await askNode(tool, args, requestId, this.#askOptions(either));
+      this.#failure = undefined;
+      const requestMs = performance.now() - this.#usedAtMs;
+      return { ...reply, times: { ...this.#dialled, requestMs, toolMs: reply.toolMs } };
+    } catch (thrown) {
+      signal.throwIfAborted();
+      this.#note(Fault.from(thrown));
+      throw thrown;
+    } finally {
+      this.#schedule(firstProbeMs);
+    }
+  }
+
+  /** Closes the stream and ends probing. */
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#gone.abort(new Fault('the agent was replaced', { code: 'NODE_UNREACHABLE' }));
+    this.#road.close();
+  }
+
+  #askOptions(signal: AbortSignal): AskOptions {
+    const { token, limits } = this.#options;
+    return { road: this.#road, token, limits, signal };
+  }
+
+  async #dial(): Promise<Duplex> {
+    const { dials, limits } = this.#options;
+    const askedMs = performance.now();
+    const places = this.#failure ? dials.suspect : dials.usual;
+    return places(async () => {
+      const startedMs = performance.now();
+      const signal = AbortSignal.any([this.#gone.signal, AbortSignal.timeout(limits.firstAttemptMs)]);
+      signal.throwIfAborted();
+      const stream = await this.#dialMember?.(signal);
+      if (!stream) throw new Fault('no way to dial', { code: 'INTERNAL' });
+      this.#dialled = { queueMs: startedMs - askedMs, dialMs: performance.now() - startedMs };
+      return stream;
+    });
+  }
+
+  /** An API server that is away, or a right that is lacking, is no failure of this node: the next call tries again. */
+  #note(fault: Fault): void {
+    if (nodeFaults.has(fault.code)) this.#failure = { fault, triedAt: new Date() };
+  }
+
+  #schedule(probeMs: number): void {
+    clearTimeout(this.#timer);
+    if (this.#gone.signal.aborted) return;
+    const inMs = this.#failure ? probeMs : keepWarmMs;
+    this.#timer = setTimeout(() => void this.#tend(probeMs), inMs).unref();
+  }
+
+  /** While the bridge is in use: looks whether a failed node is back, and keeps a good node's stream from idling out. */
+  async #tend(probeMs: number): Promise<void> {
+    if (performance.now() - this.#usedAtMs > this.#options.limits.warmMs) return this.#road.close();
+    try {
+      await probeNode(this.#askOptions(this.#gone.signal));
+      if (this.#failure) this.#options.log.info('node answers again', { node: this.name });
+      this.#failure = undefined;
+    } catch (thrown) {
+      if (!this.#gone.signal.aborted) this.#note(Fault.from(thrown));
+    }
+    this.#schedule(Math.min(probeMs * 2, lastProbeMs));
+  }
+}
+
+const nodeFaults: ReadonlySet<FaultCode> = new Set(['NODE_TIMEOUT', 'NODE_UNREACHABLE', 'NODE_BAD_ANSWER']);

@@ -1,0 +1,84 @@
+import type { Duplex } from 'node:stream';
+
+import { Client } from 'undici';
+
+import { Fault } from '../../core/fault.ts';
+
+/** What came back over HTTP. */
+export interface Reply {
+  readonly status: number;
+  readonly contentType: string | null;
+  readonly body: string;
+}
+
+/** The way to one agent: at most one stream, opened on use, kept for the next request. */
+export interface Road {
+  /** True while a stream is open: then a request needs no dial. */
+  open(): boolean;
+  /**
+   * Sends one request and waits for the whole answer. Aborting it closes the stream; requests that wait behind it go on
+   * over a new one.
+   *
+   * @throws what broke: a Fault from the dial, an error of undici, or the signal's reason
+   */
+  post(headers: Readonly<Record<string, string>>, body: string, signal: AbortSignal): Promise<Reply>;
+  close(): void;
+}
+
+/** Opens the byte stream that a road's HTTP runs over. Undefined where undici is to connect by itself. */
+export type Dial = () => Promise<Duplex>;
+
+/** Shorter than the agent's 120 s: a stream must not be reused at the moment at which the agent closes it. */
+const keepAliveMs = 110_000;
+/** Far above an answer with 16 GPUs (20 KB); a node cannot make the bridge hold more. */
+const maxBodyBytes = 16 * 1024 * 1024;
+
+export function road(origin: URL, dial?: Dial): Road {
+  const streams = new Set<unknown>();
+  const client = new Client(origin.origin, {
+    keepAliveTimeout: keepAliveMs,
+    keepAliveMaxTimeout: keepAliveMs,
+    headersTimeout: 0, // who calls sets the deadline, by the signal
+    bodyTimeout: 0,
+    ...(dial && { connect: dialled(dial) }),
+  });
+  client.on('connect', () => streams.add(client));
+  client.on('disconnect', () => streams.clear());
+  const path = `${origin.pathname === '/' ? '/mcp' : origin.pathname}${origin.search}`;
+  return {
+    open: () => streams.size > 0,
+    async post(headers, body, signal) {
+      const answer = await client.request({ method: 'POST', path, headers, body, signal });
+      const contentType = answer.headers['content-type'];
+      return {
+        status: answer.statusCode,
+        contentType: typeof contentType === 'string' ? contentType : null,
+        body: await bounded(answer.body),
+      };
+    },
+    close: () => void client.destroy().catch(() => undefined),
+  };
+}
+
+type Connect = Extract<ConstructorParameters<typeof Client>[1], object>['connect'];
+
+function dialled(dial: Dial): NonNullable<Connect> {
+  return (_options, callback) => {
+    dial().then(
+      (stream) => callback(null, stream as never), // a Duplex does for all that undici asks of a socket
+      (error) => callback(error instanceof Error ? error : new Error(String(error)), null),
+    );
+  };
+}
+
+async function bounded(body: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.length;
+    if (bytes > maxBodyBytes)
+      throw new Fault(`an answer of more than ${maxBodyBytes} bytes`, { code: 'NODE_BAD_ANSWER' });
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}

@@ -1,0 +1,94 @@
+import { homedir } from 'node:os';
+
+import { serveStdio } from '@modelcontextprotocol/server/stdio';
+
+import { Fault } from '../core/fault.ts';
+import { createLog, type Log } from '../core/log.ts';
+import { callCommand } from './call-command.ts';
+import { type Config, parseConfig } from './config.ts';
+import type { Fleet } from './fleet/fleet.ts';
+import { bridgeServer } from './mcp.ts';
+
+// stdout carries the protocol and nothing else, whatever a library would like to say.
+// biome-ignore lint/suspicious/noConsole: it is silenced here, once, for every library
+Object.assign(console, { log: console.error, info: console.error, debug: console.error });
+
+/** A host that has gone is noticed by the end of stdin; where another process holds that pipe open, by this. */
+const parentCheckMs = 500;
+
+async function main(): Promise<void> {
+  const parsed = parseConfig(process.argv.slice(2), process.env);
+  if ('print' in parsed) return void process.stdout.write(parsed.print);
+  const { config } = parsed;
+  const log = createLog(config.logLevel, (line) => process.stderr.write(line));
+  const { task } = config;
+  if (task.kind === 'serve') return serve(() => fleetOf(config, log), config.structured, log);
+  if (task.kind === 'demo') return demo(config, task.stdio, log);
+  const caller = new AbortController();
+  process.once('SIGINT', () => caller.abort(new Fault('interrupted', { code: 'INTERNAL' })));
+  const { signal } = caller;
+  const { structured } = config;
+  const printed = await callCommand(() => fleetOf(config, log), task.tool, task.args, { structured, signal });
+  process.stderr.write(printed.stderr);
+  process.stdout.write(printed.stdout, () => process.exit(printed.exitCode));
+}
+
+/** Loaded when first asked: `initialize` and `tools/list` are answered without it. */
+async function fleetOf(config: Config, log: Log): Promise<Fleet> {
+  const { openFleet } = await import('./open-fleet.ts');
+  return openFleet(config, { env: process.env, homeDir: homedir(), platform: process.platform }, log);
+}
+
+function serve(open: () => Promise<Fleet>, structured: boolean, log: Log): void {
+  let fleet: Promise<Fleet> | undefined;
+  const once = () => {
+    fleet ??= open();
+    return fleet;
+  };
+  serveStdio(() => bridgeServer(once, structured), {
+    onerror: (error) => log.debug('mcp', { error: error.message }),
+  });
+  whenHostLeaves(() => {
+    void fleet?.then((opened) => opened.close());
+    setImmediate(() => process.exit(0));
+  });
+}
+
+/** By the end of stdin, a broken stdout, a signal, or the parent's death: whichever the host's end shows as. */
+function whenHostLeaves(leave: () => void): void {
+  process.stdin.on('end', leave).on('close', leave).on('error', leave);
+  process.stdout.on('error', leave);
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, leave);
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== parent || !isAlive(parent)) leave();
+  }, parentCheckMs).unref();
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+async function demo(config: Config, stdio: boolean, log: Log): Promise<void> {
+  const { startDemoFleet } = await import('../demo/nodes.ts');
+  const nodes = await startDemoFleet(log);
+  if (stdio) return serve(() => fleetOf({ ...config, nodes: nodes.urls }, log), config.structured, log);
+  const { showDemo } = await import('../demo/demo.ts');
+  const program = { command: process.execPath, entry: process.argv[1] ?? '' };
+  try {
+    await showDemo(nodes.urls, program, (text) => void process.stdout.write(text));
+  } finally {
+    nodes.close();
+  }
+  process.exit(0);
+}
+
+main().catch((thrown) => {
+  const { code, message, hint } = Fault.from(thrown);
+  process.stderr.write(`k8s-gpu-mcp: ${message}. ${hint}\n`);
+  process.exit(code === 'BAD_FLAG' ? 2 : 1);
+});

@@ -1,0 +1,69 @@
+import { Fault } from '../core/fault.ts';
+import type { Log } from '../core/log.ts';
+import { type Agent, type Cluster, openCluster } from './cluster/cluster.ts';
+import type { Config, NamedUrl } from './config.ts';
+import { createFleet, type Fleet, type Roster } from './fleet/fleet.ts';
+import type { Member } from './fleet/node.ts';
+
+/** The machine the bridge runs on, as far as logging in to a cluster needs it. */
+export interface Machine {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly homeDir: string;
+  readonly platform: NodeJS.Platform;
+}
+
+/** The fleet that the flags mean: named URLs, or the agents of a cluster. Touches neither yet. */
+export function openFleet(config: Config, machine: Machine, log: Log): Fleet {
+  const { limits, token, nodes, context, namespace, selector, transport } = config;
+  if (nodes.length > 0) return createFleet({ roster: async () => named(nodes), token, limits, log });
+  const cluster = openCluster({
+    ...machine,
+    log,
+    ...(context !== undefined && { context }),
+    ...(namespace !== undefined && { namespace }),
+    ...(selector !== undefined && { selector }),
+  });
+  const member = transport === 'direct' ? direct : forwarded(cluster);
+  const fleet = createFleet({
+    roster: async (signal) => {
+      const { agents, withoutAgent, nodesTotal, notes } = await cluster.view(signal);
+      return { members: agents.map(member), withoutAgent, complete: nodesTotal !== null, notes };
+    },
+    token,
+    limits,
+    log,
+  });
+  return {
+    ask: (question) => fleet.ask(question),
+    close() {
+      fleet.close();
+      cluster.close();
+    },
+  };
+}
+
+function named(nodes: readonly NamedUrl[]): Roster {
+  const members = nodes.map(({ name, url }) => ({
+    name,
+    key: `${name} ${url}`,
+    origin: url,
+    dial: undefined,
+  }));
+  return { members, withoutAgent: [], complete: true, notes: [] };
+}
+
+function forwarded(cluster: Cluster): (agent: Agent) => Member {
+  return (agent) => ({
+    name: agent.node,
+    key: agent.uid,
+    origin: new URL(`http://localhost:${agent.port}`), // what the agent's Host check expects on its loopback
+    dial: (signal) => cluster.dial(agent, signal),
+  });
+}
+
+function direct({ node, uid, podIp, port, pod }: Agent): Member {
+  if (podIp === null)
+    throw new Fault(`pod ${pod} on ${node} has no address yet`, { code: 'NODE_UNREACHABLE' });
+  const host = podIp.includes(':') ? `[${podIp}]` : podIp;
+  return { name: node, key: `${uid} ${host}`, origin: new URL(`http://${host}:${port}`), dial: undefined };
+}

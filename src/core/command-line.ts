@@ -1,0 +1,104 @@
+import { type Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+
+import { Fault } from './fault.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What the command line asks for: to run, or only to print (help, version). */
+export type Parsed<Values> =
+  | {
+      readonly values: Values;
+      readonly fromFlag: (name: keyof Values) => boolean;
+      readonly args: readonly string[];
+    }
+  | { readonly print: string };
+
+/** `--health-port` → `K8S_GPU_MCP_HEALTH_PORT`. */
+export function environmentName(flag: string): string {
+  return `K8S_GPU_MCP_${flag.replace(/^--/, '').replaceAll('-', '_').toUpperCase()}`;
+}
+
+/**
+ * Reads flags, and the environment for those not given: a flag beats the environment, an empty variable counts as unset.
+ *
+ * @throws Fault BAD_FLAG, one sentence that names the flag or variable and what is allowed
+ */
+export function parseCommandLine<Values>(
+  command: Command,
+  argv: readonly string[],
+  environment: Environment,
+): Parsed<Values> {
+  let printed = '';
+  command
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => (printed += text), writeErr: () => undefined });
+  try {
+    command.parse([...argv], { from: 'user' });
+    fillFromEnvironment(command, environment);
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return { print: printed };
+    if (error instanceof CommanderError) throw badFlag(error.message.replace(/^error: /, ''), error);
+    throw error;
+  }
+  return {
+    values: command.opts() as Values,
+    fromFlag: (name) => command.getOptionValueSource(String(name)) === 'cli',
+    args: command.args,
+  };
+}
+
+function fillFromEnvironment(command: Command, environment: Environment): void {
+  for (const option of command.options) {
+    const name = option.attributeName();
+    const variable = option.long && environmentName(option.long);
+    const given = variable && environment[variable];
+    if (!given || command.getOptionValueSource(name) === 'cli') continue;
+    try {
+      command.setOptionValueWithSource(name, parsedValue(option, given), 'env');
+    } catch (error) {
+      throw badFlag(`${variable}='${given}' is invalid. ${(error as Error).message}`, error);
+    }
+  }
+}
+
+function parsedValue(option: Option, given: string): unknown {
+  if (option.isBoolean()) return onOrOff(given);
+  if (!option.parseArg) return given;
+  if (!option.variadic) return option.parseArg(given, undefined);
+  return given.split(',').reduce<unknown>((all, one) => option.parseArg?.(one.trim(), all), undefined);
+}
+
+/** One sentence for stderr; exit code 2 is the caller's. */
+export function badFlag(message: string, cause?: unknown): Fault {
+  return new Fault(message.replace(/\s*\n\s*/g, ' ').replace(/\.$/, ''), { code: 'BAD_FLAG', cause });
+}
+
+export function option(flags: string, description: string): Option {
+  return new Option(flags, description);
+}
+
+export function integerFrom(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`Allowed is a whole number from ${min} to ${max}.`);
+  };
+}
+
+export const portNumber = integerFrom(0, 65_535);
+
+/** `500ms`, `10s`, `2m` → milliseconds; a bare number counts seconds. */
+export function durationFrom(minMs: number, maxMs: number): (text: string) => number {
+  return (text) => {
+    const [, number = '', unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(text) ?? [];
+    const ms = Number(number) * { ms: 1, s: 1000, m: 60_000 }[unit as 'ms' | 's' | 'm'];
+    if (number !== '' && ms >= minMs && ms <= maxMs) return ms;
+    throw new InvalidArgumentError(`Allowed is ${minMs}ms to ${maxMs / 1000}s, written as 500ms, 10s or 2m.`);
+  };
+}
+
+function onOrOff(text: string): boolean {
+  if (['1', 'true', 'yes', 'on'].includes(text.toLowerCase())) return true;
+  if (['0', 'false', 'no', 'off'].includes(text.toLowerCase())) return false;
+  throw new InvalidArgumentError('Allowed is true or false.');
+}

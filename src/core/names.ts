@@ -1,0 +1,50 @@
+const collator = new Intl.Collator('en', { numeric: true });
+
+/** `gpu-2` before `gpu-10`: the order in which nodes and GPUs are always listed. */
+export function byName(a: string, b: string): number {
+  return collator.compare(a, b);
+}
+
+/**
+ * `['gpu-1', 'gpu-2', 'gpu-3', 'cpu']` → `cpu,gpu-[1-3]`: names that differ only in the last number of their first
+ * DNS label share one pattern, as in Slurm and ClusterShell. What does not fit is counted: `a,b … and 900 more`.
+ */
+export function foldNames(names: readonly string[], maxCharacters = 1500): string {
+  const families = new Map<string, string[]>();
+  for (const name of [...new Set(names)].sort(byName)) {
+    const [, prefix = '', digits = '', suffix = ''] = /^([^.]*?)(\d*)([^\d.]*(?:\..*)?)$/s.exec(name) ?? [];
+    const key = JSON.stringify([prefix, suffix, digits.startsWith('0') ? digits.length : 0]);
+    families.set(key, [...(families.get(key) ?? []), digits]);
+  }
+  const folded = [...families].map(([key, digits]) => ({
+    text: foldFamily(key, digits),
+    names: digits.length,
+  }));
+  const whole = folded.map(({ text }) => text).join(',');
+  return whole.length <= maxCharacters ? whole : cut(folded, maxCharacters);
+}
+
+function cut(folded: readonly { text: string; names: number }[], maxCharacters: number): string {
+  const kept: string[] = [];
+  let left = folded.reduce((sum, { names }) => sum + names, 0);
+  let room = maxCharacters;
+  for (const { text, names } of folded) {
+    room -= text.length + 1;
+    if (room < 0) break;
+    kept.push(text);
+    left -= names;
+  }
+  return `${kept.join(',')} … and ${left} more`;
+}
+
+function foldFamily(key: string, digits: readonly string[]): string {
+  const [prefix, suffix] = JSON.parse(key) as [string, string, number];
+  const runs: [string, string][] = [];
+  for (const number of digits) {
+    const run = runs.at(-1);
+    if (run && Number(number) === Number(run[1]) + 1) run[1] = number;
+    else runs.push([number, number]);
+  }
+  const ranges = runs.map(([first, last]) => (first === last ? first : `${first}-${last}`)).join(',');
+  return digits.length === 1 ? `${prefix}${ranges}${suffix}` : `${prefix}[${ranges}]${suffix}`;
+}

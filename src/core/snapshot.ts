@@ -1,0 +1,42 @@
+import type { DriverInfo } from './driver.ts';
+import type { FaultCode } from './fault.ts';
+import type { GpuReadings } from './gpu.ts';
+
+/** What the agent knows of its node at one moment. Tools answer from it and never call the driver. Times are monotonic, in ms. */
+export interface Snapshot {
+  readonly simulated: boolean;
+  readonly driver: DriverState;
+  /** Every GPU known in this agent's life, by index; those that have vanished keep their place. */
+  readonly gpus: readonly GpuState[];
+}
+
+export type DriverState =
+  | { readonly state: 'starting' }
+  | { readonly state: 'ok'; readonly info: DriverInfo }
+  /** Could not be opened, or went away: tried again with back-off. */
+  | {
+      readonly state: 'unavailable';
+      readonly code: FaultCode;
+      readonly message: string;
+      readonly hint: string;
+      readonly sinceMs: number;
+    }
+  /** A call has not returned and no Worker is left: every value is as old as it says. */
+  | { readonly state: 'notResponding'; readonly info: DriverInfo | null; readonly sinceMs: number };
+
+export interface GpuState {
+  readonly index: number;
+  readonly readings: GpuReadings;
+  /** When the readings were taken; null if never. */
+  readonly readAtMs: number | null;
+  readonly trouble: GpuTrouble | null;
+}
+
+/**
+ * `lost`: the driver says that it has fallen off the bus. `hung`: a call on it has not returned.
+ * `vanished`: it was there in an earlier driver life, and the driver no longer offers it.
+ */
+export interface GpuTrouble {
+  readonly kind: 'lost' | 'hung' | 'vanished';
+  readonly sinceMs: number;
+}

@@ -1,0 +1,122 @@
+import { type GpuReadings, readingNames, symbolOf } from '../core/gpu.ts';
+import type { Missing, Reading } from '../core/reading.ts';
+import type { DriverState, GpuState } from '../core/snapshot.ts';
+import { count, duration } from '../core/words.ts';
+import { type Rule, rules } from './rules.ts';
+import { type Action, actions, type Finding, type Verdict, verdicts, worst } from './verdict.ts';
+
+export interface Judgement {
+  readonly verdict: Verdict;
+  readonly action: Action;
+  /** Worst first. */
+  readonly findings: readonly Finding[];
+  /** What could not be looked at, and why: `pending row remap: notSupported`. */
+  readonly unchecked: readonly string[];
+}
+
+/** Judges one GPU by what is known of it. Never `ok` unless at least one rule could look. */
+export function judge(gpu: GpuState, driver: DriverState, nowMs: number): Judgement {
+  const ageMs = gpu.readAtMs === null ? null : Math.round(nowMs - gpu.readAtMs);
+  const judged = rules.map((rule) => apply(rule, gpu.readings, ageMs));
+  const unchecked = judged.flatMap((result) => (typeof result === 'string' ? [result] : []));
+  const findings = [
+    ...presence(gpu, nowMs),
+    ...freshness(gpu, driver, nowMs),
+    ...unreadable(gpu, driver, ageMs),
+    ...judged.flatMap((result) => (result === null || typeof result === 'string' ? [] : [result])),
+  ].sort((a, b) => verdicts.indexOf(b.verdict) - verdicts.indexOf(a.verdict));
+  const looked = judged.some((result) => typeof result !== 'string');
+  const sure = looked ? 'ok' : 'unknown';
+  return {
+    verdict: worst(verdicts, [...findings.map(({ verdict }) => verdict), sure], 'ok'),
+    action: worst(
+      actions,
+      findings.map(({ action }) => action),
+      'none',
+    ),
+    findings,
+    unchecked,
+  };
+}
+
+function apply(rule: Rule, readings: GpuReadings, ageMs: number | null): Finding | null | string {
+  const values: unknown[] = [];
+  for (const name of rule.needs) {
+    const reading: Reading<unknown> = readings[name];
+    if ('missing' in reading) return hasInstead(rule, readings) ? null : `${rule.name}: ${reading.missing}`;
+    values.push(reading.value);
+  }
+  const found = rule.check(values);
+  return found && { ...found, evidence: found.evidence.map((fact) => ({ ...fact, ageMs })) };
+}
+
+function hasInstead({ insteadOf }: Rule, readings: GpuReadings): boolean {
+  return insteadOf !== undefined && 'value' in readings[insteadOf];
+}
+
+const absences = {
+  lost: ['rebootNode', 'it has fallen off the bus'],
+  vanished: ['rebootNode', 'the driver no longer offers it'],
+  hung: ['rebootNode', 'a driver call on it has not returned'],
+} as const;
+
+function presence({ trouble }: GpuState, nowMs: number): Finding[] {
+  if (!trouble) return [];
+  const [action, text] = absences[trouble.kind];
+  const forMs = Math.round(nowMs - trouble.sinceMs);
+  const evidence = [
+    { name: trouble.kind, value: forMs, unit: 'ms', threshold: null, source: 'agent', ageMs: 0 },
+  ];
+  return [{ verdict: 'failed', action, text: `${text}, since ${duration(forMs)} ago`, evidence }];
+}
+
+function freshness(gpu: GpuState, driver: DriverState, nowMs: number): Finding[] {
+  if (gpu.trouble || (driver.state !== 'notResponding' && driver.state !== 'unavailable')) return [];
+  const forMs = Math.round(nowMs - driver.sinceMs);
+  const what = driver.state === 'unavailable' ? `is unavailable (${driver.code})` : 'is not responding';
+  const age =
+    gpu.readAtMs === null ? 'nothing was ever read' : `values are ${duration(nowMs - gpu.readAtMs)} old`;
+  const evidence = [
+    { name: 'driver', value: driver.state, unit: null, threshold: null, source: 'agent', ageMs: 0 },
+  ];
+  return [
+    {
+      verdict: 'unknown',
+      action: 'runDiagnostics',
+      text: `the driver ${what}, since ${duration(forMs)} ago; ${age}`,
+      evidence,
+    },
+  ];
+}
+
+const ordinary: ReadonlySet<Missing> = new Set(['notSupported', 'notSupportedByDriver', 'noPermission']);
+
+/** A reading that ought to be there and is not: the GPU is not called healthy on what is left. */
+function unreadable(gpu: GpuState, driver: DriverState, ageMs: number | null): Finding[] {
+  if (gpu.trouble || driver.state !== 'ok') return [];
+  const failed = readingNames.flatMap((name) => {
+    const reading = gpu.readings[name];
+    return 'missing' in reading && !ordinary.has(reading.missing) ? [{ name, missing: reading.missing }] : [];
+  });
+  const [first] = failed;
+  if (!first) return [];
+  const needsReset = failed.some(({ missing }) => missing === 'resetRequired');
+  const evidence = failed.slice(0, 5).map(({ name, missing }) => ({
+    name,
+    value: missing,
+    unit: null,
+    threshold: null,
+    source: symbolOf[name],
+    ageMs,
+  }));
+  return [
+    {
+      verdict: needsReset ? 'failed' : 'unknown',
+      action: needsReset ? 'resetGpu' : 'runDiagnostics',
+      text: needsReset
+        ? 'the driver refuses to read it until it is reset'
+        : `${count(failed.length, 'reading')} failed: ${first.name} (${first.missing})${failed.length > 1 ? ', …' : ''}`,
+      evidence,
+    },
+  ];
+}

@@ -1,0 +1,87 @@
+import type { McpHttpHandler, McpServer } from '@modelcontextprotocol/server';
+
+import type { Driver } from '../core/driver.ts';
+import type { Log } from '../core/log.ts';
+import { healthFetch } from './health.ts';
+import { type AgentHttp, agentHttp, type Fetch, loopbackHosts } from './http.ts';
+import { type AgentMcp, agentHandler, agentServer } from './mcp.ts';
+import { agentMetrics } from './metrics.ts';
+import { startSampler } from './sampler.ts';
+
+export interface AgentOptions {
+  readonly node: string;
+  readonly spawnDriver: () => Driver;
+  readonly simulated: boolean;
+  readonly sampleIntervalMs: number;
+  readonly log: Log;
+}
+
+/** A driver call that takes longer than this has hung. GSP time-outs of new drivers take 6 s, and are hangs to whoever waits. */
+const hangAfterMs = 5000;
+/** A first sample that takes longer is not waited for: a node with a sick GPU must become ready too. */
+const firstSampleMs = 5000;
+
+/** The agent without its sockets: what the compiled program, the demo and the tests all run. */
+export interface Agent {
+  /** One MCP server, for a connection over stdio. */
+  readonly server: () => McpServer;
+  readonly handler: McpHttpHandler;
+  /** The guarded MCP endpoint. */
+  http(door: Door): AgentHttp;
+  /** The probes and metrics; ready once `started` has resolved and until `draining` is called. */
+  readonly health: Fetch;
+  readonly started: Promise<void>;
+  draining(): void;
+  stop(): void;
+}
+
+export interface Door {
+  readonly token: string | undefined;
+  readonly allowedHosts: readonly string[] | undefined;
+  readonly maxInFlight: number;
+  readonly responseMs: number;
+}
+
+export const loopbackDoor: Pick<Door, 'token' | 'allowedHosts'> = {
+  token: undefined,
+  allowedHosts: loopbackHosts,
+};
+
+export function createAgent(options: AgentOptions, maxBodyBytes: number): Agent {
+  const { node, log, simulated } = options;
+  const nowMs = () => performance.now();
+  const sampler = startSampler({
+    spawn: options.spawnDriver,
+    simulated,
+    intervalMs: options.sampleIntervalMs,
+    hangAfterMs,
+    nowMs,
+    log,
+  });
+  const metrics = agentMetrics(sampler.snapshot, nowMs);
+  const context = () => ({ snapshot: sampler.snapshot(), nowMs: nowMs() });
+  const agent: AgentMcp = { node, context, log, metrics };
+  const handler = agentHandler(agent, maxBodyBytes);
+  let ready = false;
+  const started = within(sampler.firstSample, firstSampleMs).then(() => {
+    ready = true;
+  });
+
+  return {
+    server: () => agentServer(agent),
+    handler,
+    http: (door) => agentHttp({ mcp: (request) => handler.fetch(request), log, metrics, ...door }),
+    health: healthFetch({ ready: () => ready, snapshot: sampler.snapshot, metrics }),
+    started,
+    draining: () => {
+      ready = false;
+    },
+    stop: () => sampler.stop(),
+  };
+}
+
+async function within(work: Promise<unknown>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  await Promise.race([work, new Promise((resolve) => (timer = setTimeout(resolve, ms)))]);
+  clearTimeout(timer);
+}

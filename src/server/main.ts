@@ -1,0 +1,174 @@
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+
+import { serveStdio } from '@modelcontextprotocol/server/stdio';
+
+import { badFlag } from '../core/command-line.ts';
+import { Fault } from '../core/fault.ts';
+import { createLog, type Log } from '../core/log.ts';
+import { defaultScenario } from '../simulate/built-in.ts';
+import { simulatedDriver } from '../simulate/driver.ts';
+import { nodeOf, parseScenario, type Scenario } from '../simulate/scenario.ts';
+import { type Agent, type AgentOptions, createAgent, type Door, loopbackDoor } from './agent.ts';
+import { type Config, httpLimits, isLoopback, type Mode, parseConfig } from './config.ts';
+import type { Fetch } from './http.ts';
+import { childReaper } from './libc.ts';
+import { nvmlLane } from './nvml/lane.ts';
+import { agentListens, oneshot, type Post } from './oneshot.ts';
+
+// Made here, in an entry: a URL made deeper down is not found in the compiled binary.
+const workerUrl = new URL('./nvml/worker.ts', import.meta.url);
+const keepAliveS = httpLimits.keepAliveMs / 1000;
+
+async function main(): Promise<void> {
+  const parsed = parseConfig(process.argv.slice(2), process.env);
+  if ('print' in parsed) return void process.stdout.write(parsed.print);
+  const { config } = parsed;
+  const log = createLog(config.logLevel, (line) => process.stderr.write(line));
+  switch (config.mode.kind) {
+    case 'http':
+      return serveHttp(config, config.mode, log);
+    case 'stdio':
+      return serveStdin(config, log);
+    case 'oneshot':
+      return serveOnce(config, config.mode, log);
+    case 'idle':
+      return idle();
+  }
+}
+
+function agentOf(config: Config, log: Log): Agent {
+  const { node, spawnDriver } = config.nvml.mode === 'simulated' ? simulated(config) : real(config);
+  const options = {
+    node,
+    spawnDriver,
+    simulated: config.nvml.mode === 'simulated',
+    sampleIntervalMs: config.sampleIntervalMs,
+    log,
+  };
+  return createAgent(options, httpLimits.bodyBytes);
+}
+
+function real({ nvml, nodeName }: Config): Pick<AgentOptions, 'node' | 'spawnDriver'> {
+  return { node: nodeName ?? hostname(), spawnDriver: () => nvmlLane(workerUrl, nvml.library) };
+}
+
+function simulated({ scenarioFile, nodeName }: Config): Pick<AgentOptions, 'node' | 'spawnDriver'> {
+  const scenario = scenarioFile === undefined ? defaultScenario : readScenario(scenarioFile);
+  const node = nodeOf(scenario, scenarioFile === undefined ? undefined : nodeName).name;
+  const startedMs = performance.now();
+  const nowMs = () => performance.now() - startedMs;
+  return { node: nodeName ?? node, spawnDriver: () => simulatedDriver({ scenario, node, nowMs }) };
+}
+
+function readScenario(file: string): Scenario {
+  try {
+    return parseScenario(readFileSync(file, 'utf8'), file);
+  } catch (cause) {
+    if (cause instanceof Fault) throw cause;
+    throw badFlag(`--scenario ${file} cannot be read: ${(cause as Error).message}`, cause);
+  }
+}
+
+async function serveHttp(
+  config: Config,
+  { port, addr }: Extract<Mode, { kind: 'http' }>,
+  log: Log,
+): Promise<void> {
+  const agent = agentOf(config, log);
+  const http = agent.http(doorOf(config, addr));
+  const servers = [listen(addr, port, http.fetch)];
+  if (config.health) servers.push(listen(config.health.addr, config.health.port, agent.health));
+  log.info('listening', { mcp: servers[0]?.url.href, health: servers[1]?.url.href });
+  void agent.started.then(() => log.info('ready'));
+  await terminated();
+  agent.draining();
+  const deadline = setTimeout(() => end(0), httpLimits.drainMs);
+  await http.drain();
+  await Promise.race([Promise.all(servers.map((server) => server.stop())), wait(1000)]);
+  clearTimeout(deadline);
+  end(0);
+}
+
+function listen(hostname: string, port: number, fetch: Fetch) {
+  try {
+    return Bun.serve({ hostname, port, fetch, idleTimeout: keepAliveS, development: false });
+  } catch (cause) {
+    throw new Fault(`cannot listen on ${hostname}:${port}: ${(cause as Error).message}`, {
+      code: 'BAD_FLAG',
+      cause,
+    });
+  }
+}
+
+function doorOf({ token, insecureNoAuth, allowedHosts }: Config, addr: string): Door {
+  const { maxInFlight, responseMs } = httpLimits;
+  const limits = { maxInFlight, responseMs };
+  if (token !== undefined) return { ...limits, token, allowedHosts: undefined };
+  if (isLoopback(addr) && !insecureNoAuth) return { ...limits, ...loopbackDoor };
+  const hosts = allowedHosts && [...(loopbackDoor.allowedHosts ?? []), ...allowedHosts];
+  return { ...limits, token: undefined, allowedHosts: hosts };
+}
+
+async function serveStdin(config: Config, log: Log): Promise<void> {
+  const agent = agentOf(config, log);
+  await agent.started;
+  serveStdio(() => agent.server(), { onerror: (error) => log.debug('mcp', { error: error.message }) });
+  // Answers to requests that came just before the end are still under way: give them one turn of the loop each.
+  process.stdin.on('end', () => setTimeout(() => end(0), 100));
+  process.stdout.on('error', () => end(0));
+  await terminated();
+  end(0);
+}
+
+async function serveOnce(
+  config: Config,
+  { requests, agentPort }: Extract<Mode, { kind: 'oneshot' }>,
+  log: Log,
+): Promise<void> {
+  const write = (line: string) => void process.stdout.write(line);
+  const url = `http://127.0.0.1:${agentPort}/mcp`;
+  const authorization = config.token === undefined ? undefined : `Bearer ${config.token}`;
+  const remote: Post = ({ headers, body }) =>
+    fetch(url, { method: 'POST', headers: { ...headers, ...(authorization && { authorization }) }, body });
+  if (agentPort !== undefined && (await agentListens(remote))) {
+    await oneshot(process.stdin, write, requests, remote);
+    return end(0);
+  }
+  const agent = agentOf(config, log);
+  await agent.started;
+  const local: Post = ({ headers, body }) =>
+    agent.handler.fetch(new Request('http://localhost/mcp', { method: 'POST', headers, body }));
+  await oneshot(process.stdin, write, requests, local);
+  end(0);
+}
+
+async function idle(): Promise<void> {
+  const reap = childReaper();
+  process.on('SIGCHLD', reap);
+  const alive = setInterval(reap, 60_000); // also keeps the process alive
+  await terminated();
+  clearInterval(alive);
+  end(0);
+}
+
+function terminated(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
+  });
+}
+
+function wait(ms: number): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, ms));
+}
+
+// A hung driver call does not hold the process: on Bun exit does not wait for it.
+function end(code: number): never {
+  process.exit(code);
+}
+
+main().catch((thrown) => {
+  const { code, message, hint } = Fault.from(thrown);
+  process.stderr.write(`agent: ${message}. ${hint}\n`);
+  end(code === 'BAD_FLAG' || code === 'SCENARIO_INVALID' ? 2 : 1);
+});

@@ -1,0 +1,95 @@
+import {
+  type CallToolResult,
+  createMcpHandler,
+  type McpHttpHandler,
+  McpServer,
+} from '@modelcontextprotocol/server';
+
+import { Fault } from '../core/fault.ts';
+import type { Log } from '../core/log.ts';
+import { plainText } from '../core/words.ts';
+import {
+  type Call,
+  cacheHints,
+  offer,
+  registerTools,
+  requestIdMeta,
+  structuredMeta,
+  toolMsMeta,
+} from '../mcp/tools.ts';
+import { parseArguments } from '../tools/arguments.ts';
+import { tools } from '../tools/index.ts';
+import { present } from '../tools/present.ts';
+import type { NodeContext, Tool } from '../tools/tool.ts';
+import { version } from '../version.ts';
+import type { AgentMetrics } from './metrics.ts';
+
+export interface AgentMcp {
+  /** As the downward API gives it, or the host's name: for texts and logs. The bridge does not believe it. */
+  readonly node: string;
+  readonly context: () => NodeContext;
+  readonly log: Log;
+  readonly metrics: AgentMetrics;
+}
+
+const instructions =
+  'Answers for the GPUs of one Kubernetes node, from its last sample; each answer says how old that is. ' +
+  'Values that cannot be read are null or listed as missing, with the reason.';
+
+const offered = tools.map((tool) => offer(tool, tool.input));
+
+/** Makes the MCP server of one connection or request: it holds nothing. */
+export function agentServer(agent: AgentMcp): McpServer {
+  const server = new McpServer(
+    { name: 'k8s-gpu-mcp-agent', title: 'k8s-gpu-mcp agent', version },
+    { instructions, cacheHints, capabilities: { tools: { listChanged: false } } },
+  );
+  registerTools(server, offered, audited(agent));
+  return server;
+}
+
+/** The agent's MCP endpoint, shaped like fetch: both protocol eras, stateless. */
+export function agentHandler(agent: AgentMcp, maxRequestBodySize: number): McpHttpHandler {
+  const onerror = (error: Error) => agent.log.debug('mcp', { error: error.message });
+  return createMcpHandler(() => agentServer(agent), { maxRequestBodySize, onerror });
+}
+
+/** One line and one sample per call: who asked what and how long it took, nothing of what was answered. */
+function audited({ node, context, log, metrics }: AgentMcp): Call {
+  return async (tool, args, { mcpReq }) => {
+    const startedMs = performance.now();
+    const requestId = plainText(String(mcpReq._meta?.[requestIdMeta] ?? mcpReq.id), 64);
+    let outcome = 'ok';
+    try {
+      return answer(tool, args, mcpReq._meta?.[structuredMeta] === true, { node, nodeContext: context() });
+    } catch (thrown) {
+      outcome = Fault.from(thrown).code;
+      throw thrown;
+    } finally {
+      const durationMs = performance.now() - startedMs;
+      metrics.called(tool.name, outcome, durationMs);
+      log.info('call', {
+        tool: tool.name,
+        node,
+        requestId,
+        durationMs: Number(durationMs.toFixed(2)),
+        outcome,
+      });
+    }
+  };
+}
+
+function answer(
+  tool: Tool,
+  args: unknown,
+  structured: boolean,
+  { node, nodeContext }: { node: string; nodeContext: NodeContext },
+): CallToolResult {
+  const startedMs = performance.now();
+  const parsed = parseArguments(tool.input, args);
+  const value = tool.answer(parsed, nodeContext);
+  const _meta = () => ({ [toolMsMeta]: Number((performance.now() - startedMs).toFixed(3)) });
+  if (structured) return { content: [], structuredContent: value, _meta: _meta() };
+  const { text } = present(tool, parsed, [{ node, value }]);
+  return { content: [{ type: 'text', text }], _meta: _meta() };
+}

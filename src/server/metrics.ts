@@ -1,0 +1,80 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+import type { Snapshot } from '../core/snapshot.ts';
+import { version } from '../version.ts';
+
+export interface AgentMetrics {
+  called(tool: string, outcome: string, durationMs: number): void;
+  inFlight(calls: number): void;
+  /** Prometheus text format. */
+  text(): Promise<string>;
+  readonly contentType: string;
+}
+
+const driverStates = ['starting', 'ok', 'unavailable', 'notResponding'] as const;
+
+/** The agent's own health. Ages and states are taken when they are asked for. */
+export function agentMetrics(snapshot: () => Snapshot, nowMs: () => number): AgentMetrics {
+  const registry = new Registry();
+  registerStates([registry], snapshot, nowMs);
+  const calls = registerCalls([registry]);
+  return { ...calls, text: () => registry.metrics(), contentType: registry.contentType };
+}
+
+function registerStates(registers: Registry[], snapshot: () => Snapshot, nowMs: () => number): void {
+  new Gauge({
+    name: 'k8s_gpu_mcp_build_info',
+    help: 'Always 1; the labels tell what runs.',
+    labelNames: ['version'],
+    registers,
+  }).set({ version }, 1);
+  new Gauge({
+    name: 'k8s_gpu_mcp_snapshot_age_seconds',
+    help: 'Age of the oldest GPU reading that answers are made of; no sample while nothing was read.',
+    registers,
+    collect() {
+      const ages = snapshot().gpus.flatMap(({ readAtMs }) => (readAtMs === null ? [] : [nowMs() - readAtMs]));
+      if (ages.length > 0) this.set(Math.max(...ages) / 1000);
+      else this.remove();
+    },
+  });
+  new Gauge({
+    name: 'k8s_gpu_mcp_driver_state',
+    help: 'State of the NVIDIA driver as the agent sees it: 1 for the state it is in.',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      const { state } = snapshot().driver;
+      for (const each of driverStates) this.set({ state: each }, each === state ? 1 : 0);
+    },
+  });
+}
+
+function registerCalls(registers: Registry[]): Pick<AgentMetrics, 'called' | 'inFlight'> {
+  const inFlight = new Gauge({
+    name: 'k8s_gpu_mcp_calls_in_flight',
+    help: 'HTTP requests being answered.',
+    registers,
+  });
+  const calls = new Counter({
+    name: 'k8s_gpu_mcp_calls_total',
+    help: 'Tool calls, by outcome: ok or a fault code.',
+    labelNames: ['tool', 'outcome'],
+    registers,
+  });
+  const durations = new Histogram({
+    name: 'k8s_gpu_mcp_call_duration_seconds',
+    help: 'Time to answer a tool call.',
+    labelNames: ['tool'],
+    buckets: [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1],
+    registers,
+  });
+
+  return {
+    called(tool, outcome, durationMs) {
+      calls.inc({ tool, outcome });
+      durations.observe({ tool }, durationMs / 1000);
+    },
+    inFlight: (number) => inFlight.set(number),
+  };
+}

@@ -1,0 +1,62 @@
+import koffi, { type LibraryHandle } from 'koffi';
+
+import { Fault } from '../../core/fault.ts';
+import { absentCall, libraryCandidates, type Nvml, prototypes } from './abi.ts';
+
+type Call = (...args: unknown[]) => number;
+
+export interface OpenLibrary {
+  readonly nvml: Nvml;
+  readonly path: string;
+  /** After this no call may be made: a driver that was replaced is loaded anew by opening again. */
+  unload(): void;
+}
+
+/**
+ * Opens the driver's library and binds every prototype. A symbol that it lacks is bound to a call that returns
+ * FUNCTION_NOT_FOUND, so an old driver never fails to load.
+ *
+ * @param path the library to load; undefined searches where drivers are
+ * @param onReturn is called after each driver call: proof that the driver still answers
+ * @throws Fault DRIVER_NOT_FOUND naming every path tried
+ */
+export function openLibrary(path: string | undefined, onReturn: () => void): OpenLibrary {
+  const { library, loaded } = load(path === undefined ? libraryCandidates : [path]);
+  const calls = Object.entries(prototypes).map(([name, candidates]) => {
+    const call = bind(library, candidates);
+    const counted: Call = (...args) => {
+      const code = call(...args);
+      onReturn();
+      return code;
+    };
+    return [name, counted] as const;
+  });
+  const nvml = Object.fromEntries(calls) as unknown as Nvml; // the one cast: prototypes has every member of Nvml
+  return { nvml, path: loaded, unload: () => library.unload() };
+}
+
+function load(paths: readonly string[]): { library: LibraryHandle; loaded: string } {
+  const errors: unknown[] = [];
+  for (const path of paths) {
+    try {
+      return { library: koffi.load(path), loaded: path };
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  const [first] = errors;
+  const reason = first instanceof Error ? first.message : String(first);
+  const message = paths.length === 1 ? reason : `${reason} (also tried ${paths.slice(1).join(', ')})`;
+  throw new Fault(message, { code: 'DRIVER_NOT_FOUND', cause: first });
+}
+
+function bind(library: LibraryHandle, candidates: readonly string[]): Call {
+  for (const prototype of candidates) {
+    try {
+      return library.func(prototype) as Call;
+    } catch {
+      // koffi says "Cannot find function": the next name, or none
+    }
+  }
+  return absentCall;
+}

@@ -1,0 +1,44 @@
+import { missingForCode, nvmlReturn } from '../../core/nvml-return.ts';
+import type { Reading } from '../../core/reading.ts';
+
+/** Makes one driver call: the value that `take` finds in its out arguments, or why there is none. */
+export function read<Out, Value>(
+  out: Out,
+  call: (out: Out) => number,
+  take: (out: Out) => Value,
+): Reading<Value> {
+  const code = call(out);
+  return code === nvmlReturn.SUCCESS ? { value: take(out) } : { missing: missingForCode(code) };
+}
+
+/** A call with one number as its only result. */
+export function readNumber(call: (out: [number]) => number, scale = 1): Reading<number> {
+  return read([0] as [number], call, ([value]) => Number(value) / scale);
+}
+
+/** A call with two numbers as results. */
+export function readPair<Value>(
+  call: (first: [number], second: [number]) => number,
+  take: (first: number, second: number) => Value,
+): Reading<Value> {
+  return read(
+    [[0], [0]] as [[number], [number]],
+    ([first, second]) => call(first, second),
+    ([[first], [second]]) => take(first, second),
+  );
+}
+
+/** A call that fills a buffer of `bytes` with text. The driver may leave out the final NUL when the text fills it. */
+export function readText(
+  bytes: number,
+  call: (buffer: Uint8Array, length: number) => number,
+): Reading<string> {
+  return read(
+    Buffer.alloc(bytes),
+    (buffer) => call(buffer, bytes),
+    (buffer) => {
+      const end = buffer.indexOf(0);
+      return buffer.toString('utf8', 0, end === -1 ? bytes : end);
+    },
+  );
+}

@@ -1,0 +1,167 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import type { Driver, DriverInfo } from '../core/driver.ts';
+import { Fault } from '../core/fault.ts';
+import type { GpuReadings } from '../core/gpu.ts';
+import type { Log } from '../core/log.ts';
+import type { DriverState, Snapshot } from '../core/snapshot.ts';
+import { GpuBook } from './gpu-book.ts';
+import { Stalled, whileProgressing } from './stall.ts';
+
+export interface SamplerOptions {
+  /** Starts one more thread that may call the driver. */
+  readonly spawn: () => Driver;
+  readonly simulated: boolean;
+  readonly intervalMs: number;
+  readonly hangAfterMs: number;
+  readonly nowMs: () => number;
+  readonly log: Log;
+}
+
+export interface Sampler {
+  /** What is known now. Never waits. */
+  snapshot(): Snapshot;
+  /** Resolves when the first sample is done, or could not be. */
+  readonly firstSample: Promise<unknown>;
+  stop(): void;
+}
+
+/** The kernel may hold one global lock: then each new thread would hang too, and a thread is all we would gain. */
+const maxReplacementsPerLife = 2;
+const firstRetryMs = 1000;
+const lastRetryMs = 30_000;
+
+/**
+ * Reads every GPU again and again, one driver call at a time, and keeps what it saw. A call that does not return costs
+ * its thread: the GPU is left out until the call returns, and another thread goes on with the others. Of the last
+ * thread allowed nothing is taken away: sampling goes on when its call returns.
+ */
+export function startSampler(options: SamplerOptions): Sampler {
+  const { simulated, intervalMs, nowMs, log } = options;
+  const stopped = new AbortController();
+  const book = new GpuBook(nowMs);
+  const life = new DriverLife(options, book);
+
+  const firstSample = life.sample();
+  async function run(): Promise<void> {
+    for (let sampled = await firstSample; ; sampled = await life.sample())
+      await sleep(sampled ? intervalMs : life.retryInMs, undefined, { signal: stopped.signal });
+  }
+  run().catch((error) => {
+    if (!stopped.signal.aborted) log.error('the sampler has stopped', { error: String(error) });
+  });
+
+  return {
+    snapshot: () => ({ simulated, driver: life.state, gpus: book.gpus }),
+    firstSample,
+    stop: () => stopped.abort(),
+  };
+}
+
+/** The driver from opening to going away, again and again, and the threads that call it. */
+class DriverLife {
+  readonly #options: SamplerOptions;
+  readonly #book: GpuBook;
+  #driver: Driver;
+  #info: DriverInfo | undefined;
+  #state: DriverState = { state: 'starting' };
+  #replacements = 0;
+  #failures = 0;
+
+  constructor(options: SamplerOptions, book: GpuBook) {
+    this.#options = options;
+    this.#book = book;
+    this.#driver = options.spawn();
+  }
+
+  get state(): DriverState {
+    return this.#state;
+  }
+
+  get retryInMs(): number {
+    return Math.min(firstRetryMs * 2 ** Math.max(0, this.#failures - 1), lastRetryMs);
+  }
+
+  /** One round over all GPUs; false when there is no driver to ask. */
+  async sample(): Promise<boolean> {
+    try {
+      return (this.#info !== undefined || (await this.#open())) && (await this.#readAll());
+    } catch (thrown) {
+      this.#unavailable(Fault.from(thrown));
+      return false;
+    }
+  }
+
+  async #open(): Promise<boolean> {
+    const info = await this.#ask((driver) => driver.open());
+    if (!info) return false;
+    this.#info = info;
+    this.#state = { state: 'ok', info };
+    this.#failures = 0;
+    this.#replacements = 0;
+    this.#book.begin(info.gpuCount);
+    this.#options.log.info('driver opened', { gpus: info.gpuCount });
+    return true;
+  }
+
+  async #readAll(): Promise<boolean> {
+    for (const index of this.#book.readable) {
+      const readings = await this.#ask((driver) => driver.read(index), index);
+      if (!readings) continue;
+      this.#book.read(index, readings);
+      if (driverWentAway(readings)) return this.#open();
+    }
+    return true;
+  }
+
+  /** Undefined: the call has hung, and another thread has taken over. */
+  async #ask<T>(operation: (driver: Driver) => Promise<T>, index?: number): Promise<T | undefined> {
+    const { hangAfterMs, nowMs, log } = this.#options;
+    const driver = this.#driver;
+    const running = operation(driver);
+    try {
+      return await whileProgressing(running, () => driver.callsReturned(), { hangAfterMs, nowMs });
+    } catch (thrown) {
+      if (!(thrown instanceof Stalled)) throw thrown;
+      const sinceMs = nowMs() - hangAfterMs;
+      log.warn('a driver call does not return', { gpu: index, replacements: this.#replacements });
+      if (this.#replacements === maxReplacementsPerLife) return this.#hold(running, sinceMs);
+      await this.#replace(running, sinceMs, index);
+      return undefined;
+    }
+  }
+
+  async #replace(running: Promise<unknown>, sinceMs: number, index?: number): Promise<void> {
+    this.#replacements++;
+    this.#driver.abandon();
+    if (index !== undefined) {
+      this.#book.hung(index, sinceMs);
+      const returned = () => this.#book.returned(index);
+      running.then(returned, returned);
+    }
+    this.#driver = this.#options.spawn();
+    await this.#ask((driver) => driver.open());
+  }
+
+  async #hold<T>(running: Promise<T>, sinceMs: number): Promise<T> {
+    this.#state = { state: 'notResponding', info: this.#info ?? null, sinceMs };
+    const result = await running;
+    if (this.#info) this.#state = { state: 'ok', info: this.#info };
+    return result;
+  }
+
+  #unavailable({ code, message, hint }: Fault): void {
+    this.#failures++;
+    this.#info = undefined;
+    this.#book.driverGone();
+    if (this.#state.state === 'unavailable' && this.#state.code === code) return;
+    this.#state = { state: 'unavailable', code, message, hint, sinceMs: this.#options.nowMs() };
+    this.#options.log.warn('driver unavailable', { code, reason: message });
+  }
+}
+
+function driverWentAway(readings: GpuReadings): boolean {
+  return Object.values(readings).some(
+    (reading) => 'missing' in reading && reading.missing === 'driverUnavailable',
+  );
+}

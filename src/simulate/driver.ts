@@ -1,0 +1,128 @@
+import {
+  type Driver,
+  type DriverInfo,
+  type Readers,
+  type Remembered,
+  takeReadings,
+  unreadable,
+} from '../core/driver.ts';
+import { Fault } from '../core/fault.ts';
+import { type GpuReadings, readingNames, symbolOf } from '../core/gpu.ts';
+import { faultForCode, missingForCode, nvmlReturn } from '../core/nvml-return.ts';
+import type { Reading } from '../core/reading.ts';
+import { codeOf, driverAt, type GpuCondition, gpuAt, hangEndsAfter } from './condition.ts';
+import { nodeOf, type Scenario, type ScenarioNode } from './scenario.ts';
+
+const POLL_MS = 20;
+/** nvmlReturn_t for an index that the driver does not have: INVALID_ARGUMENT of nvml.h. */
+const INVALID_ARGUMENT = 2;
+
+export interface SimulatedDriverOptions {
+  readonly scenario: Scenario;
+  /** Which node of the scenario to be; undefined: the first. */
+  readonly node: string | undefined;
+  /** Monotonic ms since the agent's start. */
+  readonly nowMs: () => number;
+}
+
+/**
+ * The GPUs of one node of a scenario. All that they say follows from the scenario and the time.
+ *
+ * @throws Fault SCENARIO_INVALID when the scenario has no such node; it names those that there are
+ */
+export function simulatedDriver(options: SimulatedDriverOptions): Driver {
+  return new SimulatedDriver(options);
+}
+
+class SimulatedDriver implements Driver {
+  readonly #scenario: Scenario;
+  readonly #node: ScenarioNode;
+  readonly #nowMs: () => number;
+  /** Of the driver, when it was opened; null while it is not open. */
+  #generation: number | null = null;
+  #remembered: Remembered[] = [];
+  #returned = 0;
+  #abandoned = false;
+
+  constructor({ scenario, node, nowMs }: SimulatedDriverOptions) {
+    this.#scenario = scenario;
+    this.#node = nodeOf(scenario, node);
+    this.#nowMs = nowMs;
+  }
+
+  async open(): Promise<DriverInfo> {
+    this.#generation = null;
+    this.#remembered = [];
+    const { codes, generation } = driverAt(this.#scenario, this.#node.name, this.#nowMs());
+    this.#demand('nvmlInit_v2', codes.nvmlInit_v2);
+    this.#demand('nvmlDeviceGetCount_v2', codes.nvmlDeviceGetCount_v2);
+    this.#generation = generation;
+    return {
+      driverVersion: this.#answer(codes.nvmlSystemGetDriverVersion, { value: this.#node.driver }),
+      cudaVersion: this.#answer(codes.nvmlSystemGetCudaDriverVersion, { value: this.#node.cuda }),
+      gpuCount: this.#node.gpus.length,
+    };
+  }
+
+  async read(index: number): Promise<GpuReadings> {
+    if (this.#generation === null) return unreadable('driverUnavailable');
+    if (this.#node.gpus[index] === undefined) return unreadable(missingForCode(INVALID_ARGUMENT));
+    this.#remembered[index] ??= new Map();
+    const remembered = this.#remembered[index];
+    await this.#hangOver(index);
+    const gpu = this.#gpu(index);
+    const code = this.#alive() ? codeOf(gpu, 'nvmlDeviceGetHandleByIndex_v2') : nvmlReturn.UNINITIALIZED;
+    const handle = this.#answer(code, { value: index });
+    if ('missing' in handle) return unreadable(handle.missing, Object.fromEntries(remembered));
+    return takeReadings(this.#readers(gpu), remembered);
+  }
+
+  async close(): Promise<void> {
+    this.#generation = null;
+  }
+
+  abandon(): void {
+    this.#abandoned = true;
+  }
+
+  callsReturned(): number {
+    return this.#returned;
+  }
+
+  #gpu(index: number): GpuCondition {
+    return gpuAt(this.#scenario, this.#node.name, index, this.#nowMs());
+  }
+
+  /** What was opened before the driver went away is dead, as NVML's handles are, until it is opened anew. */
+  #alive(): boolean {
+    const { away, generation } = driverAt(this.#scenario, this.#node.name, this.#nowMs());
+    return !away && generation === this.#generation;
+  }
+
+  /** Returns when calls on the GPU do. Neither its timers nor its promise keep the process alive. */
+  async #hangOver(index: number): Promise<void> {
+    while (this.#alive() && this.#gpu(index).hung) {
+      const ends = hangEndsAfter(this.#scenario, this.#node.name, index, this.#nowMs());
+      if (this.#abandoned || !ends) await new Promise<never>(() => {});
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS).unref());
+    }
+  }
+
+  #readers(gpu: GpuCondition): Readers {
+    const reader = (name: keyof GpuReadings) => () =>
+      this.#answer<unknown>(codeOf(gpu, symbolOf[name]), gpu.readings[name]);
+    return Object.fromEntries(readingNames.map((name) => [name, reader(name)])) as unknown as Readers;
+  }
+
+  /** One driver call has returned. */
+  #answer<T>(code: number, reading: Reading<T>): Reading<T> {
+    this.#returned += 1;
+    return code === nvmlReturn.SUCCESS ? reading : { missing: missingForCode(code) };
+  }
+
+  #demand(symbol: string, code: number): void {
+    this.#returned += 1;
+    if (code === nvmlReturn.SUCCESS) return;
+    throw new Fault(`${symbol} of the simulated driver returned ${code}`, { code: faultForCode(code) });
+  }
+}

@@ -1,0 +1,180 @@
+import { z } from 'zod';
+
+import { clocksEventReasonBits } from '../core/gpu.ts';
+import { orNull, reasons } from '../core/reading.ts';
+import type { GpuState } from '../core/snapshot.ts';
+import { duration, gibibytes } from '../core/words.ts';
+
+const mode = z.object({ current: z.boolean(), pending: z.boolean() }).nullable();
+
+/** Every reading of one GPU: the value, or null with the reason in `missing`. Units are in the names. */
+export const gpuRow = z.object({
+  index: z.int(),
+  ageMs: z.number().nullable(),
+  trouble: z.object({ kind: z.enum(['lost', 'hung', 'vanished']), forMs: z.number() }).nullable(),
+  name: z.string().nullable(),
+  uuid: z.string().nullable(),
+  serial: z.string().nullable(),
+  pciAddress: z.string().nullable(),
+  memory: z
+    .object({
+      totalBytes: z.number(),
+      reservedBytes: z.number(),
+      usedBytes: z.number(),
+      freeBytes: z.number(),
+    })
+    .nullable(),
+  utilization: z.object({ gpuPercent: z.number(), memoryPercent: z.number() }).nullable(),
+  temperatureC: z.number().nullable(),
+  slowdownTemperatureC: z.number().nullable(),
+  shutdownTemperatureC: z.number().nullable(),
+  powerWatts: z.number().nullable(),
+  powerLimitWatts: z.number().nullable(),
+  defaultPowerLimitWatts: z.number().nullable(),
+  powerLimitRange: z.object({ minWatts: z.number(), maxWatts: z.number() }).nullable(),
+  graphicsClockMhz: z.number().nullable(),
+  smClockMhz: z.number().nullable(),
+  memoryClockMhz: z.number().nullable(),
+  clocksEventReasons: z.array(z.string()).nullable(),
+  performanceState: z.number().nullable(),
+  eccMode: mode,
+  eccCorrectedVolatile: z.number().nullable(),
+  eccUncorrectedVolatile: z.number().nullable(),
+  eccCorrectedAggregate: z.number().nullable(),
+  eccUncorrectedAggregate: z.number().nullable(),
+  remappedRows: z
+    .object({
+      correctable: z.number(),
+      uncorrectable: z.number(),
+      pending: z.boolean(),
+      failed: z.boolean(),
+    })
+    .nullable(),
+  retiredPagesPending: z.boolean().nullable(),
+  recoveryAction: z.string().nullable(),
+  migMode: mode,
+  persistenceMode: z.boolean().nullable(),
+  missing: z.record(z.string(), z.string()).describe('field → why it is null'),
+});
+export type GpuRow = z.output<typeof gpuRow>;
+
+export function gpuRowOf({ index, readings, readAtMs, trouble }: GpuState, nowMs: number): GpuRow {
+  const values = Object.fromEntries(
+    Object.entries(readings).map(([name, reading]) => [name, orNull(reading)]),
+  ) as Omit<GpuRow, 'index' | 'ageMs' | 'trouble' | 'missing'>;
+  return {
+    index,
+    ageMs: readAtMs === null ? null : Math.round(nowMs - readAtMs),
+    trouble: trouble && { kind: trouble.kind, forMs: Math.round(nowMs - trouble.sinceMs) },
+    ...values,
+    missing: reasons(readings),
+  };
+}
+
+const troubles = {
+  lost: 'LOST: fallen off the bus',
+  hung: 'HUNG: a driver call on it has not returned',
+  vanished: 'VANISHED: the driver no longer offers it',
+};
+
+/** `LOST: fallen off the bus, since 3 min ago`; null for a GPU that is there. */
+export function troubleText({ trouble }: Pick<GpuRow, 'trouble'>): string | null {
+  return trouble && `${troubles[trouble.kind]}, since ${duration(trouble.forMs)} ago`;
+}
+
+/** One line with every value; what is missing comes last, with the reason. */
+export function gpuText(row: GpuRow): string {
+  const parts = [
+    troubleText(row),
+    row.name,
+    row.uuid,
+    row.serial && `serial ${row.serial}`,
+    row.pciAddress && `PCI ${row.pciAddress}`,
+    memoryText(row),
+    row.utilization && `${row.utilization.gpuPercent} % busy (memory ${row.utilization.memoryPercent} %)`,
+    temperatureText(row),
+    powerText(row),
+    clocksText(row),
+    row.performanceState !== null && `P${row.performanceState}`,
+    eccText(row),
+    remapText(row),
+    row.retiredPagesPending !== null && `retired pages pending: ${yesNo(row.retiredPagesPending)}`,
+    row.recoveryAction && `recovery action ${row.recoveryAction}`,
+    row.migMode && `MIG ${modeText(row.migMode)}`,
+    row.persistenceMode !== null && `persistence ${onOff(row.persistenceMode)}`,
+    row.ageMs !== null && `read ${duration(row.ageMs)} ago`,
+    missingText(row.missing),
+  ];
+  return parts.filter(Boolean).join(', ');
+}
+
+function memoryText({ memory }: GpuRow): string | null {
+  if (!memory) return null;
+  const { usedBytes, totalBytes, reservedBytes } = memory;
+  return `${gibibytes(usedBytes)} of ${gibibytes(totalBytes)} used (+ ${gibibytes(reservedBytes)} reserved)`;
+}
+
+function temperatureText(row: GpuRow): string | null {
+  if (row.temperatureC === null) return null;
+  const limits = [
+    row.slowdownTemperatureC !== null && `slowdown ${row.slowdownTemperatureC}`,
+    row.shutdownTemperatureC !== null && `shutdown ${row.shutdownTemperatureC}`,
+  ].filter(Boolean);
+  return `${row.temperatureC} °C${limits.length > 0 ? ` (${limits.join(', ')})` : ''}`;
+}
+
+function powerText(row: GpuRow): string | null {
+  const { powerWatts, powerLimitWatts, defaultPowerLimitWatts, powerLimitRange } = row;
+  if (powerWatts === null && powerLimitWatts === null) return null;
+  const bounds = [
+    defaultPowerLimitWatts !== null && `default ${defaultPowerLimitWatts}`,
+    powerLimitRange && `settable ${powerLimitRange.minWatts} to ${powerLimitRange.maxWatts}`,
+  ].filter(Boolean);
+  const tail = bounds.length > 0 ? ` (${bounds.join(', ')})` : '';
+  return `${powerWatts ?? '?'} of ${powerLimitWatts ?? '?'} W${tail}`;
+}
+
+function clocksText(row: GpuRow): string | null {
+  const clocks = [
+    row.graphicsClockMhz !== null && `graphics ${row.graphicsClockMhz}`,
+    row.smClockMhz !== null && `SM ${row.smClockMhz}`,
+    row.memoryClockMhz !== null && `memory ${row.memoryClockMhz}`,
+  ].filter(Boolean);
+  const held = row.clocksEventReasons?.filter((reason) => reason in clocksEventReasonBits) ?? [];
+  const why = held.length > 0 ? ` held by ${held.join('+')}` : '';
+  return clocks.length > 0 ? `clocks ${clocks.join(' / ')} MHz${why}` : null;
+}
+
+function eccText(row: GpuRow): string | null {
+  if (!row.eccMode) return null;
+  const since = `${row.eccUncorrectedVolatile ?? '?'} uncorrected, ${row.eccCorrectedVolatile ?? '?'} corrected`;
+  const life = `${row.eccUncorrectedAggregate ?? '?'}, ${row.eccCorrectedAggregate ?? '?'}`;
+  return `ECC ${modeText(row.eccMode)}: ${since} since driver load (board's life: ${life})`;
+}
+
+function remapText({ remappedRows: rows }: GpuRow): string | null {
+  if (!rows) return null;
+  const state = rows.failed ? ', FAILED' : rows.pending ? ', pending' : '';
+  return `remapped rows ${rows.correctable} correctable + ${rows.uncorrectable} uncorrectable${state}`;
+}
+
+/** `missing: utilization (notSupported)`; reasons that hold for many fields are said once. */
+export function missingText(missing: Readonly<Record<string, string>>): string | null {
+  const fields = new Map<string, string[]>();
+  for (const [field, reason] of Object.entries(missing))
+    fields.set(reason, [...(fields.get(reason) ?? []), field]);
+  const parts = [...fields].map(([reason, names]) => `${names.join(' ')} (${reason})`);
+  return parts.length > 0 ? `missing: ${parts.join(', ')}` : null;
+}
+
+export function modeText({ current, pending }: { current: boolean; pending: boolean }): string {
+  return current === pending ? onOff(current) : `${onOff(current)}, ${onOff(pending)} after the next reset`;
+}
+
+function onOff(value: boolean): string {
+  return value ? 'on' : 'off';
+}
+
+function yesNo(value: boolean): string {
+  return value ? 'yes' : 'no';
+}

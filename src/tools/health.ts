@@ -1,0 +1,206 @@
+import { z } from 'zod';
+
+import { byName, foldNames } from '../core/names.ts';
+import { orNull } from '../core/reading.ts';
+import type { GpuState } from '../core/snapshot.ts';
+import { count, duration } from '../core/words.ts';
+import { judge } from '../diagnose/judge.ts';
+import { actions, verdicts } from '../diagnose/verdict.ts';
+import { commonArguments } from './arguments.ts';
+import { answerOf, driverAnswer, driverText, nodeAnswer, selectGpus, simulatedText } from './node-answer.ts';
+import { type Answer, defineTool, type NodeContext } from './tool.ts';
+
+const scalar = z.union([z.string(), z.number(), z.boolean()]);
+const evidence = z.object({
+  name: z.string(),
+  value: scalar,
+  unit: z.string().nullable(),
+  threshold: scalar.nullable(),
+  source: z.string(),
+  ageMs: z.number().nullable(),
+});
+const gpuHealth = z.object({
+  index: z.int(),
+  name: z.string().nullable(),
+  uuid: z.string().nullable(),
+  pciAddress: z.string().nullable(),
+  ageMs: z.number().nullable(),
+  verdict: z.enum(verdicts),
+  action: z.enum(actions),
+  findings: z.array(
+    z.object({
+      verdict: z.enum(verdicts),
+      action: z.enum(actions),
+      text: z.string(),
+      evidence: z.array(evidence),
+    }),
+  ),
+  /** The driver's own verdict, beside ours; null where the driver gives none. */
+  driverRecoveryAction: z.string().nullable(),
+  unchecked: z.array(z.string()).describe('what could not be looked at, and why'),
+});
+type GpuHealth = z.output<typeof gpuHealth>;
+
+const output = z.object({ ...nodeAnswer, gpus: z.array(gpuHealth) });
+type NodeHealth = z.output<typeof output>;
+
+const row = z.union([
+  z.object({ kind: z.literal('driverProblem'), node: z.string(), driver: driverAnswer }),
+  z.object({ kind: z.literal('gpu'), node: z.string(), gpu: gpuHealth, full: z.boolean() }),
+  z.object({
+    kind: z.literal('okNodes'),
+    nodes: z.array(z.string()),
+    gpusPerNode: z.int(),
+    model: z.string().nullable(),
+    unchecked: z.array(z.string()),
+  }),
+]);
+type Row = z.output<typeof row>;
+
+export const health = defineTool({
+  name: 'get_gpu_health',
+  title: 'GPU health',
+  description:
+    'A verdict per GPU (ok, watch, unknown, degraded, failed) with its evidence and what to do: temperature against its own ' +
+    "thresholds, uncorrectable ECC since driver load, row remaps, hardware slowdown, lost or hung GPUs, the driver's recovery " +
+    'action. Worst first; healthy GPUs are counted and grouped. detail=full shows every GPU with all evidence and what could ' +
+    'not be checked.',
+  input: z.object(commonArguments),
+  output,
+  head: z.object({
+    nodes: z.int(),
+    gpus: z.int(),
+    verdicts: z.record(z.string(), z.int()),
+    nodesWithDriverProblem: z.int(),
+    simulatedNodes: z.array(z.string()),
+    oldestReadingMs: z.number().nullable(),
+  }),
+  row,
+
+  answer({ gpu }, node) {
+    return {
+      ...answerOf(node),
+      gpus: selectGpus(node.snapshot, gpu).map((state) => healthOf(state, node)),
+    };
+  },
+
+  merge({ detail, gpu }, answers) {
+    const gpus = answers.flatMap(({ node, value }) => value.gpus.map((each) => ({ node, gpu: each })));
+    const full = detail === 'full' || gpu !== undefined;
+    const ages = gpus.flatMap((each) => each.gpu.ageMs ?? []);
+    const problems = answers.filter(({ value }) => value.driver.problem);
+    const listed = gpus
+      .filter((each) => full || each.gpu.verdict !== 'ok')
+      .sort((a, b) => verdicts.indexOf(b.gpu.verdict) - verdicts.indexOf(a.gpu.verdict));
+    return {
+      head: {
+        nodes: answers.length,
+        gpus: gpus.length,
+        verdicts: countVerdicts(gpus.map((each) => each.gpu)),
+        nodesWithDriverProblem: problems.length,
+        simulatedNodes: answers.filter(({ value }) => value.simulated).map(({ node }) => node),
+        oldestReadingMs: ages.length > 0 ? Math.max(...ages) : null,
+      },
+      rows: [
+        ...problems.map(({ node, value }): Row => ({ kind: 'driverProblem', node, driver: value.driver })),
+        ...listed.map(({ node, gpu: each }): Row => ({ kind: 'gpu', node, gpu: each, full })),
+        ...(full ? [] : okGroups(answers)),
+      ],
+    };
+  },
+
+  headText({ nodes, gpus, verdicts: counts, nodesWithDriverProblem, simulatedNodes, oldestReadingMs }) {
+    const summary = Object.entries(counts).map(([verdict, number]) => `${number} ${verdict}`);
+    const drivers =
+      nodesWithDriverProblem > 0 ? ` Driver problem on ${count(nodesWithDriverProblem, 'node')}.` : '';
+    const age = oldestReadingMs === null ? '' : ` Readings at most ${duration(oldestReadingMs)} old.`;
+    return [
+      ...simulatedText(nodes, simulatedNodes),
+      `${count(gpus, 'GPU')} on ${count(nodes, 'node')}${summary.length > 0 ? `: ${summary.join(', ')}` : ''}.${drivers}${age}`,
+    ];
+  },
+
+  rowText(row) {
+    if (row.kind === 'driverProblem') return `${row.node}: ${driverText(row.driver)}`;
+    if (row.kind === 'gpu') return gpuText(row.node, row.gpu, row.full);
+    const { nodes, gpusPerNode, model, unchecked } = row;
+    const each = nodes.length > 1 ? ` each (${nodes.length} nodes)` : '';
+    const blind = unchecked.length > 0 ? ` (not checked: ${unchecked.join(', ')})` : '';
+    return `ok: ${foldNames(nodes)}${each}: ${gpusPerNode} × ${model ?? 'unknown model'}${blind}`;
+  },
+});
+
+function healthOf(state: GpuState, { snapshot, nowMs }: NodeContext): GpuHealth {
+  const { readings } = state;
+  const { verdict, action, findings, unchecked } = judge(state, snapshot.driver, nowMs);
+  return {
+    index: state.index,
+    name: orNull(readings.name),
+    uuid: orNull(readings.uuid),
+    pciAddress: orNull(readings.pciAddress),
+    ageMs: state.readAtMs === null ? null : Math.round(nowMs - state.readAtMs),
+    verdict,
+    action,
+    findings: findings.map((finding) => ({ ...finding, evidence: [...finding.evidence] })),
+    driverRecoveryAction: orNull(readings.recoveryAction),
+    unchecked: [...unchecked],
+  };
+}
+
+function countVerdicts(gpus: readonly GpuHealth[]): Record<string, number> {
+  const counts = [...verdicts]
+    .reverse()
+    .map((verdict) => [verdict, gpus.filter((gpu) => gpu.verdict === verdict).length] as const);
+  return Object.fromEntries(counts.filter(([, number]) => number > 0));
+}
+
+/** Nodes with equally many healthy GPUs of one model, of which the same could not be checked. */
+function okGroups(answers: readonly Answer<NodeHealth>[]): Row[] {
+  const groups = new Map<string, Extract<Row, { kind: 'okNodes' }>>();
+  for (const { node, value } of answers) {
+    for (const kind of okKinds(value.gpus)) {
+      const key = JSON.stringify(kind);
+      const group = groups.get(key) ?? { kind: 'okNodes', nodes: [], ...kind };
+      groups.set(key, { ...group, nodes: [...group.nodes, node] });
+    }
+  }
+  return [...groups.values()].sort((a, b) => byName(a.nodes[0] ?? '', b.nodes[0] ?? ''));
+}
+
+interface OkKind {
+  readonly gpusPerNode: number;
+  readonly model: string | null;
+  readonly unchecked: string[];
+}
+
+function okKinds(gpus: readonly GpuHealth[]): OkKind[] {
+  const kinds = new Map<string, OkKind>();
+  for (const { verdict, name, unchecked } of gpus) {
+    if (verdict !== 'ok') continue;
+    const key = JSON.stringify([name, unchecked]);
+    kinds.set(key, { gpusPerNode: (kinds.get(key)?.gpusPerNode ?? 0) + 1, model: name, unchecked });
+  }
+  return [...kinds.values()];
+}
+
+function gpuText(node: string, gpu: GpuHealth, full: boolean): string {
+  const what = [gpu.name, gpu.pciAddress && `PCI ${gpu.pciAddress}`, full && gpu.uuid]
+    .filter(Boolean)
+    .join(', ');
+  const age = gpu.ageMs === null ? 'never read' : `read ${duration(gpu.ageMs)} ago`;
+  const lines = [
+    `${gpu.verdict}: ${node} GPU ${gpu.index} (${what}${what && ', '}${age}): ${gpu.findings.map(({ text }) => text).join('; ') || 'nothing found'}`,
+    gpu.action !== 'none' && `action ${gpu.action}`,
+    full && gpu.driverRecoveryAction && `driver's own recovery action: ${gpu.driverRecoveryAction}`,
+    full &&
+      gpu.findings.length > 0 &&
+      `evidence: ${gpu.findings.flatMap((f) => f.evidence.map(factText)).join(', ')}`,
+    full && gpu.unchecked.length > 0 && `not checked: ${gpu.unchecked.join(', ')}`,
+  ];
+  return lines.filter(Boolean).join('. ');
+}
+
+function factText({ name, value, unit, threshold, source }: z.output<typeof evidence>): string {
+  const against = threshold === null ? '' : ` against ${threshold}`;
+  return `${name}=${value}${unit ? ` ${unit}` : ''}${against} [${source}]`;
+}

@@ -1,0 +1,178 @@
+import { z } from 'zod';
+
+import { byName, foldNames } from '../core/names.ts';
+import { count, duration, gibibytes } from '../core/words.ts';
+import { commonArguments } from './arguments.ts';
+import { type GpuRow, gpuRow, gpuRowOf, gpuText, modeText, troubleText } from './gpu-row.ts';
+import { answerOf, driverAnswer, driverText, nodeAnswer, selectGpus, simulatedText } from './node-answer.ts';
+import { type Answer, defineTool } from './tool.ts';
+
+const output = z.object({ ...nodeAnswer, gpus: z.array(gpuRow) });
+type NodeInventory = z.output<typeof output>;
+
+const model = z.object({ name: z.string().nullable(), count: z.int() });
+const group = z.object({
+  kind: z.literal('equalNodes'),
+  nodes: z.array(z.string()),
+  simulated: z.boolean(),
+  driverVersion: z.string().nullable(),
+  cudaVersion: z.string().nullable(),
+  gpus: z.array(
+    model.extend({
+      memoryTotalBytes: z.number().nullable(),
+      powerLimitWatts: z.number().nullable(),
+      migMode: z.string().nullable(),
+      eccMode: z.string().nullable(),
+      persistenceMode: z.boolean().nullable(),
+    }),
+  ),
+});
+const row = z.union([
+  z.object({ kind: z.literal('driverProblem'), node: z.string(), driver: driverAnswer }),
+  z.object({ kind: z.literal('troubledGpu'), node: z.string(), gpu: gpuRow }),
+  z.object({ kind: z.literal('gpu'), node: z.string(), gpu: gpuRow }),
+  group,
+]);
+type Row = z.output<typeof row>;
+type Group = z.output<typeof group>;
+
+export const inventory = defineTool({
+  name: 'get_gpu_inventory',
+  title: 'GPU inventory',
+  description:
+    'Which GPUs the cluster has: model, count, memory, driver and CUDA version, ECC, MIG, power limit per node; equal nodes ' +
+    'are grouped, GPUs that are lost or unreadable come first. detail=full lists every GPU with UUID, serial, PCI address and ' +
+    'all current readings: memory used, utilisation, temperature, power, clocks, ECC counts, remapped rows. Units are in the text.',
+  input: z.object(commonArguments),
+  output,
+  head: z.object({
+    nodes: z.int(),
+    gpus: z.int(),
+    models: z.array(model),
+    simulatedNodes: z.array(z.string()),
+    oldestReadingMs: z.number().nullable(),
+  }),
+  row,
+
+  answer({ gpu }, node) {
+    const gpus = selectGpus(node.snapshot, gpu).map((state) => gpuRowOf(state, node.nowMs));
+    return { ...answerOf(node), gpus };
+  },
+
+  merge({ detail, gpu }, answers) {
+    const gpus = answers.flatMap(({ node, value }) => value.gpus.map((row) => ({ node, gpu: row })));
+    const healthy =
+      detail === 'full' || gpu !== undefined ? gpus.filter(isThere).map(asRow) : groups(answers);
+    const ages = gpus.flatMap((each) => each.gpu.ageMs ?? []);
+    return {
+      head: {
+        nodes: answers.length,
+        gpus: gpus.length,
+        models: modelsOf(gpus.map((each) => each.gpu)),
+        simulatedNodes: answers.filter(({ value }) => value.simulated).map(({ node }) => node),
+        oldestReadingMs: ages.length > 0 ? Math.max(...ages) : null,
+      },
+      rows: [...driverProblems(answers), ...troubled(gpus), ...healthy],
+    };
+  },
+
+  headText({ gpus, nodes, models, simulatedNodes, oldestReadingMs }) {
+    const kinds = models
+      .map(({ name, count: number }) => `${number} × ${name ?? 'unknown model'}`)
+      .join(', ');
+    const age = oldestReadingMs === null ? '' : ` Readings at most ${duration(oldestReadingMs)} old.`;
+    return [
+      ...simulatedText(nodes, simulatedNodes),
+      `${count(gpus, 'GPU')} on ${count(nodes, 'node')}${kinds && `: ${kinds}`}.${age}`,
+    ];
+  },
+
+  rowText(row) {
+    if (row.kind === 'driverProblem') return `${row.node}: ${driverText(row.driver)}`;
+    if (row.kind === 'equalNodes') return groupText(row);
+    return `${row.node} GPU ${row.gpu.index}: ${gpuText(row.gpu)}`;
+  },
+});
+
+interface Placed {
+  readonly node: string;
+  readonly gpu: GpuRow;
+}
+
+function isThere({ gpu }: Placed): boolean {
+  return troubleText(gpu) === null;
+}
+
+function asRow({ node, gpu }: Placed): Row {
+  return { kind: 'gpu', node, gpu };
+}
+
+function driverProblems(answers: readonly Answer<NodeInventory>[]): Row[] {
+  return answers
+    .filter(({ value }) => value.driver.problem)
+    .map(({ node, value }) => ({ kind: 'driverProblem', node, driver: value.driver }));
+}
+
+function troubled(gpus: readonly Placed[]): Row[] {
+  return gpus.filter((each) => !isThere(each)).map(({ node, gpu }) => ({ kind: 'troubledGpu', node, gpu }));
+}
+
+/** Nodes that are equal in everything an inventory counts; rare kinds first. */
+function groups(answers: readonly Answer<NodeInventory>[]): Group[] {
+  const byKind = new Map<string, Group>();
+  for (const { node, value } of answers) {
+    const there = value.gpus.filter((gpu) => troubleText(gpu) === null);
+    if (there.length === 0 && value.driver.problem) continue;
+    const { driverVersion, cudaVersion } = value.driver;
+    const kind = { simulated: value.simulated, driverVersion, cudaVersion, gpus: kindsOf(there) };
+    const key = JSON.stringify(kind);
+    const group = byKind.get(key) ?? { kind: 'equalNodes', nodes: [], ...kind };
+    byKind.set(key, { ...group, nodes: [...group.nodes, node] });
+  }
+  return [...byKind.values()].sort(
+    (a, b) => a.nodes.length - b.nodes.length || byName(a.nodes[0] ?? '', b.nodes[0] ?? ''),
+  );
+}
+
+function kindsOf(gpus: readonly GpuRow[]): Group['gpus'] {
+  const kinds = new Map<string, Group['gpus'][number]>();
+  for (const gpu of gpus) {
+    const kind = {
+      name: gpu.name,
+      memoryTotalBytes: gpu.memory?.totalBytes ?? null,
+      powerLimitWatts: gpu.powerLimitWatts,
+      migMode: gpu.migMode && modeText(gpu.migMode),
+      eccMode: gpu.eccMode && modeText(gpu.eccMode),
+      persistenceMode: gpu.persistenceMode,
+    };
+    const key = JSON.stringify(kind);
+    kinds.set(key, { ...kind, count: (kinds.get(key)?.count ?? 0) + 1 });
+  }
+  return [...kinds.values()];
+}
+
+function modelsOf(gpus: readonly GpuRow[]): z.output<typeof model>[] {
+  const counts = new Map<string | null, number>();
+  for (const { name } of gpus) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return [...counts]
+    .map(([name, number]) => ({ name, count: number }))
+    .sort((a, b) => b.count - a.count || byName(a.name ?? '', b.name ?? ''));
+}
+
+function groupText({ nodes, driverVersion, cudaVersion, gpus }: Group): string {
+  const kinds = gpus.map((gpu) =>
+    [
+      `${gpu.count} × ${gpu.name ?? 'unknown model'}`,
+      gpu.memoryTotalBytes !== null && gibibytes(gpu.memoryTotalBytes),
+      gpu.powerLimitWatts !== null && `limit ${gpu.powerLimitWatts} W`,
+      gpu.eccMode && `ECC ${gpu.eccMode}`,
+      gpu.migMode && `MIG ${gpu.migMode}`,
+      gpu.persistenceMode !== null && `persistence ${gpu.persistenceMode ? 'on' : 'off'}`,
+    ]
+      .filter(Boolean)
+      .join(', '),
+  );
+  const software = `driver ${driverVersion ?? 'unknown'}, CUDA ${cudaVersion ?? 'unknown'}`;
+  const each = nodes.length > 1 ? ` each (${nodes.length} nodes)` : '';
+  return `${foldNames(nodes)}${each}: ${kinds.join('; ') || 'no GPU'}; ${software}`;
+}

@@ -1,0 +1,87 @@
+import { z } from 'zod';
+
+import { faults } from '../core/fault.ts';
+import { foldNames } from '../core/names.ts';
+import { orNull } from '../core/reading.ts';
+import type { DriverState, GpuState, Snapshot } from '../core/snapshot.ts';
+import { duration } from '../core/words.ts';
+import type { NodeContext } from './tool.ts';
+
+/** The state of a node's driver, as every answer carries it. */
+export const driverAnswer = z.object({
+  state: z.enum(['starting', 'ok', 'unavailable', 'notResponding']),
+  driverVersion: z.string().nullable(),
+  cudaVersion: z.string().nullable(),
+  problem: z
+    .object({ code: z.string(), message: z.string(), hint: z.string(), forMs: z.number() })
+    .nullable()
+    .describe('why GPUs cannot be read, what to do, and for how long that has been so'),
+});
+export type DriverAnswer = z.output<typeof driverAnswer>;
+
+/** What every node's answer begins with. */
+export const nodeAnswer = { simulated: z.boolean(), driver: driverAnswer };
+
+export function answerOf({ snapshot, nowMs }: NodeContext): { simulated: boolean; driver: DriverAnswer } {
+  return { simulated: snapshot.simulated, driver: driverOf(snapshot.driver, nowMs) };
+}
+
+function driverOf(driver: DriverState, nowMs: number): DriverAnswer {
+  const info = 'info' in driver ? driver.info : null;
+  return {
+    state: driver.state,
+    driverVersion: info && orNull(info.driverVersion),
+    cudaVersion: info && orNull(info.cudaVersion),
+    problem: problemOf(driver, nowMs),
+  };
+}
+
+function problemOf(driver: DriverState, nowMs: number): DriverAnswer['problem'] {
+  if (driver.state === 'ok') return null;
+  if (driver.state === 'starting')
+    return {
+      code: 'STARTING',
+      message: 'no sample was taken yet',
+      hint: 'Call again in a second.',
+      forMs: 0,
+    };
+  const forMs = Math.round(nowMs - driver.sinceMs);
+  if (driver.state === 'unavailable') {
+    const { code, message, hint } = driver;
+    return { code, message, hint, forMs };
+  }
+  return {
+    code: 'DRIVER_NOT_RESPONDING',
+    message: 'driver calls do not return; what is shown is as old as it says',
+    hint: faults.DRIVER_NOT_RESPONDING.hint,
+    forMs,
+  };
+}
+
+/** `DRIVER_NOT_FOUND for 3 min: cannot load libnvidia-ml.so.1. Give the pod …`; null while all is well. */
+export function driverText({ problem }: DriverAnswer): string | null {
+  if (!problem) return null;
+  return `${problem.code} for ${duration(problem.forMs)}: ${problem.message}. ${problem.hint}`;
+}
+
+/** The GPUs that an answer is about: all, or the one named by index, UUID or PCI address. */
+export function selectGpus({ gpus }: Snapshot, wanted: string | number | undefined): readonly GpuState[] {
+  if (wanted === undefined) return gpus;
+  const name = String(wanted).toLowerCase();
+  return gpus.filter(({ index, readings }) => {
+    const names = [orNull(readings.uuid), orNull(readings.pciAddress)];
+    return String(index) === name || names.some((own) => own?.toLowerCase() === pciForm(name));
+  });
+}
+
+/** `00000000:3B:00.0`, as nvidia-smi prints it, is `0000:3b:00.0` here. */
+function pciForm(name: string): string {
+  return name.replace(/^0000(?=[\da-f]{4}:[\da-f]{2}:)/, '');
+}
+
+/** The line without which made-up data could pass for true. */
+export function simulatedText(nodes: number, simulated: readonly string[]): string[] {
+  if (simulated.length === 0) return [];
+  if (simulated.length === nodes) return ['SIMULATED DATA: these GPUs are made up.'];
+  return [`SIMULATED DATA on ${foldNames(simulated)}: those GPUs are made up.`];
+}

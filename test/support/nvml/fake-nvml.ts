@@ -1,0 +1,152 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { type FakeGpu, type FakeNvmlConfig, fakeNvmlText } from './fake-config.ts';
+import { layoutAsserts } from './layout.ts';
+
+const source = readFileSync(join(import.meta.dirname, 'nvml.c'), 'utf8');
+const header = readFileSync(join(import.meta.dirname, 'nvml-abi.h'), 'utf8');
+const symbols = new Set(source.match(/\bnvml[A-Z]\w*(?<!_t)\b/g));
+const flags = ['-std=c11', '-O1', '-g', '-Wall', '-Wextra', '-Werror', '-shared', '-fPIC', '-pthread'];
+
+let written = 0;
+
+/**
+ * Compiles the fake driver, once for each content and set of symbols, and returns the path of its
+ * `libnvidia-ml.so.1`. The process that loads it must have `FAKE_NVML_CONFIG` in its environment.
+ * Safe to call from several processes at once.
+ *
+ * @param without  functions to leave out of the export table, as an older driver would
+ * @throws Error when there is no `cc`, when the C code disagrees with nvml-layout.json, or when `without` names
+ *   a function that the fake never had
+ */
+export function buildFakeNvml({ without = [] }: { without?: readonly string[] } = {}): string {
+  without.forEach(checkSymbol);
+  const asserts = layoutAsserts(header);
+  const exports = `{ global: nvml*; local: ${[...without].sort().join('; ')}${without.length ? ';' : ''} *; };\n`;
+  const content = [source, header, asserts, exports, process.arch, ...flags].join('\0');
+  const folder = join(
+    tmpdir(),
+    `fake-nvml-${createHash('sha256').update(content).digest('hex').slice(0, 16)}`,
+  );
+  const library = join(folder, 'libnvidia-ml.so.1');
+  if (existsSync(library)) return library;
+
+  const build = mkdtempSync(join(tmpdir(), 'fake-nvml-build-'));
+  try {
+    writeFileSync(join(build, 'nvml.c'), source);
+    writeFileSync(join(build, 'nvml-abi.h'), header);
+    writeFileSync(join(build, 'nvml-layout.h'), asserts);
+    writeFileSync(join(build, 'exports.map'), exports);
+    compile(build);
+    publish(build, folder, library);
+  } finally {
+    rmSync(build, { recursive: true, force: true });
+  }
+  return library;
+}
+
+/**
+ * Writes the configuration atomically; the library reads it at its next call.
+ *
+ * @throws Error when a fault names a function that the fake does not have
+ */
+export function writeFakeNvml(path: string, config: FakeNvmlConfig): void {
+  const faults = [...(config.returns ?? []), ...(config.delays ?? []), ...(config.hangs ?? [])];
+  for (const { symbol } of faults) if (symbol !== undefined) checkSymbol(symbol);
+  written += 1;
+  const next = `${path}.${process.pid}.${written}`;
+  writeFileSync(next, fakeNvmlText(config));
+  renameSync(next, path);
+}
+
+/** The calls recorded by `countCalls`, oldest first; `gpu` is null for calls that name none. */
+export function readCalls(path: string): { pid: number; symbol: string; gpu: number | null }[] {
+  if (!existsSync(path)) return [];
+  const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1);
+  return lines.map((line) => {
+    const [pid, symbol = '', gpu] = line.split(' ');
+    return { pid: Number(pid), symbol, gpu: gpu === '-' ? null : Number(gpu) };
+  });
+}
+
+/**
+ * A healthy, idle H100 80GB SXM: UUID, serial and PCI address follow from its index. It has no temperature
+ * thresholds but T.Limit fields (193 to 196), as nvidia-smi -q shows them on Hopper.
+ */
+export function h100(index: number, overrides: Partial<FakeGpu> = {}): FakeGpu {
+  const mebibyte = 1024 * 1024;
+  return {
+    name: 'NVIDIA H100 80GB HBM3',
+    uuid: `GPU-00000000-0000-4000-8000-${String(index).padStart(12, '0')}`,
+    serial: String(1650000000000 + index),
+    pci: { domain: 0, bus: 0x1b + 0x10 * index, device: 0, deviceId: 0x233010de, subsystemId: 0x16c110de },
+    memoryBytes: { total: 81559 * mebibyte, reserved: 551 * mebibyte, used: 0 },
+    utilizationPercent: { gpu: 0, memory: 0 },
+    temperatureC: 32,
+    powerMilliwatts: 70_000,
+    enforcedPowerLimitMilliwatts: 700_000,
+    powerLimitMilliwatts: 700_000,
+    defaultPowerLimitMilliwatts: 700_000,
+    powerLimitRangeMilliwatts: { min: 200_000, max: 700_000 },
+    clocksMHz: { graphics: 345, sm: 345, memory: 2619, video: 765 },
+    maxClocksMHz: { graphics: 1980, sm: 1980, memory: 2619, video: 1545 },
+    clocksEventReasons: 1, // idle
+    performanceState: 0,
+    eccMode: { current: 1, pending: 1 },
+    eccErrors: {
+      correctedVolatile: 0,
+      correctedAggregate: 0,
+      uncorrectedVolatile: 0,
+      uncorrectedAggregate: 0,
+    },
+    remappedRows: { corrected: 0, uncorrected: 0, pending: 0, failure: 0 },
+    migMode: { current: 0, pending: 0 },
+    persistenceMode: 1,
+    fields: [
+      { id: 82, type: 'u32', value: 36 }, // memory temperature, C
+      { id: 193, type: 'i32', value: -8 }, // T.Limit: shutdown, slowdown, memory max, GPU max
+      { id: 194, type: 'i32', value: -2 },
+      { id: 195, type: 'i32', value: 0 },
+      { id: 196, type: 'i32', value: 0 },
+      { id: 230, type: 'u32', value: 0 }, // recovery action: none
+    ],
+    processes: [],
+    ...overrides,
+  };
+}
+
+function checkSymbol(symbol: string): void {
+  if (!symbols.has(symbol)) throw new Error(`the fake driver has no function ${symbol}`);
+}
+
+function compile(folder: string): void {
+  const link = ['-Wl,-soname,libnvidia-ml.so.1', '-Wl,--version-script=exports.map'];
+  const args = [...flags, ...link, '-o', 'libnvidia-ml.so.1', 'nvml.c'];
+  try {
+    execFileSync('cc', args, { cwd: folder, stdio: 'pipe' });
+  } catch (cause) {
+    const { code, stderr } = cause as { code?: string; stderr?: Buffer };
+    if (code === 'ENOENT') {
+      throw new Error(
+        'The fake NVIDIA driver needs a C compiler: install one that provides `cc`, for example gcc.',
+        {
+          cause,
+        },
+      );
+    }
+    throw new Error(`The fake NVIDIA driver does not compile:\n${stderr}`, { cause });
+  }
+}
+
+/** A rename cannot overwrite a folder that has files: who comes second uses the first one's build. */
+function publish(build: string, folder: string, library: string): void {
+  try {
+    renameSync(build, folder);
+  } catch (cause) {
+    if (!existsSync(library)) throw cause;
+  }
+}

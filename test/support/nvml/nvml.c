@@ -1,0 +1,641 @@
+// A small libnvidia-ml.so.1 for tests: NVIDIA's ABI, with values and faults from a text file.
+//
+// The file is named by the environment variable FAKE_NVML_CONFIG, is written by atomic rename, and is
+// read again by the first call after it changed. No such file = driver not loaded; removing it ends every
+// hang. One setting a line, words separated by one space, numbers in C notation, the first line that
+// matches wins; a line that cannot be read aborts the process with a message. Fixed words first:
+//
+//   driver loaded|notLoaded|mismatch     default loaded; others make init return 9 or 18. Inits made before
+//                                        stay good under mismatch, and are bad (1) while notLoaded
+//   generation N                         default 0; a change = driver reload: calls return 1 until all
+//                                        inits are shut down and a new one is made; old handles get 2
+//   driverVersion TEXT, nvmlVersion TEXT, cudaVersion N (13000 = 13.0)
+//   gpus N                               how many GPUs the driver sees, default 0
+//   deviceNode PATH                      init must be able to open PATH for reading and writing
+//   countCalls PATH                      append one line a call to PATH: PID FUNCTION GPU ('-' = none)
+//   processRecordBytes 24|32             what ..._v3 writes, default 24; 32 is the defect of some R535 builds
+//   return FUNCTION GPU CODE             the call answers CODE (after it was checked for init and handle)
+//   delay FUNCTION GPU MILLISECONDS      the call takes that long, then answers from the file as it is then
+//   hang FUNCTION GPU                    the call sleeps until no such line applies; nothing else wakes it
+//                                        FUNCTION and GPU may be *; * also matches calls that name no GPU
+//
+// and the readings of GPU I; one that is absent is not supported (3):
+//
+//   gpu I name|uuid|serial TEXT
+//   gpu I pci DOMAIN BUS DEVICE DEVICEID SUBSYSTEMID
+//   gpu I memoryBytes TOTAL RESERVED USED
+//   gpu I utilizationPercent GPU MEMORY
+//   gpu I temperatureC C                 gpu I temperatureThresholdsC.TYPE C
+//   gpu I powerMilliwatts|enforcedPowerLimitMilliwatts|powerLimitMilliwatts|defaultPowerLimitMilliwatts MW
+//   gpu I powerLimitRangeMilliwatts MIN MAX
+//   gpu I clocksMHz.TYPE MHZ             gpu I maxClocksMHz.TYPE MHZ
+//   gpu I clocksEventReasons BITMASK     gpu I performanceState N
+//   gpu I eccMode CURRENT PENDING        gpu I eccErrors.ERRORTYPE.COUNTERTYPE N
+//   gpu I remappedRows CORRECTED UNCORRECTED PENDING FAILURE
+//   gpu I retiredPagesPending 0|1        gpu I persistenceMode 0|1
+//   gpu I migMode CURRENT PENDING
+//   gpu I field.ID[.SCOPE] TYPE VALUE    TYPE double|u32|ulong|u64|i64|i32|u16; or: return CODE
+//   gpu I process PID BYTES GPUINSTANCE COMPUTEINSTANCE PROTECTEDBYTES     (any number of lines)
+//
+// Threads: the file's text is per thread and the state's lock is never held while sleeping, so a hung or
+// slow call holds up nobody else.
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "nvml-abi.h"
+#include "nvml-layout.h" // generated beside the library: proves the structs above
+
+enum { NO_GPU = -1, BAD_HANDLE = -2, POLL_MS = 20 };
+
+// ---- The settings --------------------------------------------------------------------------------------
+
+// Never freed when a thread ends: a few kilobytes, and a destructor could outlive an unloaded library.
+static _Thread_local struct {
+  char *text;
+  struct stat identity;
+} file;
+
+static void bad_line(const char *line) {
+  fprintf(stderr, "fake nvml: cannot read line: %.*s\n", (int)strcspn(line, "\n"), line);
+  abort();
+}
+
+static char *read_text(const char *path) {
+  int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+  if (fd < 0 || fstat(fd, &file.identity) != 0) {
+    memset(&file.identity, 0, sizeof file.identity);
+    if (fd >= 0) close(fd);
+    return strdup("\ndriver notLoaded\n");
+  }
+  size_t size = (size_t)file.identity.st_size;
+  char *text = malloc(size + 3);
+  ssize_t got = read(fd, text + 1, size);
+  close(fd);
+  text[0] = '\n'; // so that every setting begins with a newline
+  text[got < 0 ? 1 : got + 1] = '\n';
+  text[got < 0 ? 2 : got + 2] = '\0';
+  return text;
+}
+
+static int unchanged(const struct stat *now, const struct stat *seen) {
+  return now->st_ino == seen->st_ino && now->st_dev == seen->st_dev && now->st_size == seen->st_size &&
+         now->st_mtim.tv_sec == seen->st_mtim.tv_sec && now->st_mtim.tv_nsec == seen->st_mtim.tv_nsec;
+}
+
+static void load(void) {
+  const char *path = getenv("FAKE_NVML_CONFIG");
+  struct stat now;
+  if (file.text && path && stat(path, &now) == 0 && unchanged(&now, &file.identity)) return;
+  char *text = read_text(path);
+  free(file.text);
+  file.text = text;
+}
+
+// What follows the words on the first line that begins with them, or NULL.
+__attribute__((format(printf, 1, 2))) static const char *setting(const char *format, ...) {
+  char words[128];
+  words[0] = '\n';
+  va_list arguments;
+  va_start(arguments, format);
+  int length = vsnprintf(words + 1, sizeof words - 2, format, arguments) + 1;
+  va_end(arguments);
+  words[length] = ' ';
+  words[length + 1] = '\0';
+  const char *line = strstr(file.text, words);
+  return line ? line + length + 1 : NULL;
+}
+
+static int numbers(const char *line, int count, unsigned long long *out) {
+  if (!line) return 0;
+  const char *at = line;
+  for (int i = 0; i < count; i++) {
+    char *end;
+    // A negative number wraps, and is right again in the narrower type it is stored to.
+    out[i] = strtoull(at, &end, 0);
+    if (end == at || memchr(at, '\n', (size_t)(end - at))) bad_line(line);
+    at = end;
+  }
+  return 1;
+}
+
+static long number_or(const char *line, long otherwise) {
+  unsigned long long value;
+  return numbers(line, 1, &value) ? (long)value : otherwise;
+}
+
+static int says(const char *line, const char *word) {
+  return line && strncmp(line, word, strlen(word)) == 0 && strchr(" \n", line[strlen(word)]);
+}
+
+// The number of the first `kind FUNCTION GPU [NUMBER]` line for this call (0 without one), or -1.
+static long rule(const char *kind, const char *function, int gpu) {
+  char start[16], for_function[64], for_gpu[16], own[16];
+  snprintf(start, sizeof start, "\n%s ", kind);
+  snprintf(own, sizeof own, "%d", gpu);
+  for (const char *line = file.text; (line = strstr(line, start)) != NULL;) {
+    long value = 0;
+    line += strlen(start);
+    if (sscanf(line, "%63s %15s %ld", for_function, for_gpu, &value) < 2) bad_line(line);
+    if (strcmp(for_function, "*") != 0 && strcmp(for_function, function) != 0) continue;
+    if (strcmp(for_gpu, "*") == 0 || strcmp(for_gpu, own) == 0) return value;
+  }
+  return -1;
+}
+
+// ---- Life of the library -------------------------------------------------------------------------------
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct {
+  unsigned inits, epoch; // an epoch lasts from the first init to the last shutdown; handles carry it
+  long generation;       // the driver's, at the first init
+} state;
+
+static int initialised(void) {
+  pthread_mutex_lock(&lock);
+  int good = state.inits > 0 && state.generation == number_or(setting("generation"), 0);
+  pthread_mutex_unlock(&lock);
+  return good && !says(setting("driver"), "notLoaded");
+}
+
+static nvmlDevice_t handle_of(int gpu) {
+  pthread_mutex_lock(&lock);
+  unsigned long epoch = state.epoch;
+  pthread_mutex_unlock(&lock);
+  return (nvmlDevice_t)(0x4e5600000000ul | (epoch & 0xffffff) << 8 | (unsigned)gpu);
+}
+
+static int gpu_of(nvmlDevice_t device) {
+  int gpu = (int)((unsigned long)device & 0xff);
+  return handle_of(gpu) == device ? gpu : BAD_HANDLE;
+}
+
+static void sleep_ms(long ms) {
+  struct timespec left = {ms / 1000, ms % 1000 * 1000000};
+  while (nanosleep(&left, &left) != 0 && errno == EINTR) continue;
+}
+
+static void count_call(const char *function, int gpu) {
+  const char *path = setting("countCalls");
+  if (!path) return;
+  char name[1024], line[128], number[16] = "-";
+  snprintf(name, sizeof name, "%.*s", (int)strcspn(path, "\n"), path);
+  if (gpu >= 0) snprintf(number, sizeof number, "%d", gpu);
+  int length = snprintf(line, sizeof line, "%d %s %s\n", (int)getpid(), function, number);
+  int fd = open(name, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+  if (fd < 0 || write(fd, line, (size_t)length) != length) bad_line(path);
+  close(fd);
+}
+
+// What every call to the driver has in common: hangs, delays, and return codes ordered by the file.
+static nvmlReturn_t obey(const char *function, int gpu) {
+  while (rule("hang", function, gpu) >= 0) {
+    sleep_ms(POLL_MS);
+    load();
+  }
+  long delay = rule("delay", function, gpu);
+  if (delay > 0) {
+    sleep_ms(delay);
+    load();
+  }
+  long code = rule("return", function, gpu);
+  return code > 0 ? (nvmlReturn_t)code : NVML_SUCCESS;
+}
+
+// A call that is good before init, too.
+static nvmlReturn_t enter_library(const char *function) {
+  load();
+  count_call(function, NO_GPU);
+  return obey(function, NO_GPU);
+}
+
+static nvmlReturn_t enter(const char *function, int gpu) {
+  load();
+  count_call(function, gpu);
+  if (!initialised()) return NVML_ERROR_UNINITIALIZED;
+  if (gpu != NO_GPU && (gpu < 0 || gpu >= number_or(setting("gpus"), 0))) return NVML_ERROR_INVALID_ARGUMENT;
+  nvmlReturn_t code = obey(function, gpu);
+  return initialised() ? code : NVML_ERROR_UNINITIALIZED; // the driver may be gone since
+}
+
+// What the real library answers when it cannot open /dev/nvidiactl, from public reports:
+// a device cgroup without the node: EPERM, "Unknown Error" (strace in mattshma/bigdata#150; the notice in
+// NVIDIA/nvidia-docker#1671); file mode or SELinux: EACCES, "Insufficient Permissions"
+// (NVIDIA/nvidia-container-toolkit#210, #580); no such node: as without driver (canonical/lxd#3642).
+static nvmlReturn_t open_node(void) {
+  const char *path = setting("deviceNode");
+  if (!path) return NVML_SUCCESS;
+  char name[1024];
+  snprintf(name, sizeof name, "%.*s", (int)strcspn(path, "\n"), path);
+  int fd = open(name, O_RDWR | O_CLOEXEC);
+  if (fd < 0) return errno == EPERM    ? NVML_ERROR_UNKNOWN
+                   : errno == EACCES ? NVML_ERROR_NO_PERMISSION
+                                     : NVML_ERROR_DRIVER_NOT_LOADED;
+  close(fd);
+  return NVML_SUCCESS;
+}
+
+static nvmlReturn_t initialise(const char *function, unsigned int flags) {
+  enum { NO_GPUS_IS_FINE = 1 }; // NVML_INIT_FLAG_NO_GPUS
+  nvmlReturn_t code = enter_library(function);
+  if (code != NVML_SUCCESS) return code;
+  if (says(setting("driver"), "notLoaded")) return NVML_ERROR_DRIVER_NOT_LOADED;
+  if (says(setting("driver"), "mismatch")) return NVML_ERROR_LIB_RM_VERSION_MISMATCH;
+  if ((code = open_node()) != NVML_SUCCESS) return code;
+  // nvml.h: without the flag "nvmlInit() fails when no GPUs are found"; the code is the one nvidia-smi words
+  // as "No supported GPUs were found" (kubernetes-sigs/dra-driver-nvidia-gpu#1008). Not measured.
+  if (!(flags & NO_GPUS_IS_FINE) && number_or(setting("gpus"), 0) == 0) return NVML_ERROR_GPU_NOT_FOUND;
+  pthread_mutex_lock(&lock);
+  if (state.inits++ == 0) {
+    state.generation = number_or(setting("generation"), 0);
+    state.epoch++;
+  }
+  pthread_mutex_unlock(&lock);
+  return NVML_SUCCESS;
+}
+
+nvmlReturn_t nvmlInitWithFlags(unsigned int flags) { return initialise(__func__, flags); }
+nvmlReturn_t nvmlInit_v2(void) { return initialise(__func__, 0); }
+
+// The oldest init attaches every GPU and fails when one is in a bad state (nvml.h, note of nvmlInit_v2).
+nvmlReturn_t nvmlInit(void) {
+  load();
+  for (int gpu = 0; gpu < number_or(setting("gpus"), 0); gpu++) {
+    long code = rule("return", __func__, gpu);
+    if (code > 0) return (nvmlReturn_t)code;
+  }
+  return initialise(__func__, 0);
+}
+
+nvmlReturn_t nvmlShutdown(void) {
+  nvmlReturn_t code = enter_library(__func__);
+  if (code != NVML_SUCCESS) return code;
+  pthread_mutex_lock(&lock);
+  // nvml.h: one shutdown too many is no error, but there must have been a successful init.
+  if (state.epoch == 0) code = NVML_ERROR_UNINITIALIZED;
+  if (state.inits > 0) state.inits--;
+  pthread_mutex_unlock(&lock);
+  return code;
+}
+
+// Asks no driver, so it works in any state. Only the texts that matter here.
+const char *nvmlErrorString(nvmlReturn_t code) {
+  static const char *const texts[] = {
+      [0] = "Success",           [1] = "Uninitialized",       [2] = "Invalid Argument",
+      [3] = "Not Supported",     [4] = "Insufficient Permissions", [6] = "Not Found",
+      [7] = "Insufficient Size", [9] = "Driver Not Loaded",   [10] = "Timeout",
+      [15] = "GPU is lost",      [16] = "GPU requires reset", [18] = "Driver/library version mismatch",
+  };
+  size_t known = sizeof texts / sizeof texts[0];
+  return (size_t)code < known && texts[code] ? texts[code] : "Unknown Error";
+}
+
+// ---- Readings ------------------------------------------------------------------------------------------
+
+static nvmlReturn_t copy_text(const char *line, char *out, unsigned int size) {
+  if (!line) return NVML_ERROR_NOT_SUPPORTED;
+  size_t length = strcspn(line, "\n");
+  if (length >= size) return NVML_ERROR_INSUFFICIENT_SIZE;
+  memcpy(out, line, length);
+  out[length] = '\0';
+  return NVML_SUCCESS;
+}
+
+static nvmlReturn_t read_text_of(const char *function, nvmlDevice_t device, const char *key, char *out,
+                                 unsigned int size) {
+  int gpu = gpu_of(device);
+  nvmlReturn_t code = enter(function, gpu);
+  if (code != NVML_SUCCESS) return code;
+  if (!out) return NVML_ERROR_INVALID_ARGUMENT;
+  return copy_text(setting("gpu %d %s", gpu, key), out, size);
+}
+
+static nvmlReturn_t read_u64(const char *function, nvmlDevice_t device, const char *key,
+                             unsigned long long *out, int count) {
+  int gpu = gpu_of(device);
+  nvmlReturn_t code = enter(function, gpu);
+  if (code != NVML_SUCCESS) return code;
+  if (!out) return NVML_ERROR_INVALID_ARGUMENT;
+  return numbers(setting("gpu %d %s", gpu, key), count, out) ? NVML_SUCCESS : NVML_ERROR_NOT_SUPPORTED;
+}
+
+static nvmlReturn_t read_u32(const char *function, nvmlDevice_t device, const char *key, unsigned int **out,
+                             int count) {
+  unsigned long long values[4];
+  int complete = 1;
+  for (int i = 0; i < count; i++) complete = complete && out[i];
+  nvmlReturn_t code = read_u64(function, device, key, complete ? values : NULL, count);
+  if (code != NVML_SUCCESS) return code;
+  for (int i = 0; i < count; i++) *out[i] = (unsigned int)values[i];
+  return NVML_SUCCESS;
+}
+
+#define U32(function, key)                                                \
+  nvmlReturn_t function(nvmlDevice_t device, unsigned int *a) {           \
+    return read_u32(__func__, device, key, (unsigned int *[]){a}, 1);     \
+  }
+#define U32_PAIR(function, key)                                                \
+  nvmlReturn_t function(nvmlDevice_t device, unsigned int *a, unsigned int *b) { \
+    return read_u32(__func__, device, key, (unsigned int *[]){a, b}, 2);       \
+  }
+#define U32_OF_TYPE(function, key, types)                                               \
+  nvmlReturn_t function(nvmlDevice_t device, unsigned int type, unsigned int *a) {      \
+    char name[64];                                                                      \
+    snprintf(name, sizeof name, key ".%u", type);                                       \
+    return read_u32(__func__, device, name, (unsigned int *[]){type < types ? a : NULL}, 1); \
+  }
+#define U64(function, key)                                                \
+  nvmlReturn_t function(nvmlDevice_t device, unsigned long long *a) {     \
+    return read_u64(__func__, device, key, a, 1);                         \
+  }
+#define TEXT(function, key)                                                     \
+  nvmlReturn_t function(nvmlDevice_t device, char *text, unsigned int length) { \
+    return read_text_of(__func__, device, key, text, length);                   \
+  }
+
+TEXT(nvmlDeviceGetName, "name")
+TEXT(nvmlDeviceGetUUID, "uuid")
+TEXT(nvmlDeviceGetSerial, "serial")
+U32(nvmlDeviceGetPowerUsage, "powerMilliwatts")
+U32(nvmlDeviceGetEnforcedPowerLimit, "enforcedPowerLimitMilliwatts")
+U32(nvmlDeviceGetPowerManagementLimit, "powerLimitMilliwatts")
+U32(nvmlDeviceGetPowerManagementDefaultLimit, "defaultPowerLimitMilliwatts")
+U32_PAIR(nvmlDeviceGetPowerManagementLimitConstraints, "powerLimitRangeMilliwatts")
+U32_OF_TYPE(nvmlDeviceGetClockInfo, "clocksMHz", NVML_CLOCK_COUNT)
+U32_OF_TYPE(nvmlDeviceGetMaxClockInfo, "maxClocksMHz", NVML_CLOCK_COUNT)
+U32_OF_TYPE(nvmlDeviceGetTemperatureThreshold, "temperatureThresholdsC", NVML_TEMPERATURE_THRESHOLD_COUNT)
+U64(nvmlDeviceGetCurrentClocksEventReasons, "clocksEventReasons")
+U64(nvmlDeviceGetCurrentClocksThrottleReasons, "clocksEventReasons") // the same reading's older name
+U32(nvmlDeviceGetPerformanceState, "performanceState")
+U32_PAIR(nvmlDeviceGetEccMode, "eccMode")
+U32_PAIR(nvmlDeviceGetMigMode, "migMode")
+U32(nvmlDeviceGetRetiredPagesPendingStatus, "retiredPagesPending")
+U32(nvmlDeviceGetPersistenceMode, "persistenceMode")
+
+nvmlReturn_t nvmlDeviceGetRemappedRows(nvmlDevice_t device, unsigned int *corrected,
+                                       unsigned int *uncorrected, unsigned int *pending,
+                                       unsigned int *failure) {
+  unsigned int *out[] = {corrected, uncorrected, pending, failure};
+  return read_u32(__func__, device, "remappedRows", out, 4);
+}
+
+nvmlReturn_t nvmlDeviceGetTotalEccErrors(nvmlDevice_t device, unsigned int type, unsigned int counter,
+                                         unsigned long long *count) {
+  char key[64];
+  snprintf(key, sizeof key, "eccErrors.%u.%u", type, counter);
+  int valid = type < NVML_MEMORY_ERROR_TYPE_COUNT && counter < NVML_ECC_COUNTER_TYPE_COUNT;
+  return read_u64(__func__, device, key, valid ? count : NULL, 1);
+}
+
+nvmlReturn_t nvmlDeviceGetTemperature(nvmlDevice_t device, unsigned int sensor, unsigned int *celsius) {
+  unsigned int *out[] = {sensor == NVML_TEMPERATURE_GPU ? celsius : NULL};
+  return read_u32(__func__, device, "temperatureC", out, 1);
+}
+
+// A wrong tag is refused before the driver is asked for the value.
+static nvmlReturn_t check_tag(nvmlReturn_t code, unsigned int version, unsigned int expected) {
+  if (version == expected) return code;
+  int readable = code == NVML_SUCCESS || code == NVML_ERROR_NOT_SUPPORTED;
+  return readable ? NVML_ERROR_ARGUMENT_VERSION_MISMATCH : code;
+}
+
+nvmlReturn_t nvmlDeviceGetTemperatureV(nvmlDevice_t device, nvmlTemperature_v1_t *out) {
+  unsigned long long celsius;
+  nvmlReturn_t code = read_u64(__func__, device, "temperatureC", out ? &celsius : NULL, 1);
+  code = check_tag(code, out ? out->version : 0, STRUCT_VERSION(nvmlTemperature_v1_t, 1));
+  if (code != NVML_SUCCESS) return code;
+  if (out->sensorType != NVML_TEMPERATURE_GPU) return NVML_ERROR_INVALID_ARGUMENT;
+  out->temperature = (int)celsius;
+  return NVML_SUCCESS;
+}
+
+nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device, nvmlUtilization_t *out) {
+  unsigned int *both[] = {out ? &out->gpu : NULL, out ? &out->memory : NULL};
+  return read_u32(__func__, device, "utilizationPercent", both, 2);
+}
+
+nvmlReturn_t nvmlDeviceGetMemoryInfo_v2(nvmlDevice_t device, nvmlMemory_v2_t *out) {
+  unsigned long long bytes[3];
+  nvmlReturn_t code = read_u64(__func__, device, "memoryBytes", out ? bytes : NULL, 3);
+  code = check_tag(code, out ? out->version : 0, STRUCT_VERSION(nvmlMemory_v2_t, 2));
+  if (code != NVML_SUCCESS) return code;
+  out->total = bytes[0];
+  out->reserved = bytes[1];
+  out->used = bytes[2];
+  out->free = bytes[0] - bytes[1] - bytes[2];
+  return NVML_SUCCESS;
+}
+
+// The oldest form: no tag, other offsets, and `used` includes what the driver reserves.
+nvmlReturn_t nvmlDeviceGetMemoryInfo(nvmlDevice_t device, nvmlMemory_t *out) {
+  unsigned long long bytes[3];
+  nvmlReturn_t code = read_u64(__func__, device, "memoryBytes", out ? bytes : NULL, 3);
+  if (code != NVML_SUCCESS) return code;
+  out->total = bytes[0];
+  out->used = bytes[1] + bytes[2];
+  out->free = bytes[0] - out->used;
+  return NVML_SUCCESS;
+}
+
+// ---- System and enumeration ----------------------------------------------------------------------------
+
+nvmlReturn_t nvmlSystemGetDriverVersion(char *text, unsigned int length) {
+  nvmlReturn_t code = enter(__func__, NO_GPU);
+  if (code != NVML_SUCCESS) return code;
+  return text ? copy_text(setting("driverVersion"), text, length) : NVML_ERROR_INVALID_ARGUMENT;
+}
+
+// These two are answered by the library itself: nvml.h lists no UNINITIALIZED for them.
+nvmlReturn_t nvmlSystemGetNVMLVersion(char *text, unsigned int length) {
+  nvmlReturn_t code = enter_library(__func__);
+  if (code != NVML_SUCCESS) return code;
+  return text ? copy_text(setting("nvmlVersion"), text, length) : NVML_ERROR_INVALID_ARGUMENT;
+}
+
+nvmlReturn_t nvmlSystemGetCudaDriverVersion(int *version) {
+  nvmlReturn_t code = enter_library(__func__);
+  if (code != NVML_SUCCESS) return code;
+  if (!version) return NVML_ERROR_INVALID_ARGUMENT;
+  *version = (int)number_or(setting("cudaVersion"), 0);
+  return NVML_SUCCESS;
+}
+
+nvmlReturn_t nvmlDeviceGetCount_v2(unsigned int *count) {
+  nvmlReturn_t code = enter(__func__, NO_GPU);
+  if (code != NVML_SUCCESS) return code;
+  if (!count) return NVML_ERROR_INVALID_ARGUMENT;
+  *count = (unsigned int)number_or(setting("gpus"), 0);
+  return NVML_SUCCESS;
+}
+
+// The oldest form leaves out GPUs that we may not talk to.
+nvmlReturn_t nvmlDeviceGetCount(unsigned int *count) {
+  nvmlReturn_t code = enter(__func__, NO_GPU);
+  if (code != NVML_SUCCESS) return code;
+  if (!count) return NVML_ERROR_INVALID_ARGUMENT;
+  *count = 0;
+  for (int gpu = 0; gpu < number_or(setting("gpus"), 0); gpu++) {
+    *count += rule("return", "nvmlDeviceGetHandleByIndex_v2", gpu) != NVML_ERROR_NO_PERMISSION;
+  }
+  return NVML_SUCCESS;
+}
+
+static nvmlReturn_t hand_out(const char *function, int gpu, nvmlDevice_t *device) {
+  nvmlReturn_t code = enter(function, gpu);
+  if (code != NVML_SUCCESS) return code;
+  if (!device) return NVML_ERROR_INVALID_ARGUMENT;
+  if (gpu == NO_GPU) return NVML_ERROR_NOT_FOUND;
+  *device = handle_of(gpu);
+  return NVML_SUCCESS;
+}
+
+nvmlReturn_t nvmlDeviceGetHandleByIndex_v2(unsigned int index, nvmlDevice_t *device) {
+  return hand_out(__func__, index <= 0xff ? (int)index : BAD_HANDLE, device);
+}
+
+nvmlReturn_t nvmlDeviceGetHandleByUUID(const char *uuid, nvmlDevice_t *device) {
+  load();
+  int gpu = uuid ? (int)number_or(setting("gpus"), 0) - 1 : BAD_HANDLE;
+  while (gpu >= 0 && !says(setting("gpu %d uuid", gpu), uuid)) gpu--;
+  return hand_out(__func__, gpu, device);
+}
+
+nvmlReturn_t nvmlDeviceGetHandleByPciBusId_v2(const char *id, nvmlDevice_t *device) {
+  unsigned int domain, bus, slot;
+  load();
+  int valid = id && sscanf(id, "%x:%x:%x", &domain, &bus, &slot) == 3;
+  int gpu = valid ? (int)number_or(setting("gpus"), 0) - 1 : BAD_HANDLE;
+  for (unsigned long long pci[3]; gpu >= 0; gpu--) {
+    if (!numbers(setting("gpu %d pci", gpu), 3, pci)) continue;
+    if (pci[0] == domain && pci[1] == bus && pci[2] == slot) break;
+  }
+  return hand_out(__func__, gpu, device);
+}
+
+nvmlReturn_t nvmlDeviceGetIndex(nvmlDevice_t device, unsigned int *index) {
+  int gpu = gpu_of(device);
+  nvmlReturn_t code = enter(__func__, gpu);
+  if (code != NVML_SUCCESS) return code;
+  if (!index) return NVML_ERROR_INVALID_ARGUMENT;
+  *index = (unsigned int)gpu;
+  return NVML_SUCCESS;
+}
+
+static nvmlReturn_t read_pci(const char *function, nvmlDevice_t device, nvmlPciInfo_t *out, size_t size) {
+  unsigned long long pci[5];
+  nvmlPciInfo_t full = {0};
+  nvmlReturn_t code = read_u64(function, device, "pci", out ? pci : NULL, 5);
+  if (code != NVML_SUCCESS) return code;
+  full.domain = (unsigned int)pci[0];
+  full.bus = (unsigned int)pci[1];
+  full.device = (unsigned int)pci[2];
+  full.pciDeviceId = (unsigned int)pci[3];
+  full.pciSubSystemId = (unsigned int)pci[4];
+  // The legacy form has room for four digits of the domain only.
+  snprintf(full.busIdLegacy, sizeof full.busIdLegacy, "%04X:%02X:%02X.0", full.domain & 0xffff,
+           full.bus & 0xff, full.device & 0xff);
+  snprintf(full.busId, sizeof full.busId, "%08X:%02X:%02X.0", full.domain, full.bus, full.device);
+  memcpy(out, &full, size);
+  return NVML_SUCCESS;
+}
+
+nvmlReturn_t nvmlDeviceGetPciInfo_v3(nvmlDevice_t device, nvmlPciInfo_t *out) {
+  return read_pci(__func__, device, out, sizeof *out);
+}
+
+// The oldest form ends before pciSubSystemId, which came with NVML 2.285.
+nvmlReturn_t nvmlDeviceGetPciInfo(nvmlDevice_t device, nvmlPciInfo_t *out) {
+  return read_pci(__func__, device, out, offsetof(nvmlPciInfo_t, pciSubSystemId));
+}
+
+// ---- Fields and processes ------------------------------------------------------------------------------
+
+static void read_field(const char *line, nvmlFieldValue_t *field) {
+  static const char *const types[] = {"double", "u32", "ulong", "u64", "i64", "i32", "u16"};
+  unsigned long long number = 0;
+  unsigned int type = 0;
+  memset(&field->value, 0xa5, sizeof field->value); // what the type does not cover is garbage, not zero
+  field->nvmlReturn = NVML_ERROR_NOT_SUPPORTED;
+  if (!line) return;
+  const char *value = line + strcspn(line, " \n");
+  if (says(line, "return")) {
+    numbers(value, 1, &number);
+    field->nvmlReturn = (nvmlReturn_t)number;
+    return;
+  }
+  while (type < NVML_VALUE_TYPE_COUNT && !says(line, types[type])) type++;
+  if (type == NVML_VALUE_TYPE_COUNT) bad_line(line);
+  if (type != NVML_VALUE_TYPE_DOUBLE) numbers(value, 1, &number);
+  field->valueType = type;
+  field->nvmlReturn = NVML_SUCCESS;
+  switch (type) {
+    case NVML_VALUE_TYPE_DOUBLE: field->value.dVal = strtod(value, NULL); break;
+    case NVML_VALUE_TYPE_UNSIGNED_INT: field->value.uiVal = (unsigned int)number; break;
+    case NVML_VALUE_TYPE_UNSIGNED_LONG: field->value.ulVal = (unsigned long)number; break;
+    case NVML_VALUE_TYPE_SIGNED_INT: field->value.siVal = (int)number; break;
+    case NVML_VALUE_TYPE_UNSIGNED_SHORT: field->value.usVal = (unsigned short)number; break;
+    default: field->value.ullVal = number;
+  }
+}
+
+nvmlReturn_t nvmlDeviceGetFieldValues(nvmlDevice_t device, int count, nvmlFieldValue_t *fields) {
+  int gpu = gpu_of(device);
+  nvmlReturn_t code = enter(__func__, gpu);
+  if (code != NVML_SUCCESS) return code;
+  if (!fields || count < 1) return NVML_ERROR_INVALID_ARGUMENT;
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  for (nvmlFieldValue_t *field = fields; field < fields + count; field++) {
+    const char *line = setting("gpu %d field.%u.%u", gpu, field->fieldId, field->scopeId);
+    if (!line) line = setting("gpu %d field.%u", gpu, field->fieldId);
+    field->timestamp = now.tv_sec * 1000000ll + now.tv_nsec / 1000;
+    field->latencyUsec = 1;
+    read_field(line, field);
+  }
+  return NVML_SUCCESS;
+}
+
+// Every form of the record is the beginning of the longest one, which the layout checks prove.
+static nvmlReturn_t list_processes(const char *function, nvmlDevice_t device, unsigned int *count, void *out,
+                                   size_t record) {
+  int gpu = gpu_of(device);
+  nvmlReturn_t code = enter(function, gpu);
+  if (code != NVML_SUCCESS) return code;
+  if (!count || (!out && *count > 0)) return NVML_ERROR_INVALID_ARGUMENT;
+  if (record == 0) record = (size_t)number_or(setting("processRecordBytes"), sizeof(nvmlProcessInfo_t));
+  char start[32];
+  snprintf(start, sizeof start, "\ngpu %d process ", gpu);
+  unsigned int found = 0;
+  for (const char *at = file.text; (at = strstr(at, start)) != NULL; at += strlen(start)) found++;
+  code = found > *count ? NVML_ERROR_INSUFFICIENT_SIZE : NVML_SUCCESS;
+  *count = found;
+  if (code != NVML_SUCCESS) return code;
+  const char *at = file.text;
+  for (unsigned int i = 0; i < found; i++) {
+    unsigned long long v[5];
+    at = strstr(at, start) + strlen(start);
+    numbers(at, 5, v);
+    nvmlProcessDetail_v1_t full = {(unsigned int)v[0], v[1], (unsigned int)v[2], (unsigned int)v[3], v[4]};
+    memcpy((char *)out + i * record, &full, record);
+  }
+  return NVML_SUCCESS;
+}
+
+nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v3(nvmlDevice_t device, unsigned int *count, void *out) {
+  return list_processes(__func__, device, count, out, 0); // 24 or 32 bytes: processRecordBytes
+}
+nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v2(nvmlDevice_t device, unsigned int *count, void *out) {
+  return list_processes(__func__, device, count, out, sizeof(nvmlProcessInfo_t));
+}
+nvmlReturn_t nvmlDeviceGetComputeRunningProcesses(nvmlDevice_t device, unsigned int *count, void *out) {
+  return list_processes(__func__, device, count, out, sizeof(nvmlProcessInfo_v1_t));
+}
