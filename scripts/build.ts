@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
 } from 'node:fs';
@@ -33,38 +34,51 @@ if (wanted.has('--all')) await buildAgent('arm64');
 
 /** Split, so that answering `initialize` parses nothing of Kubernetes. */
 async function buildBridge(): Promise<void> {
-  for (const file of existsSync(dist) ? readdirSync(dist) : [])
-    if (file.endsWith('.js')) rmSync(join(dist, file));
-  await Bun.build({
-    entrypoints: [join(root, 'src/bridge/main.ts')],
-    outdir: dist,
-    target: 'node',
-    minify: true,
-    splitting: true,
-    naming: { entry: 'bridge.[ext]', chunk: 'chunk-[hash].[ext]' },
-    banner: '#!/usr/bin/env node',
+  const fresh = await inFolder(async (folder) => {
+    await Bun.build({
+      entrypoints: [join(root, 'src/bridge/main.ts')],
+      outdir: folder,
+      target: 'node',
+      minify: true,
+      splitting: true,
+      naming: { entry: 'bridge.[ext]', chunk: 'chunk-[hash].[ext]' },
+      banner: '#!/usr/bin/env node',
+    });
+    chmodSync(join(folder, 'bridge.js'), 0o755);
   });
-  const entry = join(dist, 'bridge.js');
-  chmodSync(entry, 0o755);
-  const bytes = readdirSync(dist).reduce(
-    (sum, file) => sum + (file.endsWith('.js') ? statSync(join(dist, file)).size : 0),
-    0,
-  );
+  const stale = readdirSync(dist).filter((file) => file.endsWith('.js') && !fresh.includes(file));
+  for (const file of stale) rmSync(join(dist, file), { force: true });
+  const bytes = fresh.reduce((sum, file) => sum + statSync(join(dist, file)).size, 0);
   say(`dist/bridge.js and its chunks: ${(bytes / 1e6).toFixed(2)} MB`);
 }
 
 /** One file, with Bun, koffi's addon and both entries in it: the program, and the Worker that calls NVML. */
 async function buildAgent(architecture: 'x64' | 'arm64'): Promise<void> {
-  mkdirSync(dist, { recursive: true });
-  const outfile = join(dist, `agent-linux-${architecture}`);
-  await Bun.build({
-    entrypoints: [join(root, 'src/server/main.ts'), join(root, 'src/server/nvml/worker.ts')],
-    compile: { target: `bun-linux-${architecture}`, outfile },
-    minify: true,
-    plugins: [embeddedKoffi(koffiAddon(architecture))],
+  const name = `agent-linux-${architecture}`;
+  await inFolder(async (folder) => {
+    await Bun.build({
+      entrypoints: [join(root, 'src/server/main.ts'), join(root, 'src/server/nvml/worker.ts')],
+      compile: { target: `bun-linux-${architecture}`, outfile: join(folder, name) },
+      minify: true,
+      plugins: [embeddedKoffi(koffiAddon(architecture))],
+    });
   });
   const note = architecture === process.arch ? '' : ', not executed here: built for another processor';
-  say(`dist/agent-linux-${architecture}: ${(statSync(outfile).size / 1e6).toFixed(0)} MB${note}`);
+  say(`dist/${name}: ${(statSync(join(dist, name)).size / 1e6).toFixed(0)} MB${note}`);
+}
+
+/** Builds beside dist/ and moves the files in at the end: a program that runs from dist/ never sees half of one. */
+async function inFolder(build: (folder: string) => Promise<void>): Promise<string[]> {
+  mkdirSync(dist, { recursive: true });
+  const folder = mkdtempSync(join(dist, '.build-'));
+  try {
+    await build(folder);
+    const files = readdirSync(folder);
+    for (const file of files) renameSync(join(folder, file), join(dist, file));
+    return files;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** koffi looks for its addon by a path made at run time, which a compiled program does not have: it is told instead. */

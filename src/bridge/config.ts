@@ -1,8 +1,15 @@
 import { readFileSync } from 'node:fs';
 
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 
-import { badFlag, durationFrom, type Environment, option, parseCommandLine } from '../core/command-line.ts';
+import {
+  badFlag,
+  durationFrom,
+  type Environment,
+  listOption,
+  option,
+  parseCommandLine,
+} from '../core/command-line.ts';
 import { type LogLevel, logLevels } from '../core/log.ts';
 import { version } from '../version.ts';
 import { checkLimits, defaultLimits, type Limits } from './fleet/limits.ts';
@@ -43,14 +50,13 @@ export interface Config {
   readonly logLevel: LogLevel;
 }
 
-const urls = (one: string, all: readonly NamedUrl[] = []): readonly NamedUrl[] => [...all, namedUrl(one)];
 const defaultTimeout = `${defaultLimits.fanOutMs / 1000}s`;
 
 const flags = [
   option('--context <name>', 'kubeconfig context; default: the current one'),
   option('--namespace <name>', "the agents' namespace; default: found"),
   option('--selector <labels>', 'narrows the agents, as in kubectl -l'),
-  option('--node <name=url>', 'ask this agent, and no cluster; can be repeated').argParser(urls),
+  listOption('--node <name=url>', 'ask this agent, and no cluster; can be repeated', namedUrl),
   option('--token-file <path>', "the agents' bearer token; sent only with --namespace or --node"),
   option('--timeout <duration>', 'for a whole call; then it answers with what has come')
     .argParser(durationFrom(1, 600_000))
@@ -71,8 +77,11 @@ function command(task: (task: Task) => void): Command {
     .version(version)
     .helpOption('-h, --help', 'print this and exit')
     .helpCommand(false)
-    .allowExcessArguments(false)
-    .action(() => task({ kind: 'serve' }));
+    .action((_options, { args: [word], commands }: Command) => {
+      const known = commands.map((each) => each.name()).join(', ');
+      if (word !== undefined) throw badFlag(`there is no command ${word}; there are ${known}`);
+      task({ kind: 'serve' });
+    });
   for (const flag of flags) program.addOption(flag);
   program
     .command('call')
@@ -105,6 +114,9 @@ export function parseConfig(
   const nodes = given.node ?? [];
   if (nodes.length > 0 && (given.context ?? given.selector) !== undefined)
     throw badFlag('--node asks no cluster: --context and --selector do not go with it');
+  const names = nodes.map(({ name }) => name);
+  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  if (twice !== undefined) throw badFlag(`--node names ${twice} twice: each node needs a name of its own`);
   if (given.tokenFile !== undefined && nodes.length === 0 && given.namespace === undefined)
     throw badFlag('--token-file needs --namespace or --node: a token goes only where you named');
   return {
@@ -126,9 +138,7 @@ export function parseConfig(
 function namedUrl(text: string): NamedUrl {
   const [, name, url] = /^([^=]+)=(https?:\/\/.+)$/.exec(text) ?? [];
   if (name === undefined || url === undefined || !URL.canParse(url))
-    throw badFlag(
-      `option '--node <name=url>' argument '${text}' is invalid. Allowed is NAME=http(s)://HOST:PORT`,
-    );
+    throw new InvalidArgumentError('Allowed is NAME=http(s)://HOST:PORT.');
   return { name, url: new URL(url) };
 }
 

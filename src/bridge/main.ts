@@ -4,7 +4,7 @@ import { serveStdio } from '@modelcontextprotocol/server/stdio';
 
 import { Fault } from '../core/fault.ts';
 import { createLog, type Log } from '../core/log.ts';
-import { callCommand } from './call-command.ts';
+import { callCommand, exitCodes } from './call-command.ts';
 import { type Config, parseConfig } from './config.ts';
 import type { Fleet } from './fleet/fleet.ts';
 import { bridgeServer } from './mcp.ts';
@@ -24,9 +24,8 @@ async function main(): Promise<void> {
   const { task } = config;
   if (task.kind === 'serve') return serve(() => fleetOf(config, log), config.structured, log);
   if (task.kind === 'demo') return demo(config, task.stdio, log);
-  const caller = new AbortController();
-  process.once('SIGINT', () => caller.abort(new Fault('interrupted', { code: 'INTERNAL' })));
-  const { signal } = caller;
+  process.stdout.on('error', () => process.exit(exitCodes.failed)); // who reads it has gone
+  const { signal } = new AbortController(); // a person who leaves ends this process
   const { structured } = config;
   const printed = await callCommand(() => fleetOf(config, log), task.tool, task.args, { structured, signal });
   process.stderr.write(printed.stderr);

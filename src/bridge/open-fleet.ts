@@ -63,7 +63,14 @@ function forwarded(cluster: Cluster): (agent: Agent) => Member {
 
 function direct({ node, uid, podIp, port, pod }: Agent): Member {
   if (podIp === null)
-    throw new Fault(`pod ${pod} on ${node} has no address yet`, { code: 'NODE_UNREACHABLE' });
+    return { name: node, key: uid, origin: new URL('http://localhost'), dial: noAddress(pod) };
   const host = podIp.includes(':') ? `[${podIp}]` : podIp;
   return { name: node, key: `${uid} ${host}`, origin: new URL(`http://${host}:${port}`), dial: undefined };
+}
+
+/** It fails as a node does, when it is asked: the others are asked all the same. */
+function noAddress(pod: string): Member['dial'] {
+  return async () => {
+    throw new Fault(`pod ${pod} has no address yet`, { code: 'NODE_UNREACHABLE' });
+  };
 }

@@ -29,9 +29,8 @@ export function parseCommandLine<Values>(
   environment: Environment,
 ): Parsed<Values> {
   let printed = '';
-  command
-    .exitOverride()
-    .configureOutput({ writeOut: (text) => (printed += text), writeErr: () => undefined });
+  for (const each of [command, ...command.commands])
+    each.exitOverride().configureOutput({ writeOut: (text) => (printed += text), writeErr: () => undefined });
   try {
     command.parse([...argv], { from: 'user' });
     fillFromEnvironment(command, environment);
@@ -52,7 +51,7 @@ function fillFromEnvironment(command: Command, environment: Environment): void {
     const name = option.attributeName();
     const variable = option.long && environmentName(option.long);
     const given = variable && environment[variable];
-    if (!given || command.getOptionValueSource(name) === 'cli') continue;
+    if (!given || option.long === '--version' || command.getOptionValueSource(name) === 'cli') continue;
     try {
       command.setOptionValueWithSource(name, parsedValue(option, given), 'env');
     } catch (error) {
@@ -64,7 +63,7 @@ function fillFromEnvironment(command: Command, environment: Environment): void {
 function parsedValue(option: Option, given: string): unknown {
   if (option.isBoolean()) return onOrOff(given);
   if (!option.parseArg) return given;
-  if (!option.variadic) return option.parseArg(given, undefined);
+  if (!option.variadic && !lists.has(option)) return option.parseArg(given, undefined);
   return given.split(',').reduce<unknown>((all, one) => option.parseArg?.(one.trim(), all), undefined);
 }
 
@@ -75,6 +74,18 @@ export function badFlag(message: string, cause?: unknown): Fault {
 
 export function option(flags: string, description: string): Option {
   return new Option(flags, description);
+}
+
+const lists = new WeakSet<Option>();
+
+/** One value each time the flag is given; in the environment all of them, separated by commas. */
+export function listOption<T>(flags: string, description: string, parse: (one: string) => T): Option {
+  const list = option(flags, description).argParser((one: string, before: readonly T[] = []) => [
+    ...before,
+    parse(one),
+  ]);
+  lists.add(list);
+  return list;
 }
 
 export function integerFrom(min: number, max: number): (text: string) => number {

@@ -13,7 +13,7 @@ export function foldNames(names: readonly string[], maxCharacters = 1500): strin
   const families = new Map<string, string[]>();
   for (const name of [...new Set(names)].sort(byName)) {
     const [, prefix = '', digits = '', suffix = ''] = /^([^.]*?)(\d*)([^\d.]*(?:\..*)?)$/s.exec(name) ?? [];
-    const key = JSON.stringify([prefix, suffix, digits.startsWith('0') ? digits.length : 0]);
+    const key = JSON.stringify([prefix, suffix, /^0./.test(digits) ? digits.length : 0]);
     families.set(key, [...(families.get(key) ?? []), digits]);
   }
   const folded = [...families].map(([key, digits]) => ({

@@ -21,6 +21,10 @@ export function count(number: number, noun: string): string {
  * taken out, and one value cannot fill an answer.
  */
 export function plainText(text: string, maxCharacters = 300): string {
-  const clean = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim();
-  return clean.length > maxCharacters ? `${clean.slice(0, maxCharacters)}…` : clean;
+  return clipped(text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim(), maxCharacters);
+}
+
+/** What was cut off shows by the `…`. */
+export function clipped(text: string, maxCharacters: number): string {
+  return text.length > maxCharacters ? `${text.slice(0, maxCharacters)}…` : text;
 }

@@ -46,6 +46,7 @@ type NodeHealth = z.output<typeof output>;
 
 const row = z.union([
   z.object({ kind: z.literal('driverProblem'), node: z.string(), driver: driverAnswer }),
+  z.object({ kind: z.literal('noGpus'), nodes: z.array(z.string()) }),
   z.object({ kind: z.literal('gpu'), node: z.string(), gpu: gpuHealth, full: z.boolean() }),
   z.object({
     kind: z.literal('okNodes'),
@@ -103,6 +104,7 @@ export const health = defineTool({
       },
       rows: [
         ...problems.map(({ node, value }): Row => ({ kind: 'driverProblem', node, driver: value.driver })),
+        ...(gpu === undefined ? withoutGpus(answers) : []),
         ...listed.map(({ node, gpu: each }): Row => ({ kind: 'gpu', node, gpu: each, full })),
         ...(full ? [] : okGroups(answers)),
       ],
@@ -123,6 +125,7 @@ export const health = defineTool({
   rowText(row) {
     if (row.kind === 'driverProblem') return `${row.node}: ${driverText(row.driver)}`;
     if (row.kind === 'gpu') return gpuText(row.node, row.gpu, row.full);
+    if (row.kind === 'noGpus') return `unknown: ${foldNames(row.nodes)}: the driver offers no GPU`;
     const { nodes, gpusPerNode, model, unchecked } = row;
     const each = nodes.length > 1 ? ` each (${nodes.length} nodes)` : '';
     const blind = unchecked.length > 0 ? ` (not checked: ${unchecked.join(', ')})` : '';
@@ -152,6 +155,12 @@ function countVerdicts(gpus: readonly GpuHealth[]): Record<string, number> {
     .reverse()
     .map((verdict) => [verdict, gpus.filter((gpu) => gpu.verdict === verdict).length] as const);
   return Object.fromEntries(counts.filter(([, number]) => number > 0));
+}
+
+/** A driver that runs and shows no GPU at all: on a GPU node that is no sign of health. */
+function withoutGpus(answers: readonly Answer<NodeHealth>[]): Row[] {
+  const nodes = answers.filter(({ value }) => value.gpus.length === 0 && !value.driver.problem);
+  return nodes.length > 0 ? [{ kind: 'noGpus', nodes: nodes.map(({ node }) => node) }] : [];
 }
 
 /** Nodes with equally many healthy GPUs of one model, of which the same could not be checked. */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { byName, foldNames } from '../core/names.ts';
 import { count, duration, gibibytes } from '../core/words.ts';
 import { commonArguments } from './arguments.ts';
-import { type GpuRow, gpuRow, gpuRowOf, gpuText, modeText, troubleText } from './gpu-row.ts';
+import { type GpuRow, gpuRow, gpuRowOf, gpuText, missingText, modeText, troubleText } from './gpu-row.ts';
 import { answerOf, driverAnswer, driverText, nodeAnswer, selectGpus, simulatedText } from './node-answer.ts';
 import { type Answer, defineTool } from './tool.ts';
 
@@ -24,13 +24,20 @@ const group = z.object({
       migMode: z.string().nullable(),
       eccMode: z.string().nullable(),
       persistenceMode: z.boolean().nullable(),
+      missing: z.record(z.string(), z.string()).describe('field → why it is null'),
     }),
   ),
 });
+const placed = {
+  node: z.string(),
+  driverVersion: z.string().nullable(),
+  cudaVersion: z.string().nullable(),
+  gpu: gpuRow,
+};
 const row = z.union([
   z.object({ kind: z.literal('driverProblem'), node: z.string(), driver: driverAnswer }),
-  z.object({ kind: z.literal('troubledGpu'), node: z.string(), gpu: gpuRow }),
-  z.object({ kind: z.literal('gpu'), node: z.string(), gpu: gpuRow }),
+  z.object({ kind: z.literal('troubledGpu'), ...placed }),
+  z.object({ kind: z.literal('gpu'), ...placed }),
   group,
 ]);
 type Row = z.output<typeof row>;
@@ -60,9 +67,10 @@ export const inventory = defineTool({
   },
 
   merge({ detail, gpu }, answers) {
-    const gpus = answers.flatMap(({ node, value }) => value.gpus.map((row) => ({ node, gpu: row })));
-    const healthy =
-      detail === 'full' || gpu !== undefined ? gpus.filter(isThere).map(asRow) : groups(answers);
+    const gpus = answers.flatMap(placedGpus);
+    const single = detail === 'full' || gpu !== undefined;
+    const empty = gpu === undefined ? answers.filter(({ value }) => value.gpus.length === 0) : [];
+    const healthy = single ? [...groups(empty), ...gpus.filter(isThere).map(asRow)] : groups(answers);
     const ages = gpus.flatMap((each) => each.gpu.ageMs ?? []);
     return {
       head: {
@@ -78,33 +86,46 @@ export const inventory = defineTool({
 
   headText({ gpus, nodes, models, simulatedNodes, oldestReadingMs }) {
     const kinds = models
+      .slice(0, maxModels)
       .map(({ name, count: number }) => `${number} × ${name ?? 'unknown model'}`)
       .join(', ');
+    const more = models.length > maxModels ? ` and ${models.length - maxModels} more models` : '';
     const age = oldestReadingMs === null ? '' : ` Readings at most ${duration(oldestReadingMs)} old.`;
     return [
       ...simulatedText(nodes, simulatedNodes),
-      `${count(gpus, 'GPU')} on ${count(nodes, 'node')}${kinds && `: ${kinds}`}.${age}`,
+      `${count(gpus, 'GPU')} on ${count(nodes, 'node')}${kinds && `: ${kinds}${more}`}.${age}`,
     ];
   },
 
   rowText(row) {
     if (row.kind === 'driverProblem') return `${row.node}: ${driverText(row.driver)}`;
     if (row.kind === 'equalNodes') return groupText(row);
-    return `${row.node} GPU ${row.gpu.index}: ${gpuText(row.gpu)}`;
+    const software = `driver ${row.driverVersion ?? 'unknown'}, CUDA ${row.cudaVersion ?? 'unknown'}`;
+    return `${row.node} GPU ${row.gpu.index}: ${gpuText(row.gpu)}, ${software}`;
   },
 });
 
+/** Named in the head; more kinds than any cluster has. */
+const maxModels = 12;
+
 interface Placed {
   readonly node: string;
+  readonly driverVersion: string | null;
+  readonly cudaVersion: string | null;
   readonly gpu: GpuRow;
 }
 
-function isThere({ gpu }: Placed): boolean {
-  return troubleText(gpu) === null;
+function placedGpus({ node, value }: Answer<NodeInventory>): Placed[] {
+  const { driverVersion, cudaVersion } = value.driver;
+  return value.gpus.map((gpu) => ({ node, driverVersion, cudaVersion, gpu }));
 }
 
-function asRow({ node, gpu }: Placed): Row {
-  return { kind: 'gpu', node, gpu };
+function isThere({ gpu }: Pick<Placed, 'gpu'>): boolean {
+  return troubleText(gpu) === null && gpu.name !== null;
+}
+
+function asRow(placed: Placed): Row {
+  return { kind: 'gpu', ...placed };
 }
 
 function driverProblems(answers: readonly Answer<NodeInventory>[]): Row[] {
@@ -114,15 +135,15 @@ function driverProblems(answers: readonly Answer<NodeInventory>[]): Row[] {
 }
 
 function troubled(gpus: readonly Placed[]): Row[] {
-  return gpus.filter((each) => !isThere(each)).map(({ node, gpu }) => ({ kind: 'troubledGpu', node, gpu }));
+  return gpus.filter((each) => !isThere(each)).map((each): Row => ({ kind: 'troubledGpu', ...each }));
 }
 
 /** Nodes that are equal in everything an inventory counts; rare kinds first. */
 function groups(answers: readonly Answer<NodeInventory>[]): Group[] {
   const byKind = new Map<string, Group>();
   for (const { node, value } of answers) {
-    const there = value.gpus.filter((gpu) => troubleText(gpu) === null);
-    if (there.length === 0 && value.driver.problem) continue;
+    const there = value.gpus.filter((gpu) => isThere({ gpu }));
+    if (there.length === 0 && (value.driver.problem || value.gpus.length > 0)) continue;
     const { driverVersion, cudaVersion } = value.driver;
     const kind = { simulated: value.simulated, driverVersion, cudaVersion, gpus: kindsOf(there) };
     const key = JSON.stringify(kind);
@@ -134,6 +155,9 @@ function groups(answers: readonly Answer<NodeInventory>[]): Group[] {
   );
 }
 
+/** The readings that make a kind of GPU. */
+const counted = new Set(['memory', 'powerLimitWatts', 'migMode', 'eccMode', 'persistenceMode']);
+
 function kindsOf(gpus: readonly GpuRow[]): Group['gpus'] {
   const kinds = new Map<string, Group['gpus'][number]>();
   for (const gpu of gpus) {
@@ -144,6 +168,7 @@ function kindsOf(gpus: readonly GpuRow[]): Group['gpus'] {
       migMode: gpu.migMode && modeText(gpu.migMode),
       eccMode: gpu.eccMode && modeText(gpu.eccMode),
       persistenceMode: gpu.persistenceMode,
+      missing: Object.fromEntries(Object.entries(gpu.missing).filter(([field]) => counted.has(field))),
     };
     const key = JSON.stringify(kind);
     kinds.set(key, { ...kind, count: (kinds.get(key)?.count ?? 0) + 1 });
@@ -168,6 +193,7 @@ function groupText({ nodes, driverVersion, cudaVersion, gpus }: Group): string {
       gpu.eccMode && `ECC ${gpu.eccMode}`,
       gpu.migMode && `MIG ${gpu.migMode}`,
       gpu.persistenceMode !== null && `persistence ${gpu.persistenceMode ? 'on' : 'off'}`,
+      missingText(gpu.missing),
     ]
       .filter(Boolean)
       .join(', '),

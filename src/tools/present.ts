@@ -1,10 +1,13 @@
 import type { z } from 'zod';
 
 import { Fault } from '../core/fault.ts';
+import { clipped } from '../core/words.ts';
 import type { Answer, Tool } from './tool.ts';
 
 /** What one answer may hold, so that no host cuts it: Claude Code stops at 50,000 characters, others sooner. */
 export const budgetCharacters = 20_000;
+/** What one row may hold: far more than any that an honest node gives. */
+const maxRowCharacters = 6000;
 
 /** `nextCursor` is null when nothing was left out. */
 export interface Page {
@@ -39,7 +42,7 @@ export function present(
   const lines: string[] = [];
   let room = budgetCharacters - opening.join('\n').length - 200; // 200: the line that tells how to get the rest
   for (const row of rows.slice(first, first + ((args['limit'] as number | undefined) ?? rows.length))) {
-    const line = tool.rowText(row);
+    const line = clipped(tool.rowText(row), maxRowCharacters);
     room -= line.length + 1;
     if (room < 0 && lines.length > 0) break;
     lines.push(line);
@@ -59,6 +62,7 @@ function pageOf(rowsTotal: number, first: number, rowsShown: number): Page {
 
 function rest({ rowsTotal, firstRow, rowsShown, nextCursor }: Page): string[] {
   if (rowsShown === rowsTotal) return [];
+  if (rowsShown === 0) return [`There are ${rowsTotal} rows, and none from row ${firstRow} on.`];
   const shown = `Rows ${firstRow} to ${firstRow + rowsShown - 1} of ${rowsTotal}`;
   if (nextCursor === null) return [`${shown}: this is the end.`];
   return [`${shown}. For the rest call again with cursor="${nextCursor}", or narrow with nodes or gpu.`];

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -28,6 +28,7 @@ function plugin(
 ): { user: object; runs: () => number } {
   const marks = join(tmpdir(), `plugin-${process.pid}-${++count}`);
   writeFileSync(marks, '');
+  onTestFinished(() => rmSync(marks));
   const script = `
     const fs = require('node:fs');
     fs.appendFileSync(${JSON.stringify(marks)}, 'x');
@@ -206,7 +207,9 @@ test('lists, watches and port-forwards go through the proxy, and its refusal is 
   expect(tunnels).toHaveLength(7);
   await expect(refused).rejects.toMatchObject({
     code: 'CLUSTER_UNREACHABLE',
-    message: `cannot reach ${api.url}: the proxy answered 407`,
+    message: expect.stringMatching(
+      /^cannot reach https:\S+ by the proxy http:\/\/127.0.0.1:\d+: the proxy answered 407$/,
+    ),
   });
 });
 

@@ -1,4 +1,4 @@
-import { expect, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { clientOf, kubeApi, soon } from '../support/kube-api/client.ts';
 import { agentPod, daemonSet, gpuNode, warning } from '../support/kube-api/objects.ts';
 import type { Access } from '../support/kube-api/server.ts';
@@ -170,4 +170,23 @@ test('close ends the watches and what is under way', async () => {
   await expect(view).rejects.toMatchObject({ name: 'AbortError' });
   await vi.waitFor(() => expect(api.openWatches()).toBe(0));
   await expect(cluster.view(soon())).rejects.toMatchObject({ name: 'AbortError' });
+});
+
+test('ten minutes after the last view the watches are closed', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => {
+    vi.useRealTimers();
+  });
+  const api = await kubeApi({ objects: fleet });
+  const cluster = clientOf(api);
+  await cluster.view(soon());
+  await vi.waitFor(() => expect(api.openWatches()).toBe(3));
+
+  vi.advanceTimersByTime(9 * 60_000);
+  await cluster.view(soon());
+  vi.advanceTimersByTime(9 * 60_000);
+  expect(api.openWatches()).toBe(3);
+  vi.advanceTimersByTime(60_000);
+
+  await vi.waitFor(() => expect(api.openWatches()).toBe(0));
 });

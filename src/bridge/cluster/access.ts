@@ -165,8 +165,10 @@ async function loginOf({ config, context, namespace }: Kubeconfig, life: AbortSi
   const server = publicUrl(baseUrl);
   const user = config.getCurrentUser();
   // hpagent gives up on a silent proxy only if it is told a time.
-  const options: RequestOptions = config.getCurrentCluster()?.proxyUrl ? { timeout: 30_000 } : {};
-  const asked = { server, who: `user ${user?.name} of context ${context}` };
+  const proxyUrl = config.getCurrentCluster()?.proxyUrl;
+  const options: RequestOptions = proxyUrl ? { timeout: 30_000 } : {};
+  const via = proxyUrl ? ` by the proxy ${URL.canParse(proxyUrl) ? publicUrl(proxyUrl) : 'named'}` : '';
+  const asked = { server, via, who: `user ${user?.name} of context ${context}` };
   try {
     await config.applyToHTTPSOptions(options);
   } catch (thrown) {

@@ -98,7 +98,7 @@ export class Session {
   async #findIn(namespace: string | null, signal: AbortSignal): Promise<Found> {
     const { selector } = this.#options;
     const labels = selector ? `${agentLabel},${selector}` : agentLabel;
-    const scope = namespace === null ? '' : `/namespaces/${namespace}`;
+    const scope = namespace === null ? '' : `/namespaces/${encodeURIComponent(namespace)}`;
     const podPath = `/api/v1${scope}/pods?${new URLSearchParams({ labelSelector: labels })}`;
     const setPath = `/apis/apps/v1${scope}/daemonsets?${new URLSearchParams({ labelSelector: agentLabel })}`;
     const [pods, daemonSets] = await Promise.all([

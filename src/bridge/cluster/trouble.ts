@@ -14,6 +14,8 @@ export interface Question {
 /** Whom it was asked of. Neither carries a credential. */
 export interface Asked {
   readonly server: string;
+  /** ` by the proxy http://proxy:3128`, or nothing */
+  readonly via: string;
   /** `user "dev" of context "prod"` */
   readonly who: string;
 }
@@ -27,6 +29,8 @@ export function faultOfStatus(status: number, body: string, question: Question, 
       'CLUSTER_UNAUTHORIZED',
     );
   if (status === 403) return fault(`${said}. To check: ${canI(said, question)}`, 'CLUSTER_FORBIDDEN');
+  // All else in the question is ours, so what it finds fault with is the user's selector.
+  if (status === 400) return fault(`${asked.server} refuses the selector: ${said}`, 'BAD_FLAG');
   return fault(`${asked.server} answered ${status}: ${said}`, 'CLUSTER_UNREACHABLE');
 }
 
@@ -50,29 +54,33 @@ function canI(said: string, { verb, resource, namespace }: Question): string {
 }
 
 /** What was thrown on the way to the API server. */
-export function faultOfError(thrown: unknown, { server }: Asked): Fault {
+export function faultOfError(thrown: unknown, asked: Asked): Fault {
   if (thrown instanceof Fault) return thrown;
-  const { code, path } = thrown as { code?: unknown; path?: unknown };
+  const { path } = Object(thrown) as { path?: unknown };
   const reason = reasonOf(thrown);
   if (typeof path === 'string')
     return fault(`cannot read ${path}, which the kubeconfig names: ${reason}`, 'KUBECONFIG_INVALID', thrown);
-  if (isTimeout(thrown) || isTimeout((thrown as Error)?.cause))
-    return fault(`${server} has not answered in time`, 'CLUSTER_UNREACHABLE', thrown);
-  return ofCode(String(code ?? ''), { server, reason, thrown });
+  if (isTimeout(thrown))
+    return fault(`${asked.server} has not answered in time`, 'CLUSTER_UNREACHABLE', thrown);
+  return ofCode(thrown, reason, asked);
 }
 
-function ofCode(
-  code: string,
-  { server, reason, thrown }: { server: string; reason: string; thrown: unknown },
-): Fault {
-  const tls = code === 'EPROTO' ? reason : code; // then OpenSSL's own words are in the message only
-  if (untrusted.has(code) || /^CERT_|alert.*(certificate|unknown.ca)/i.test(tls))
+function ofCode(thrown: unknown, reason: string, { server, via }: Asked): Fault {
+  const { code } = Object(thrown) as { code?: unknown };
+  const verdict = String(code ?? '');
+  const tls = verdict === 'EPROTO' ? reason : verdict; // then OpenSSL's own words are in the message only
+  if (untrusted.has(verdict) || /^CERT_|alert.*(certificate|unknown.ca)/i.test(tls))
     return fault(`the certificate of ${server} is not trusted: ${reason}`, 'CLUSTER_CERTIFICATE', thrown);
-  if (/^ERR_OSSL_|^ERR_CRYPTO_/.test(code))
-    return fault(`the certificate or key in the kubeconfig cannot be used: ${reason}`, 'KUBECONFIG_INVALID', thrown);
-  if (/wrong.version.number|packet.length.too.long/i.test(tls))
-    return fault(`cannot reach ${server}: what answers there does not speak TLS`, 'CLUSTER_UNREACHABLE', thrown);
-  return fault(`cannot reach ${server}: ${reason}`, 'CLUSTER_UNREACHABLE', thrown);
+  if (/^ERR_OSSL_|^ERR_CRYPTO_/.test(verdict))
+    return fault(
+      `the certificate or key in the kubeconfig cannot be used: ${reason}`,
+      'KUBECONFIG_INVALID',
+      thrown,
+    );
+  const why = /wrong.version.number|packet.length.too.long/i.test(tls)
+    ? 'what answers there does not speak TLS'
+    : reason;
+  return fault(`cannot reach ${server}${via}: ${why}`, 'CLUSTER_UNREACHABLE', thrown);
 }
 
 /** OpenSSL's verdicts on a certificate chain. Source: nodejs.org/api/tls.html, X509 certificate error codes. */

@@ -88,7 +88,7 @@ export class WatchList<Item> {
       try {
         return await waitFor(others, signal, late);
       } catch (thrown) {
-        if (signal.aborted) throw thrown;
+        if (signal.aborted || this.#forbidden) throw thrown;
       }
     }
     this.#listing ??= this.#refresh();
@@ -136,7 +136,7 @@ export class WatchList<Item> {
       () => 'ended by the server',
       (thrown: unknown) => Fault.from(thrown).message,
     );
-    if (this.#watching !== own) return; // stopped, or replaced by a newer one
+    if (this.#watching !== own || life.aborted) return; // stopped, or replaced by a newer one
     own.abort();
     this.#ended(end, this.#now() - startedAt);
   }

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 
-import { Fault, isFaultCode } from '../../core/fault.ts';
+import { Fault, faults, isFaultCode } from '../../core/fault.ts';
 import { plainText } from '../../core/words.ts';
 import { headersOf, messagesIn, request } from '../../mcp/request.ts';
 import { codeMeta, requestIdMeta, structuredMeta, toolMsMeta } from '../../mcp/tools.ts';
@@ -77,11 +77,21 @@ function resultIn(reply: Reply): ToolResult {
 
 function refusalOf({ status, body }: Reply): Fault | undefined {
   if (status === 200) return undefined;
-  const said = `HTTP ${status}: ${plainText(body)}`;
+  const said = `HTTP ${status}: ${plainText(errorIn(body))}`;
   if (status === 401 || status === 403) return new Fault(said, { code: 'AGENT_UNAUTHORIZED' });
   if (status === 429) return new Fault(said, { code: 'AGENT_BUSY' });
   if (status >= 500 || status === 408) return new Fault(said, { code: 'NODE_BAD_ANSWER' });
   return undefined;
+}
+
+/** What an agent's refusal says, out of its JSON; else, as from a proxy in between, the body as it is. */
+function errorIn(body: string): string {
+  try {
+    const { message } = (JSON.parse(body) as { error: { message: unknown } }).error;
+    return typeof message === 'string' ? message : body;
+  } catch {
+    return body;
+  }
 }
 
 interface JsonRpcReply {
@@ -120,7 +130,8 @@ function faultIn({ content, _meta }: ToolResult): Fault {
   const code = _meta?.[codeMeta];
   const text = plainText(content?.[0]?.text ?? 'no reason given');
   if (!isFaultCode(code)) return new Fault(text, { code: 'NODE_BAD_ANSWER' });
-  return new Fault(text.replace(`${code}: `, ''), { code });
+  const { hint } = faults[code]; // it is said again with the Fault that is made here
+  return new Fault(text.replace(`${code}: `, '').replace(`. ${hint}`, ''), { code });
 }
 
 /** What a node says is data: no string of it can move a terminal or pose as ours. */

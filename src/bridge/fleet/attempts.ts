@@ -1,6 +1,7 @@
 import { DelegateBackoff, handleWhen, type IRetryBackoffContext, retry } from 'cockatiel';
 
 import { Fault } from '../../core/fault.ts';
+import { timeLimit } from '../../core/time-limit.ts';
 import type { Limits } from './limits.ts';
 import type { Reply, Road } from './road.ts';
 
@@ -25,7 +26,7 @@ export async function attempts<T>(
   judge: (reply: Reply) => T,
   { limits, signal }: { limits: Limits; signal: AbortSignal },
 ): Promise<T> {
-  const node = AbortSignal.timeout(limits.nodeMs);
+  const node = timeLimit(limits.nodeMs);
   const either = AbortSignal.any([signal, node]);
   let last: Attempted | undefined;
   const tries = retry(
@@ -64,7 +65,7 @@ async function attempt(
   { reused, limits, signal }: { reused: boolean; limits: Limits; signal: AbortSignal },
 ): Promise<Reply> {
   const ms = reused ? limits.attemptMs : limits.firstAttemptMs;
-  const deadline = AbortSignal.timeout(ms);
+  const deadline = timeLimit(ms);
   try {
     return await road.post(headers, body, AbortSignal.any([signal, deadline]));
   } catch (cause) {

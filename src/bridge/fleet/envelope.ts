@@ -49,29 +49,50 @@ export function envelopeText(
     `${status}: ${total} (request ${requestId}, ${duration(durationMs)}).`,
     ...notes.map((note) => `Note: ${note}.`),
     ...failureLines(failed, now),
-    ...groupBy(withoutAgent, ({ why }) => why).map(
-      ([why, nodes]) => `NO AGENT on ${foldNames(nodes.map(({ node }) => node))}: ${why}.`,
-    ),
+    ...agentlessLines(withoutAgent),
   ];
 }
 
-/** Beyond this, nodes that failed with one code are named together, whatever each had to say. */
-const maxFailureCharacters = 5000;
+/** Beyond this, nodes that failed with one code are named together, whatever each had to say; so are those without agent. */
+const maxSilenceCharacters = 5000;
+/** The names of nodes that stand together for want of room. */
+const maxNameCharacters = 500;
 
 function failureLines(failed: readonly FailedNode[], now: Date): string[] {
   const alike = groupBy(failed, ({ code, message, hint }) => JSON.stringify([code, message, hint]));
   const lines = alike.flatMap(([, nodes]) => failureLine(nodes, now));
-  if (lines.join('').length <= maxFailureCharacters) return lines;
-  return groupBy(failed, ({ code }) => code).flatMap(([, nodes]) => failureLine(nodes, now));
+  if (lines.join('').length <= maxSilenceCharacters) return lines;
+  return groupBy(failed, ({ code }) => code).flatMap(([, nodes]) =>
+    failureLine(nodes, now, maxNameCharacters),
+  );
 }
 
-function failureLine(nodes: readonly FailedNode[], now: Date): string[] {
+function agentlessLines(withoutAgent: Envelope['withoutAgent']): string[] {
+  const line = (nodes: Envelope['withoutAgent'], why: string, maxCharacters?: number) =>
+    `NO AGENT on ${foldNames(
+      nodes.map(({ node }) => node),
+      maxCharacters,
+    )}: ${why}.`;
+  const alike = groupBy(withoutAgent, ({ why }) => why);
+  const lines = alike.map(([why, nodes]) => line(nodes, why));
+  if (lines.join('').length <= maxSilenceCharacters) return lines;
+  const [most] = alike.sort(([, a], [, b]) => b.length - a.length);
+  const others = `${alike.length - 1} other reasons; name a node in \`nodes\` to see its own`;
+  return [
+    line(withoutAgent, `${most?.[0]} (on ${most?.[1].length} of them); ${others}`, maxSilenceCharacters / 2),
+  ];
+}
+
+function failureLine(nodes: readonly FailedNode[], now: Date, maxCharacters?: number): string[] {
   const [first] = nodes;
   if (!first) return [];
   const oldestMs = Math.max(...nodes.map(({ lastTriedAt }) => now.getTime() - Date.parse(lastTriedAt)));
   const tried = oldestMs < 1000 ? '' : ` (last tried ${duration(oldestMs)} ago)`;
   const others = nodes.some(({ message }) => message !== first.message) ? ' (for example)' : '';
-  const names = foldNames(nodes.map(({ node }) => node));
+  const names = foldNames(
+    nodes.map(({ node }) => node),
+    maxCharacters,
+  );
   return [`NO ANSWER from ${names}: ${first.code}: ${first.message}${others}${tried}. ${first.hint}`];
 }
 

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { Fault } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
 import { byName } from '../../core/names.ts';
+import { timeLimit } from '../../core/time-limit.ts';
 import type { Answer, Tool } from '../../tools/tool.ts';
 import { type FailedNode, failedNode } from './envelope.ts';
 import type { Limits } from './limits.ts';
@@ -64,7 +65,7 @@ export function createFleet(options: FleetOptions): Fleet {
     async ask(question) {
       const { limits, log, roster } = options;
       const { signal, requestId, tool } = question;
-      const either = AbortSignal.any([signal, AbortSignal.timeout(limits.fanOutMs)]);
+      const either = AbortSignal.any([signal, timeLimit(limits.fanOutMs)]);
       const { members, withoutAgent, complete, notes } = await inTime(roster(either), either, signal, limits);
       const known = crew.follow(members);
       const all = [...known.map(({ name }) => name), ...withoutAgent.map(({ node }) => node)].sort(byName);
@@ -130,8 +131,10 @@ async function askAll<T extends Tool>(
   await Promise.all(
     nodes.map(async (node) => {
       const known = waitForAll ? undefined : node.failure;
-      if (known) failed.push(failedNode(node.name, known.fault, known.triedAt));
-      else
+      if (known) {
+        node.passedOver();
+        failed.push(failedNode(node.name, known.fault, known.triedAt));
+      } else
         try {
           const { value, times } = await node.ask(tool, args, requestId, either);
           answers.push({ node: node.name, value });

@@ -14,6 +14,11 @@ export interface Limits {
   readonly hostMs: number;
   /** A stream is kept open for so long after its last use. */
   readonly warmMs: number;
+  /** Well inside the agent's keep-alive and every proxy's idle limit. */
+  readonly keepWarmMs: number;
+  /** A failed node is probed after the first of these, then twice as long after each probe, up to the last. */
+  readonly firstProbeMs: number;
+  readonly lastProbeMs: number;
 }
 
 export const defaultLimits: Limits = {
@@ -23,6 +28,9 @@ export const defaultLimits: Limits = {
   fanOutMs: 5000,
   hostMs: 60_000,
   warmMs: 600_000,
+  keepWarmMs: 45_000,
+  firstProbeMs: 2000,
+  lastProbeMs: 30_000,
 };
 
 /** @throws Fault BAD_FLAG when a wait would not end before the one around it */

@@ -5,6 +5,7 @@ import type { z } from 'zod';
 
 import { Fault, type FaultCode } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
+import { timeLimit } from '../../core/time-limit.ts';
 import type { Tool } from '../../tools/tool.ts';
 import { type AskOptions, askNode, type NodeReply, probeNode } from './ask.ts';
 import type { Limits } from './limits.ts';
@@ -41,11 +42,6 @@ export interface Times {
   readonly toolMs: number | null;
 }
 
-const firstProbeMs = 2000;
-const lastProbeMs = 30_000;
-/** Well inside the agent's keep-alive and every proxy's idle limit. */
-const keepWarmMs = 45_000;
-
 /** One node of the fleet: its stream, and whether it answered last time. Kept as long as its agent is the same. */
 export class FleetNode {
   readonly name: string;
@@ -70,6 +66,11 @@ export class FleetNode {
     return this.#failure;
   }
 
+  /** It was wanted, but had failed and was not waited for. The bridge is in use: it goes on being probed. */
+  passedOver(): void {
+    this.#usedAtMs = performance.now();
+  }
+
   /** @throws Fault what the agent answered or why it could not be asked; or the caller's abort reason */
   async ask<T extends Tool>(
     tool: T,
@@ -90,7 +91,7 @@ export class FleetNode {
       this.#note(Fault.from(thrown));
       throw thrown;
     } finally {
-      this.#schedule(firstProbeMs);
+      this.#schedule(this.#options.limits.firstProbeMs);
     }
   }
 
@@ -112,7 +113,7 @@ export class FleetNode {
     const places = this.#failure ? dials.suspect : dials.usual;
     return places(async () => {
       const startedMs = performance.now();
-      const signal = AbortSignal.any([this.#gone.signal, AbortSignal.timeout(limits.firstAttemptMs)]);
+      const signal = AbortSignal.any([this.#gone.signal, timeLimit(limits.firstAttemptMs)]);
       signal.throwIfAborted();
       const stream = await this.#dialMember?.(signal);
       if (!stream) throw new Fault('no way to dial', { code: 'INTERNAL' });
@@ -129,13 +130,14 @@ export class FleetNode {
   #schedule(probeMs: number): void {
     clearTimeout(this.#timer);
     if (this.#gone.signal.aborted) return;
-    const inMs = this.#failure ? probeMs : keepWarmMs;
+    const inMs = this.#failure ? probeMs : this.#options.limits.keepWarmMs;
     this.#timer = setTimeout(() => void this.#tend(probeMs), inMs).unref();
   }
 
   /** While the bridge is in use: looks whether a failed node is back, and keeps a good node's stream from idling out. */
   async #tend(probeMs: number): Promise<void> {
-    if (performance.now() - this.#usedAtMs > this.#options.limits.warmMs) return this.#road.close();
+    const { warmMs, lastProbeMs } = this.#options.limits;
+    if (performance.now() - this.#usedAtMs > warmMs) return this.#rest();
     try {
       await probeNode(this.#askOptions(this.#gone.signal));
       if (this.#failure) this.#options.log.info('node answers again', { node: this.name });
@@ -144,6 +146,12 @@ export class FleetNode {
       if (!this.#gone.signal.aborted) this.#note(Fault.from(thrown));
     }
     this.#schedule(Math.min(probeMs * 2, lastProbeMs));
+  }
+
+  /** Nobody asks any more. What was known of it grows old from here on, so the next call finds out anew. */
+  #rest(): void {
+    this.#failure = undefined;
+    this.#road.close();
   }
 }
 

@@ -22,6 +22,7 @@ export interface Road {
    * @throws what broke: a Fault from the dial, an error of undici, or the signal's reason
    */
   post(headers: Readonly<Record<string, string>>, body: string, signal: AbortSignal): Promise<Reply>;
+  /** Closes the stream; what is in progress breaks, the next request opens a new one. */
   close(): void;
 }
 
@@ -34,20 +35,25 @@ const keepAliveMs = 110_000;
 const maxBodyBytes = 16 * 1024 * 1024;
 
 export function road(origin: URL, dial?: Dial): Road {
-  const streams = new Set<unknown>();
-  const client = new Client(origin.origin, {
-    keepAliveTimeout: keepAliveMs,
-    keepAliveMaxTimeout: keepAliveMs,
-    headersTimeout: 0, // who calls sets the deadline, by the signal
-    bodyTimeout: 0,
-    ...(dial && { connect: dialled(dial) }),
-  });
-  client.on('connect', () => streams.add(client));
-  client.on('disconnect', () => streams.clear());
+  let client: Client | undefined;
+  let connected: Client | undefined;
+  const create = () => {
+    const created = new Client(origin.origin, {
+      keepAliveTimeout: keepAliveMs,
+      keepAliveMaxTimeout: keepAliveMs,
+      headersTimeout: 0, // who calls sets the deadline, by the signal
+      bodyTimeout: 0,
+      ...(dial && { connect: dialled(dial) }),
+    });
+    created.on('connect', () => (connected = created));
+    created.on('disconnect', () => (connected = undefined));
+    return created;
+  };
   const path = `${origin.pathname === '/' ? '/mcp' : origin.pathname}${origin.search}`;
   return {
-    open: () => streams.size > 0,
+    open: () => client !== undefined && client === connected,
     async post(headers, body, signal) {
+      client ??= create();
       const answer = await client.request({ method: 'POST', path, headers, body, signal });
       const contentType = answer.headers['content-type'];
       return {
@@ -56,7 +62,10 @@ export function road(origin: URL, dial?: Dial): Road {
         body: await bounded(answer.body),
       };
     },
-    close: () => void client.destroy().catch(() => undefined),
+    close() {
+      void client?.destroy().catch(() => undefined);
+      client = undefined;
+    },
   };
 }
 

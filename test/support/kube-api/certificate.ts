@@ -1,18 +1,19 @@
-/** A self-signed certificate for 127.0.0.1 and localhost, good for a hundred years and for tests only: nothing trusts it. */
-export const certificate = `-----BEGIN CERTIFICATE-----
-MIIBozCCAUmgAwIBAgIUNmh+S3e7LFf97RDJDwFOsX6AZiAwCgYIKoZIzj0EAwIw
-GDEWMBQGA1UEAwwNZmFrZS1rdWJlLWFwaTAgFw0yNjExMjIxNzIzNDlaGA8yMTI2
-MTAyOTE3MjM0OVowGDEWMBQGA1UEAwwNZmFrZS1rdWJlLWFwaTBZMBMGByqGSM49
-AgEGCCqGSM49AwEHA0IABJVw46xiby4j6Hfw3rcBZByzByAH6k2OYd/W4WwoOn6i
-NYqwVkrALZDFwhMHf4nidPg00haAqWRhRRb33nEnPHWjbzBtMB0GA1UdDgQWBBRk
-DG49lbxWHDN6HVFOipiKaVpsfTAfBgNVHSMEGDAWgBRkDG49lbxWHDN6HVFOipiK
-aVpsfTAPBgNVHRMBAf8EBTADAQH/MBoGA1UdEQQTMBGHBH8AAAGCCWxvY2FsaG9z
-dDAKBggqhkjOPQQDAgNIADBFAiA6hq1+UngaxL1kJnEeu9Bof73XeRGPtnTwpJVp
-FSOYtgIhAIM338cPpuTGYVd5jIcCl71bFFZhL9m9RGCpy/VPtEWB
------END CERTIFICATE-----`;
+import { generate } from 'selfsigned';
 
-export const privateKey = `-----BEGIN PRIVATE KEY-----
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgxBbundd057qUilfw
-QG2qzitl8yp7JS12ZX6WPp0m6MehRANCAASVcOOsYm8uI+h38N63AWQcswcgB+pN
-jmHf1uFsKDp+ojWKsFZKwC2QxcITB3+J4nT4NNIWgKlkYUUW995xJzx1
------END PRIVATE KEY-----`;
+const { cert, private: key } = await generate([{ name: 'commonName', value: 'fake-kube-api' }], {
+  keyType: 'ec',
+  extensions: [
+    { name: 'basicConstraints', cA: true },
+    {
+      name: 'subjectAltName',
+      altNames: [
+        { type: 7, ip: '127.0.0.1' },
+        { type: 2, value: 'localhost' },
+      ],
+    },
+  ],
+});
+
+/** A self-signed certificate for 127.0.0.1 and localhost, made anew for each run: nothing trusts it. */
+export const certificate = cert;
+export const privateKey = key;

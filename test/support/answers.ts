@@ -1,0 +1,39 @@
+import { fleetInput } from '../../src/bridge/bridge.ts';
+import type { Snapshot } from '../../src/core/snapshot.ts';
+import { parseArguments } from '../../src/tools/arguments.ts';
+import { type Presented, present } from '../../src/tools/present.ts';
+import type { Answer, Tool } from '../../src/tools/tool.ts';
+import { nowMs } from './gpus.ts';
+
+/** Nodes by name, with what each one's agent last saw. */
+export type FleetSnapshots = Readonly<Record<string, Snapshot>>;
+
+/** What the agents would send, and the bridge would accept. */
+export function answersOf(tool: Tool, fleet: FleetSnapshots, given: object = {}): Answer<unknown>[] {
+  const args = parseArguments(tool.input, { ...given, detail: 'full' });
+  return Object.entries(fleet).map(([node, snapshot]) => ({
+    node,
+    value: tool.output.parse(JSON.parse(JSON.stringify(tool.answer(args, { snapshot, nowMs })))),
+  }));
+}
+
+/** One merged answer, as the bridge gives it when all these nodes answer. */
+export function ask(tool: Tool, fleet: FleetSnapshots, given: object = {}): Presented {
+  const { nodes: _nodes, cursor: _cursor, limit: _limit, ...own } = given as Record<string, unknown>;
+  return present(tool, parseArguments(fleetInput(tool), given), answersOf(tool, fleet, own));
+}
+
+/** The lines of its text. */
+export function lines(tool: Tool, fleet: FleetSnapshots, given: object = {}): string[] {
+  return ask(tool, fleet, given).text.split('\n');
+}
+
+/** A generator of numbers from 0 to 1 that says the same in every run. */
+export function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9) | 0;
+    const mixed = Math.imul(state ^ (state >>> 13), 0x297a2d39);
+    return ((mixed ^ (mixed >>> 16)) >>> 0) / 2 ** 32;
+  };
+}

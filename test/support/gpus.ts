@@ -1,0 +1,111 @@
+import type { GpuReadings } from '../../src/core/gpu.ts';
+import type { Missing, Reading } from '../../src/core/reading.ts';
+import type { DriverState, GpuState, GpuTrouble, Snapshot } from '../../src/core/snapshot.ts';
+
+type Values = {
+  readonly [Name in keyof GpuReadings]: Extract<GpuReadings[Name], { value: unknown }>['value'];
+};
+
+/** A reading as a test writes it: the value, or why it is missing. */
+export type Given = { readonly [Name in keyof Values]?: Values[Name] | { readonly missing: Missing } };
+
+const gibibyte = 2 ** 30;
+
+const h100: Values = {
+  name: 'NVIDIA H100 80GB HBM3',
+  uuid: 'GPU-00000000-0000-0000-0000-000000000000',
+  serial: '1650000000000',
+  pciAddress: '0000:00:00.0',
+  memory: {
+    totalBytes: 80 * gibibyte,
+    reservedBytes: gibibyte,
+    usedBytes: 20 * gibibyte,
+    freeBytes: 59 * gibibyte,
+  },
+  utilization: { gpuPercent: 60, memoryPercent: 20 },
+  temperatureC: 55,
+  slowdownTemperatureC: 89,
+  shutdownTemperatureC: 95,
+  powerWatts: 350.5,
+  powerLimitWatts: 700,
+  defaultPowerLimitWatts: 700,
+  powerLimitRange: { minWatts: 200, maxWatts: 700 },
+  graphicsClockMhz: 1755,
+  smClockMhz: 1755,
+  memoryClockMhz: 2619,
+  clocksEventReasons: [],
+  performanceState: 0,
+  eccMode: { current: true, pending: true },
+  eccCorrectedVolatile: 0,
+  eccUncorrectedVolatile: 0,
+  eccCorrectedAggregate: 0,
+  eccUncorrectedAggregate: 0,
+  remappedRows: { correctable: 0, uncorrectable: 0, pending: false, failed: false },
+  retiredPagesPending: false,
+  recoveryAction: 'none',
+  migMode: { current: false, pending: false },
+  persistenceMode: true,
+};
+
+/** The agent's clock in these tests, in ms. Readings are a second old. */
+export const nowMs = 1_000_000;
+export const readAtMs = nowMs - 1000;
+
+export interface GpuOptions {
+  readonly trouble?: GpuTrouble['kind'];
+  readonly readAtMs?: number | null;
+  /** Distinguishes the GPUs of one node from those of another. */
+  readonly node?: number;
+}
+
+/** A healthy H100 of this index, but for what is given. */
+export function gpu(index: number, given: Given = {}, options: GpuOptions = {}): GpuState {
+  const { node = 0 } = options;
+  const hex = (number: number, digits: number) => number.toString(16).padStart(digits, '0');
+  const own: Given = {
+    uuid: `GPU-${hex(node, 8)}-0000-0000-0000-${hex(index, 12)}`,
+    pciAddress: `0000:${hex(0x0a + 7 * index, 2)}:00.0`,
+    serial: `165${String(node).padStart(5, '0')}${String(index).padStart(5, '0')}`,
+    retiredPagesPending: { missing: 'notSupported' },
+  };
+  return {
+    index,
+    readings: readings({ ...h100, ...own, ...given }),
+    readAtMs: options.readAtMs === undefined ? readAtMs : options.readAtMs,
+    trouble: options.trouble ? { kind: options.trouble, sinceMs: nowMs - 180_000 } : null,
+  };
+}
+
+/** Of which nothing can be read for this reason, but its name and address where they are known. */
+export function unreadableGpu(
+  index: number,
+  missing: Missing,
+  known: Given = {},
+  options?: GpuOptions,
+): GpuState {
+  const nothing = Object.fromEntries(Object.keys(h100).map((name) => [name, { missing }]));
+  return gpu(index, { ...nothing, ...known }, options);
+}
+
+export const driverOk: DriverState = {
+  state: 'ok',
+  info: { driverVersion: { value: '580.126.20' }, cudaVersion: { value: '13.0' }, gpuCount: 8 },
+};
+
+export function snapshot(
+  gpus: readonly GpuState[],
+  driver: DriverState = driverOk,
+  simulated = false,
+): Snapshot {
+  return { simulated, driver, gpus };
+}
+
+function readings(given: Given): GpuReadings {
+  return Object.fromEntries(
+    Object.entries(given).map(([name, one]) => [name, isMissing(one) ? one : { value: one }]),
+  ) as unknown as GpuReadings;
+}
+
+function isMissing(one: unknown): one is Extract<Reading<unknown>, { missing: Missing }> {
+  return typeof one === 'object' && one !== null && 'missing' in one;
+}
