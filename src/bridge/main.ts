@@ -27,7 +27,10 @@ async function main(): Promise<void> {
   process.stdout.on('error', () => process.exit(exitCodes.failed)); // who reads it has gone
   const { signal } = new AbortController(); // a person who leaves ends this process
   const { structured } = config;
+  // Streams to a cluster do not keep a process alive: as a server the bridge lives by its stdin, here by this.
+  const alive = setInterval(() => undefined, 60_000);
   const printed = await callCommand(() => fleetOf(config, log), task.tool, task.args, { structured, signal });
+  clearInterval(alive);
   process.stderr.write(printed.stderr);
   process.stdout.write(printed.stdout, () => process.exit(printed.exitCode));
 }
