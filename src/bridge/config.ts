@@ -77,6 +77,7 @@ function command(task: (task: Task) => void): Command {
     .version(version)
     .helpOption('-h, --help', 'print this and exit')
     .helpCommand(false)
+    .allowExcessArguments()
     .action((_options, { args: [word], commands }: Command) => {
       const known = commands.map((each) => each.name()).join(', ');
       if (word !== undefined) throw badFlag(`there is no command ${word}; there are ${known}`);

@@ -24,7 +24,6 @@ async function main(): Promise<void> {
   const { task } = config;
   if (task.kind === 'serve') return serve(() => fleetOf(config, log), config.structured, log);
   if (task.kind === 'demo') return demo(config, task.stdio, log);
-  process.stdout.on('error', () => process.exit(exitCodes.failed)); // who reads it has gone
   const { signal } = new AbortController(); // a person who leaves ends this process
   const { structured } = config;
   // Streams to a cluster do not keep a process alive: as a server the bridge lives by its stdin, here by this.
@@ -79,6 +78,7 @@ async function demo(config: Config, stdio: boolean, log: Log): Promise<void> {
   const { startDemoFleet } = await import('../demo/nodes.ts');
   const nodes = await startDemoFleet(log);
   if (stdio) return serve(() => fleetOf({ ...config, nodes: nodes.urls }, log), config.structured, log);
+  process.stdout.on('error', () => process.exit(exitCodes.failed)); // who reads it has gone
   const { showDemo } = await import('../demo/demo.ts');
   const program = { command: process.execPath, entry: process.argv[1] ?? '' };
   try {

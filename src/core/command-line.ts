@@ -36,7 +36,7 @@ export function parseCommandLine<Values>(
     fillFromEnvironment(command, environment);
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return { print: printed };
-    if (error instanceof CommanderError) throw badFlag(error.message.replace(/^error: /, ''), error);
+    if (error instanceof CommanderError) throw badFlag(refusal(error, command), error);
     throw error;
   }
   return {
@@ -44,6 +44,16 @@ export function parseCommandLine<Values>(
     fromFlag: (name) => command.getOptionValueSource(String(name)) === 'cli',
     args: command.args,
   };
+}
+
+/** Commander's sentence; where that does not say what is allowed, with it. */
+function refusal({ code, message }: CommanderError, command: Command): string {
+  const sentence = message.replace(/^error: /, '');
+  const flags = [command, ...command.commands].flatMap(({ options }) => options.map(({ long }) => long));
+  const allowed = `allowed are ${[...new Set(flags), '--help'].join(', ')}`;
+  if (code === 'commander.unknownOption') return `${sentence}; ${allowed}`;
+  if (code === 'commander.excessArguments') return `unexpected argument '${command.args[0]}'; ${allowed}`;
+  return sentence;
 }
 
 function fillFromEnvironment(command: Command, environment: Environment): void {

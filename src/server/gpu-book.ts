@@ -75,12 +75,10 @@ export class GpuBook {
 
   /** Once all of a new driver life have been read, those of the life before that are not among them have vanished. */
   #reconcile(): void {
-    if (this.#before.length === 0 || this.#present.some(({ readAtMs }) => readAtMs === null)) return;
-    const here = new Set(this.#present.map(keyOf));
-    const gone = [...this.#before, ...this.#vanished].filter(
-      (gpu) => keyOf(gpu) !== null && !here.has(keyOf(gpu)),
-    );
-    this.#vanished = gone.map((gpu) => ({
+    if (this.#present.some(({ readAtMs }) => readAtMs === null)) return;
+    const gone = new Map([...this.#before, ...this.#vanished].map((gpu) => [keyOf(gpu), gpu]));
+    for (const key of [null, ...this.#present.map(keyOf)]) gone.delete(key);
+    this.#vanished = [...gone.values()].map((gpu) => ({
       ...gpu,
       readings: unreadable('gpuLost', identityIn(gpu.readings)),
       trouble: this.#absenceOf(gpu),

@@ -111,14 +111,14 @@ function doorOf({ token, insecureNoAuth, allowedHosts }: Config, addr: string): 
 }
 
 async function serveStdin(config: Config, log: Log): Promise<void> {
+  process.stdout.on('error', () => end(0)); // nobody reads any more
+  process.stdout.setMaxListeners(0); // each answer that waits for a slow reader listens
+  void terminated().then(endWritten);
   const agent = agentOf(config, log);
   await agent.started;
   serveStdio(() => agent.server(), { onerror: (error) => log.debug('mcp', { error: error.message }) });
   // Answers to requests that came just before the end are still under way: give them one turn of the loop each.
-  process.stdin.on('end', () => setTimeout(() => end(0), 100));
-  process.stdout.on('error', () => end(0));
-  await terminated();
-  end(0);
+  process.stdin.on('end', () => setTimeout(endWritten, 100));
 }
 
 async function serveOnce(
@@ -126,21 +126,22 @@ async function serveOnce(
   { requests, agentPort }: Extract<Mode, { kind: 'oneshot' }>,
   log: Log,
 ): Promise<void> {
+  process.stdout.on('error', () => end(0)); // nobody reads any more
   const write = (line: string) => void process.stdout.write(line);
   const url = `http://127.0.0.1:${agentPort}/mcp`;
   const authorization = config.token === undefined ? undefined : `Bearer ${config.token}`;
-  const remote: Post = ({ headers, body }) =>
-    fetch(url, { method: 'POST', headers: { ...headers, ...(authorization && { authorization }) }, body });
+  const remote: Post = ({ headers, ...init }) =>
+    fetch(url, { method: 'POST', headers: { ...headers, ...(authorization && { authorization }) }, ...init });
   if (agentPort !== undefined && (await agentListens(remote))) {
     await oneshot(process.stdin, write, requests, remote);
-    return end(0);
+    return endWritten();
   }
   const agent = agentOf(config, log);
   await agent.started;
   const local: Post = ({ headers, body }) =>
     agent.handler.fetch(new Request('http://localhost/mcp', { method: 'POST', headers, body }));
   await oneshot(process.stdin, write, requests, local);
-  end(0);
+  return endWritten();
 }
 
 async function idle(): Promise<void> {
@@ -160,6 +161,13 @@ function terminated(): Promise<void> {
 
 function wait(ms: number): Promise<void> {
   return new Promise((resolve) => void setTimeout(resolve, ms));
+}
+
+/** Ends once what was written has been read: a pipe to kubectl exec can be slow, and exit throws away what is left in it. */
+async function endWritten(): Promise<void> {
+  const written = new Promise<void>((resolve) => void process.stdout.end(resolve));
+  await Promise.race([written, wait(httpLimits.drainMs)]);
+  end(0);
 }
 
 // A hung driver call does not hold the process: on Bun exit does not wait for it.

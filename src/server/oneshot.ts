@@ -5,7 +5,14 @@ import { headersOf, type Message, messagesIn, request } from '../mcp/request.ts'
 import { version } from '../version.ts';
 
 /** Answers one message over HTTP or in process: both are shaped like fetch. */
-export type Post = (init: { headers: Record<string, string>; body: string }) => Promise<Response>;
+export type Post = (init: {
+  headers: Record<string, string>;
+  body: string;
+  signal?: AbortSignal;
+}) => Promise<Response>;
+
+/** An agent answers this in milliseconds; what else may listen there need not answer at all. */
+const discoverMs = 2000;
 
 /**
  * Answers requests that come as lines on stdin, in order, until `requests` with an id are answered or stdin ends.
@@ -22,7 +29,7 @@ export async function oneshot(
     if (line.trim() === '') continue;
     const message = parse(line);
     if (message === undefined) {
-      write(errorLine(null, -32_700, 'a line of stdin is not JSON'));
+      write(`${JSON.stringify(failure(null, -32_700, 'a line of stdin is not a JSON-RPC message'))}\n`);
       continue;
     }
     for (const reply of await replies(message, line, post)) write(`${JSON.stringify(reply)}\n`);
@@ -34,7 +41,8 @@ export async function oneshot(
 export async function agentListens(post: Post): Promise<boolean> {
   const discover = request('server/discover', {}, { version });
   try {
-    const response = await post({ headers: headersOf(discover), body: JSON.stringify(discover) });
+    const signal = AbortSignal.timeout(discoverMs);
+    const response = await post({ headers: headersOf(discover), body: JSON.stringify(discover), signal });
     const [reply] = messagesIn(response.headers.get('content-type'), await response.text());
     return JSON.stringify(reply).includes('"k8s-gpu-mcp-agent"');
   } catch {
@@ -42,14 +50,26 @@ export async function agentListens(post: Post): Promise<boolean> {
   }
 }
 
+/** A request is always answered: with an error if the agent that was asked is gone, or refuses. */
 async function replies(message: Message, line: string, post: Post): Promise<unknown[]> {
-  const response = await post({ headers: headersOf(message), body: line });
-  const body = await response.text();
+  let reason = 'no answer from the agent';
   try {
-    return isRequest(message) ? messagesIn(response.headers.get('content-type'), body) : [];
+    const response = await post({ headers: headersOf(message), body: line });
+    reason = `HTTP ${response.status} from the agent`;
+    const body = await response.text();
+    if (!isRequest(message)) return [];
+    const own = { id: message.id };
+    return messagesIn(response.headers.get('content-type'), body).map((reply) =>
+      isUnaddressed(reply) ? { ...reply, ...own } : reply,
+    );
   } catch {
-    return [JSON.parse(errorLine(message.id ?? null, -32_603, `HTTP ${response.status} from the agent`))];
+    return isRequest(message) ? [failure(message.id, -32_603, reason)] : [];
   }
+}
+
+/** Refused before it was read whose it is: by the guard of the HTTP endpoint. */
+function isUnaddressed(reply: unknown): reply is object {
+  return typeof reply === 'object' && reply !== null && 'id' in reply && reply.id === null;
 }
 
 function isRequest({ id, method }: Message): boolean {
@@ -58,12 +78,13 @@ function isRequest({ id, method }: Message): boolean {
 
 function parse(line: string): Message | undefined {
   try {
-    return JSON.parse(line);
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
   } catch {
     return undefined;
   }
 }
 
-function errorLine(id: unknown, code: number, message: string): string {
-  return `${JSON.stringify({ jsonrpc: '2.0', id, error: { code, message } })}\n`;
+function failure(id: unknown, code: number, message: string): object {
+  return { jsonrpc: '2.0', id, error: { code, message } };
 }

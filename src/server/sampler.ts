@@ -82,34 +82,41 @@ class DriverLife {
     return Math.min(firstRetryMs * 2 ** Math.max(0, this.#failures - 1), lastRetryMs);
   }
 
-  /** One round over all GPUs; false when there is no driver to ask. */
+  /** One round over all GPUs; false when there is no driver to ask, or no GPU. */
   async sample(): Promise<boolean> {
     try {
-      return (this.#info !== undefined || (await this.#open())) && (await this.#readAll());
+      return (this.#offersGpus || (await this.#open())) && (await this.#readAll());
     } catch (thrown) {
       this.#unavailable(Fault.from(thrown));
       return false;
     }
   }
 
+  /** A driver without GPUs is opened again and again: there is nothing to read that would tell of a new one. */
+  get #offersGpus(): boolean {
+    return this.#info !== undefined && this.#info.gpuCount > 0;
+  }
+
   async #open(): Promise<boolean> {
     const info = await this.#ask((driver) => driver.open());
     if (!info) return false;
+    if (this.#info?.gpuCount !== 0 || info.gpuCount > 0)
+      this.#options.log.info('driver opened', { gpus: info.gpuCount });
     this.#info = info;
     this.#state = { state: 'ok', info };
-    this.#failures = 0;
+    this.#failures = this.#offersGpus ? 0 : this.#failures + 1;
     this.#replacements = 0;
     this.#book.begin(info.gpuCount);
-    this.#options.log.info('driver opened', { gpus: info.gpuCount });
-    return true;
+    return this.#offersGpus;
   }
 
-  async #readAll(): Promise<boolean> {
+  /** A driver that has gone away is opened anew, and all is read at once; only once, in case it says so again. */
+  async #readAll(mayReopen = true): Promise<boolean> {
     for (const index of this.#book.readable) {
       const readings = await this.#ask((driver) => driver.read(index), index);
       if (!readings) continue;
       this.#book.read(index, readings);
-      if (driverWentAway(readings)) return this.#open();
+      if (mayReopen && driverWentAway(readings)) return (await this.#open()) && (await this.#readAll(false));
     }
     return true;
   }

@@ -23,8 +23,11 @@ export function openedNvml(
       ...next,
     });
   let returned = 0;
-  const driver: NvmlDriver = nvmlDriver(buildFakeNvml({ without }), () => {
-    returned += 1;
+  const driver: NvmlDriver = nvmlDriver(buildFakeNvml({ without }), {
+    before: () => undefined,
+    after() {
+      returned += 1;
+    },
   });
   setenv('FAKE_NVML_CONFIG', config, 1);
   write(values);

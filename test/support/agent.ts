@@ -1,6 +1,6 @@
 import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +16,7 @@ const patienceMs = 20_000;
 const folder = mkdtempSync(join(tmpdir(), 'k8s-gpu-mcp-agent-'));
 export const agentProgram = join(folder, 'agent');
 copyFileSync(agentBinary, agentProgram);
+chmodSync(folder, 0o755); // another user may be told to run it
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** What a test gives a process it starts. Nothing of our own environment is passed on. */
@@ -108,12 +109,16 @@ export async function startAgent(test: TestContext, given: Given = {}): Promise<
 }
 
 /** Asks again until it holds; then what it gave. Fails after a while that no healthy machine needs. */
-export async function until<T>(what: string, holds: () => T | Promise<T>): Promise<NonNullable<T>> {
-  const giveUpAt = performance.now() + patienceMs;
+export async function until<T>(
+  what: string,
+  holds: () => T | false | undefined | Promise<T | false | undefined>,
+  limitMs = patienceMs,
+): Promise<T> {
+  const giveUpAt = performance.now() + limitMs;
   for (;;) {
     const result = await holds();
-    if (result) return result;
-    if (performance.now() > giveUpAt) throw new Error(`waited ${patienceMs} ms in vain until ${what}`);
+    if (result !== false && result !== undefined) return result;
+    if (performance.now() > giveUpAt) throw new Error(`waited ${limitMs} ms in vain until ${what}`);
     await sleep(20);
   }
 }
@@ -123,10 +128,10 @@ export async function within<T>(work: Promise<T>, what: string, more = () => '')
   const limit = sleep(patienceMs, undefined, { signal: late.signal }).then(() => {
     throw new Error(`waited ${patienceMs} ms in vain for ${what}. ${more()}`);
   });
+  limit.catch(() => undefined); // aborted when it is not needed any more
   try {
     return await Promise.race([work, limit]);
   } finally {
-    limit.catch(() => undefined);
     late.abort();
   }
 }

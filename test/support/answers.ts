@@ -1,7 +1,7 @@
 import { fleetInput } from '../../src/bridge/bridge.ts';
 import type { Snapshot } from '../../src/core/snapshot.ts';
 import { parseArguments } from '../../src/tools/arguments.ts';
-import { type Presented, present } from '../../src/tools/present.ts';
+import { type Page, type Presented, present } from '../../src/tools/present.ts';
 import type { Answer, Tool } from '../../src/tools/tool.ts';
 import { nowMs } from './gpus.ts';
 
@@ -26,6 +26,19 @@ export function ask(tool: Tool, fleet: FleetSnapshots, given: object = {}): Pres
 /** The lines of its text. */
 export function lines(tool: Tool, fleet: FleetSnapshots, given: object = {}): string[] {
   return ask(tool, fleet, given).text.split('\n');
+}
+
+/** Its rows, page by page until the end. */
+export function allRows(tool: Tool, fleet: FleetSnapshots, given: object = {}): unknown[] {
+  const rows: unknown[] = [];
+  let cursor: string | null = 'row-0';
+  for (let pages = 0; cursor !== null; pages += 1) {
+    if (pages > 10_000) throw new Error(`no end after ${rows.length} rows`);
+    const { structured } = ask(tool, fleet, { ...given, cursor });
+    rows.push(...(structured['rows'] as unknown[]));
+    cursor = (structured['page'] as Page).nextCursor;
+  }
+  return rows;
 }
 
 /** A generator of numbers from 0 to 1 that says the same in every run. */

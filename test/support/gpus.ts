@@ -1,3 +1,4 @@
+import type { DriverInfo } from '../../src/core/driver.ts';
 import type { GpuReadings } from '../../src/core/gpu.ts';
 import type { Missing, Reading } from '../../src/core/reading.ts';
 import type { DriverState, GpuState, GpuTrouble, Snapshot } from '../../src/core/snapshot.ts';
@@ -87,10 +88,13 @@ export function unreadableGpu(
   return gpu(index, { ...nothing, ...known }, options);
 }
 
-export const driverOk: DriverState = {
-  state: 'ok',
-  info: { driverVersion: { value: '580.126.20' }, cudaVersion: { value: '13.0' }, gpuCount: 8 },
+export const driverInfo: DriverInfo = {
+  driverVersion: { value: '580.126.20' },
+  cudaVersion: { value: '13.0' },
+  gpuCount: 8,
 };
+
+export const driverOk: DriverState = { state: 'ok', info: driverInfo };
 
 export function snapshot(
   gpus: readonly GpuState[],

@@ -2,6 +2,7 @@ import type { RequestOptions } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { Fault } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
+import { timeLimit } from '../../core/time-limit.ts';
 import { type Kubeconfig, publicUrl } from './context.ts';
 import { type Credential, type Plugin, runPlugin } from './credential-plugin.ts';
 import { loadKubeconfig } from './kubeconfig.ts';
@@ -62,7 +63,7 @@ export function openAccess({
   async function start(): Promise<Session> {
     const kubeconfig = loadKubeconfig(machine, pinned);
     pinned = kubeconfig.context;
-    const signal = AbortSignal.any([life, AbortSignal.timeout(pluginLimitMs)]);
+    const signal = AbortSignal.any([life, timeLimit(pluginLimitMs)]);
     const credential = await credentialOf(kubeconfig.config, { machine, signal });
     log.debug('logged in', { context: pinned, plugin: credential !== null });
     return { kubeconfig, expiresAt: expiry(credential) };

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { Fault } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
+import { timeLimit } from '../../core/time-limit.ts';
 import { type Access, openAccess } from './access.ts';
 import { type Api, openApi, withLogin } from './api.ts';
 import { type DaemonSet, type RawDaemonSet, readDaemonSet } from './daemon-set.ts';
@@ -125,7 +126,7 @@ export class Session {
     signal: AbortSignal,
   ): Promise<{ warnings: readonly Warning[]; notes: readonly string[] }> {
     const namespaces = new Set([...(daemonSets ?? []), ...pods].map(({ namespace }) => namespace));
-    const limited = AbortSignal.any([signal, AbortSignal.timeout(eventsLimitMs)]);
+    const limited = AbortSignal.any([signal, timeLimit(eventsLimitMs)]);
     const read = [...namespaces].slice(0, 3).map((namespace) => {
       const path = `/api/v1/namespaces/${namespace}/events?fieldSelector=type%3DWarning`;
       const question = { resource: 'events', namespace };

@@ -1,5 +1,6 @@
 import { Fault } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
+import { timeLimit } from '../../core/time-limit.ts';
 import type { Api } from './api.ts';
 import type { RawMetadata } from './metadata.ts';
 import { clean } from './text.ts';
@@ -111,7 +112,7 @@ export class WatchList<Item> {
   async #list(): Promise<void> {
     const { api, path, question, keep, log, life } = this.#source;
     this.stop();
-    const signal = AbortSignal.any([life, AbortSignal.timeout(listLimitMs)]);
+    const signal = AbortSignal.any([life, timeLimit(listLimitMs)]);
     // From the API server's own memory, where that has it: much cheaper than asking etcd.
     const answer = await api.get(withQuery(path, { resourceVersion: '0' }), question, signal);
     const { items = [], metadata } = answer as RawList;

@@ -48,7 +48,7 @@ export function envelopeText(
   return [
     `${status}: ${total} (request ${requestId}, ${duration(durationMs)}).`,
     ...notes.map((note) => `Note: ${note}.`),
-    ...failureLines(failed, now),
+    ...failureLines(failed, durationMs, now),
     ...agentlessLines(withoutAgent),
   ];
 }
@@ -58,12 +58,12 @@ const maxSilenceCharacters = 5000;
 /** The names of nodes that stand together for want of room. */
 const maxNameCharacters = 500;
 
-function failureLines(failed: readonly FailedNode[], now: Date): string[] {
+function failureLines(failed: readonly FailedNode[], durationMs: number, now: Date): string[] {
   const alike = groupBy(failed, ({ code, message, hint }) => JSON.stringify([code, message, hint]));
-  const lines = alike.flatMap(([, nodes]) => failureLine(nodes, now));
+  const lines = alike.flatMap(([, nodes]) => failureLine(nodes, durationMs, now));
   if (lines.join('').length <= maxSilenceCharacters) return lines;
   return groupBy(failed, ({ code }) => code).flatMap(([, nodes]) =>
-    failureLine(nodes, now, maxNameCharacters),
+    failureLine(nodes, durationMs, now, maxNameCharacters),
   );
 }
 
@@ -83,11 +83,17 @@ function agentlessLines(withoutAgent: Envelope['withoutAgent']): string[] {
   ];
 }
 
-function failureLine(nodes: readonly FailedNode[], now: Date, maxCharacters?: number): string[] {
+function failureLine(
+  nodes: readonly FailedNode[],
+  durationMs: number,
+  now: Date,
+  maxCharacters?: number,
+): string[] {
   const [first] = nodes;
   if (!first) return [];
   const oldestMs = Math.max(...nodes.map(({ lastTriedAt }) => now.getTime() - Date.parse(lastTriedAt)));
-  const tried = oldestMs < 1000 ? '' : ` (last tried ${duration(oldestMs)} ago)`;
+  const before = oldestMs > durationMs + 1000; // in an earlier call, or by a probe: this call did not wait for it
+  const tried = before ? ` (last tried ${duration(oldestMs)} ago)` : '';
   const others = nodes.some(({ message }) => message !== first.message) ? ' (for example)' : '';
   const names = foldNames(
     nodes.map(({ node }) => node),

@@ -141,7 +141,8 @@ async function askAll<T extends Tool>(
           log.debug('answer', { node: node.name, requestId, ...rounded(times) });
         } catch (thrown) {
           signal.throwIfAborted();
-          failed.push(failedNode(node.name, faultOf(thrown, either, limits), new Date()));
+          const triedAt = node.failure?.triedAt ?? new Date();
+          failed.push(failedNode(node.name, faultOf(thrown, either, limits), triedAt));
         }
       onProgress(answers.length + failed.length, nodes.length);
     }),

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 
-import { Client } from 'undici';
+import { Client, type Dispatcher } from 'undici';
 
 import { Fault } from '../../core/fault.ts';
 
@@ -13,7 +13,7 @@ export interface Reply {
 
 /** The way to one agent: at most one stream, opened on use, kept for the next request. */
 export interface Road {
-  /** True while a stream is open: then a request needs no dial. */
+  /** True while a stream is open that has carried an answer: a request needs no dial, and may expect one soon. */
   open(): boolean;
   /**
    * Sends one request and waits for the whole answer. Aborting it closes the stream; requests that wait behind it go on
@@ -37,6 +37,8 @@ const maxBodyBytes = 16 * 1024 * 1024;
 export function road(origin: URL, dial?: Dial): Road {
   let client: Client | undefined;
   let connected: Client | undefined;
+  let proven = false;
+  let waiting = 0;
   const create = () => {
     const created = new Client(origin.origin, {
       keepAliveTimeout: keepAliveMs,
@@ -45,27 +47,38 @@ export function road(origin: URL, dial?: Dial): Road {
       bodyTimeout: 0,
       ...(dial && { connect: dialled(dial) }),
     });
-    created.on('connect', () => (connected = created));
-    created.on('disconnect', () => (connected = undefined));
+    created.on('connect', () => {
+      connected = created;
+      proven = false;
+    });
+    created.on('disconnect', () => {
+      if (connected === created) connected = undefined;
+    });
     return created;
+  };
+  const close = () => {
+    void client?.destroy().catch(() => undefined);
+    client = undefined;
+    connected = undefined;
   };
   const path = `${origin.pathname === '/' ? '/mcp' : origin.pathname}${origin.search}`;
   return {
-    open: () => client !== undefined && client === connected,
+    open: () => connected !== undefined && proven,
     async post(headers, body, signal) {
       client ??= create();
-      const answer = await client.request({ method: 'POST', path, headers, body, signal });
-      const contentType = answer.headers['content-type'];
-      return {
-        status: answer.statusCode,
-        contentType: typeof contentType === 'string' ? contentType : null,
-        body: await bounded(answer.body),
-      };
+      waiting += 1;
+      try {
+        const reply = await replyOf(await client.request({ method: 'POST', path, headers, body, signal }));
+        proven = true;
+        return reply;
+      } catch (thrown) {
+        if (signal.aborted && waiting === 1) close(); // else undici opens a new stream at once, which nobody waits for
+        throw thrown;
+      } finally {
+        waiting -= 1;
+      }
     },
-    close() {
-      void client?.destroy().catch(() => undefined);
-      client = undefined;
-    },
+    close,
   };
 }
 
@@ -77,6 +90,15 @@ function dialled(dial: Dial): NonNullable<Connect> {
       (stream) => callback(null, stream as never), // a Duplex does for all that undici asks of a socket
       (error) => callback(error instanceof Error ? error : new Error(String(error)), null),
     );
+  };
+}
+
+async function replyOf({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<Reply> {
+  const contentType = headers['content-type'];
+  return {
+    status: statusCode,
+    contentType: typeof contentType === 'string' ? contentType : null,
+    body: await bounded(body),
   };
 }
 

@@ -5,6 +5,14 @@ import { absentCall, libraryCandidates, type Nvml, prototypes } from './abi.ts';
 
 type Call = (...args: unknown[]) => number;
 
+/** Told of every driver call. */
+export interface CallWatch {
+  /** Throws when no more calls shall be made; it is not asked about shutting down. */
+  before(): void;
+  /** A call has returned: proof that the driver still answers. */
+  after(): void;
+}
+
 export interface OpenLibrary {
   readonly nvml: Nvml;
   readonly path: string;
@@ -17,16 +25,16 @@ export interface OpenLibrary {
  * FUNCTION_NOT_FOUND, so an old driver never fails to load.
  *
  * @param path the library to load; undefined searches where drivers are
- * @param onReturn is called after each driver call: proof that the driver still answers
  * @throws Fault DRIVER_NOT_FOUND naming every path tried
  */
-export function openLibrary(path: string | undefined, onReturn: () => void): OpenLibrary {
+export function openLibrary(path: string | undefined, watch: CallWatch): OpenLibrary {
   const { library, loaded } = load(path === undefined ? libraryCandidates : [path]);
   const calls = Object.entries(prototypes).map(([name, candidates]) => {
     const call = bind(library, candidates);
     const counted: Call = (...args) => {
+      if (name !== 'shutdown') watch.before();
       const code = call(...args);
-      onReturn();
+      watch.after();
       return code;
     };
     return [name, counted] as const;
@@ -46,8 +54,8 @@ function load(paths: readonly string[]): { library: LibraryHandle; loaded: strin
   }
   const [first] = errors;
   const reason = first instanceof Error ? first.message : String(first);
-  const message = paths.length === 1 ? reason : `${reason} (also tried ${paths.slice(1).join(', ')})`;
-  throw new Fault(message, { code: 'DRIVER_NOT_FOUND', cause: first });
+  const others = paths.length > 1 ? ` (also tried ${paths.slice(1).join(', ')})` : '';
+  throw new Fault(`${paths[0]}: ${reason}${others}`, { code: 'DRIVER_NOT_FOUND', cause: first });
 }
 
 function bind(library: LibraryHandle, candidates: readonly string[]): Call {

@@ -5,7 +5,7 @@ import { faultForCode, nvmlReturn } from '../../core/nvml-return.ts';
 import { map } from '../../core/reading.ts';
 import { type Device, initFlags } from './abi.ts';
 import { nvmlReaders } from './gpu.ts';
-import { type OpenLibrary, openLibrary } from './library.ts';
+import { type CallWatch, type OpenLibrary, openLibrary } from './library.ts';
 import { read, readNumber, readText } from './read.ts';
 
 /** NVML, called synchronously: each call blocks its thread, for ever if the driver hangs. Only worker.ts makes one. */
@@ -15,12 +15,15 @@ export interface NvmlDriver {
   close(): void;
 }
 
-export function nvmlDriver(path: string | undefined, onReturn: () => void): NvmlDriver {
+export function nvmlDriver(path: string | undefined, watch: CallWatch): NvmlDriver {
   let library: OpenLibrary | undefined;
+  let initialised = false;
   let remembered: Remembered[] = [];
 
+  // NVML counts inits for the whole process: one too few leaves the old driver in use, one too many takes it from others.
   function close(): void {
-    library?.nvml.shutdown();
+    if (initialised) library?.nvml.shutdown();
+    initialised = false;
     library?.unload();
     library = undefined;
   }
@@ -29,9 +32,11 @@ export function nvmlDriver(path: string | undefined, onReturn: () => void): Nvml
     open() {
       close();
       remembered = [];
-      library = openLibrary(path, onReturn);
+      library = openLibrary(path, watch);
       try {
-        return started(library);
+        demand('nvmlInitWithFlags', library.nvml.initWithFlags(initFlags.NO_GPUS), library);
+        initialised = true;
+        return described(library);
       } catch (fault) {
         close();
         throw fault;
@@ -56,12 +61,10 @@ export function nvmlDriver(path: string | undefined, onReturn: () => void): Nvml
   };
 }
 
-function started({ nvml, path }: OpenLibrary): DriverInfo {
-  const initialised = nvml.initWithFlags(initFlags.NO_GPUS);
-  if (initialised !== nvmlReturn.SUCCESS) throw refused('nvmlInitWithFlags', initialised, path);
+function described(library: OpenLibrary): DriverInfo {
+  const { nvml } = library;
   const count: [number] = [0];
-  const counted = nvml.deviceCount(count);
-  if (counted !== nvmlReturn.SUCCESS) throw refused('nvmlDeviceGetCount_v2', counted, path);
+  demand('nvmlDeviceGetCount_v2', nvml.deviceCount(count), library);
   return {
     driverVersion: readText(80, (version, length) => nvml.systemDriverVersion(version, length)),
     cudaVersion: map(
@@ -72,6 +75,7 @@ function started({ nvml, path }: OpenLibrary): DriverInfo {
   };
 }
 
-function refused(symbol: string, code: number, path: string): Fault {
-  return new Fault(`${symbol} of ${path} returned ${code}`, { code: faultForCode(code) });
+function demand(symbol: string, code: number, { path }: OpenLibrary): void {
+  if (code === nvmlReturn.SUCCESS) return;
+  throw new Fault(`${symbol} of ${path} returned ${code}`, { code: faultForCode(code) });
 }

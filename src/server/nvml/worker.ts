@@ -8,16 +8,24 @@ import { nvmlDriver } from './nvml-driver.ts';
 const { library, shared } = workerData as LaneData;
 const counters = new Int32Array(shared);
 
-const driver = nvmlDriver(library, () => {
-  Atomics.add(counters, callsReturned, 1);
-  if (isAbandoned()) throw new Fault('given up', { code: 'DRIVER_NOT_RESPONDING' });
+const driver = nvmlDriver(library, {
+  before() {
+    if (isAbandoned()) throw new Fault('given up', { code: 'DRIVER_NOT_RESPONDING' });
+  },
+  after: () => void Atomics.add(counters, callsReturned, 1),
 });
 
 parentPort?.on('message', (request: LaneRequest) => {
   const reply = answer(request);
   parentPort?.postMessage(reply);
-  if (isAbandoned()) parentPort?.close();
+  if (isAbandoned()) leave();
 });
+
+/** The call that hung has returned: what was initialised here is given back. */
+function leave(): void {
+  answer({ op: 'close' });
+  parentPort?.close();
+}
 
 function answer(request: LaneRequest): LaneReply {
   try {

@@ -1,0 +1,121 @@
+import { describe, expect, test } from 'vitest';
+
+import { parseConfig as parseBridge } from '../../src/bridge/config.ts';
+import { durationFrom, type Environment, environmentName, integerFrom } from '../../src/core/command-line.ts';
+
+const nodeA = { name: 'a', url: new URL('http://127.0.0.1:1') };
+const nodeB = { name: 'b', url: new URL('https://[::1]:2/mcp') };
+
+function configOf(argv: readonly string[], environment = {}) {
+  const parsed = parseBridge(argv, environment);
+  if ('print' in parsed) throw new Error(parsed.print);
+  return parsed.config;
+}
+
+describe('each flag, by command line and by environment', () => {
+  test.for([
+    [['--context', 'prod'], { K8S_GPU_MCP_CONTEXT: 'prod' }, { context: 'prod' }],
+    [['--namespace', 'gpu'], { K8S_GPU_MCP_NAMESPACE: 'gpu' }, { namespace: 'gpu' }],
+    [['--selector', 'a=b'], { K8S_GPU_MCP_SELECTOR: 'a=b' }, { selector: 'a=b' }],
+    [['--node', 'a=http://127.0.0.1:1'], { K8S_GPU_MCP_NODE: 'a=http://127.0.0.1:1' }, { nodes: [nodeA] }],
+    [
+      ['--node', 'a=http://127.0.0.1:1', '--node=b=https://[::1]:2/mcp'],
+      { K8S_GPU_MCP_NODE: 'a=http://127.0.0.1:1, b=https://[::1]:2/mcp' },
+      { nodes: [nodeA, nodeB] },
+    ],
+    [['--timeout', '10s'], { K8S_GPU_MCP_TIMEOUT: '10s' }, { limits: { fanOutMs: 10_000 } }],
+    [['--transport', 'direct'], { K8S_GPU_MCP_TRANSPORT: 'direct' }, { transport: 'direct' }],
+    [['--structured'], { K8S_GPU_MCP_STRUCTURED: 'true' }, { structured: true }],
+    [[], { K8S_GPU_MCP_STRUCTURED: 'off' }, { structured: false }],
+    [['--log-level', 'debug'], { K8S_GPU_MCP_LOG_LEVEL: 'debug' }, { logLevel: 'debug' }],
+  ] as const)('%j', ([argv, environment, expected]) => {
+    if (argv.length > 0) expect(configOf(argv)).toMatchObject(expected);
+    expect(configOf([], environment)).toMatchObject(expected);
+  });
+
+  test('a flag beats the environment, and an empty variable is none', () => {
+    expect(configOf(['--context', 'a'], { K8S_GPU_MCP_CONTEXT: 'b' }).context).toBe('a');
+    expect(configOf([], { K8S_GPU_MCP_CONTEXT: '' }).context).toBeUndefined();
+  });
+
+  test('a version in the environment, as images set it, is no flag', () => {
+    expect(configOf([], { K8S_GPU_MCP_VERSION: '1.2.3' }).task).toEqual({ kind: 'serve' });
+  });
+});
+
+test.for([
+  [[], { kind: 'serve' }],
+  [['call', 'get_gpu_health'], { kind: 'call', tool: 'get_gpu_health', args: [] }],
+  [['call', 'x', 'a=1', '{"b":2}'], { kind: 'call', tool: 'x', args: ['a=1', '{"b":2}'] }],
+  [['demo'], { kind: 'demo', stdio: false }],
+  [['demo', '--stdio'], { kind: 'demo', stdio: true }],
+] as const)('%j is the task %j', ([argv, task]) => {
+  expect(configOf(argv).task).toEqual(task);
+  expect(configOf(['--log-level', 'info', ...argv]).task).toEqual(task);
+  expect(configOf([...argv, '--log-level', 'info'])).toMatchObject({ task, logLevel: 'info' });
+});
+
+describe('a bad flag is refused in one sentence that names it', () => {
+  test.for<[readonly string[], Environment, RegExp]>([
+    [['--bogus'], {}, /'--bogus'/],
+    [['demo', '--bogus'], {}, /'--bogus'/],
+    [['call'], {}, /'tool'/],
+    [['bogus'], {}, /no command bogus; there are call, demo/],
+    [['--timeout', '2s'], {}, /--timeout\) \(2000 ms\) must be longer than node \(3000 ms\)/],
+    [['--timeout', '3s'], {}, /must be longer/],
+    [['--timeout', '60s'], {}, /host \(60000 ms\) must be longer/],
+    [['--timeout', 'soon'], {}, /--timeout.*'soon'.*500ms, 10s or 2m/],
+    [['--transport', 'exec'], {}, /--transport.*'exec'.*port-forward, direct/],
+    [['--log-level', 'loud'], {}, /--log-level.*'loud'.*debug, info, warn, error/],
+    [['--node', 'a'], {}, /--node.*'a'.*NAME=http\(s\):\/\/HOST:PORT/],
+    [['--node', 'a=ftp://x'], {}, /NAME=http/],
+    [['--node', '=http://x'], {}, /NAME=http/],
+    [['--node', 'a=http://'], {}, /NAME=http/],
+    [['--node', 'a=http://x', '--node', 'a=http://y'], {}, /--node names a twice/],
+    [['--node', 'a=http://x', '--context', 'c'], {}, /--context and --selector do not go with it/],
+    [['--node', 'a=http://x', '--selector', 'c'], {}, /--context and --selector do not go with it/],
+    [['--token-file', '/etc/hostname'], {}, /--token-file needs --namespace or --node/],
+    [
+      ['--token-file', '/does/not/exist', '--namespace', 'x'],
+      {},
+      /--token-file \/does\/not\/exist cannot be read/,
+    ],
+    [[], { K8S_GPU_MCP_TIMEOUT: '1' }, /must be longer/],
+    [[], { K8S_GPU_MCP_TIMEOUT: 'x' }, /K8S_GPU_MCP_TIMEOUT='x'/],
+    [[], { K8S_GPU_MCP_STRUCTURED: 'maybe' }, /K8S_GPU_MCP_STRUCTURED='maybe'.*true or false/],
+    [[], { K8S_GPU_MCP_NODE: 'a=http://x,b' }, /K8S_GPU_MCP_NODE='a=http:\/\/x,b'.*NAME=http/],
+    [[], { K8S_GPU_MCP_TRANSPORT: 'x' }, /K8S_GPU_MCP_TRANSPORT='x'/],
+  ])('%j %j', ([argv, environment, message]) => {
+    expect(() => parseBridge(argv, environment)).toThrow(
+      expect.objectContaining({ code: 'BAD_FLAG', message: expect.stringMatching(message) }),
+    );
+    expect(() => parseBridge(argv, environment)).toThrow(/^[^\n]+$/);
+  });
+});
+
+test.for([[['--help']], [['-h']], [['--version']], [['demo', '--help']]] as const)(
+  '%j only prints',
+  ([argv]) => {
+    expect(parseBridge(argv, {})).toEqual({ print: expect.stringMatching(/k8s-gpu-mcp|\d+\.\d+\.\d+/) });
+  },
+);
+
+test('durations have units; a bare number is seconds', () => {
+  const parse = durationFrom(10, 120_000);
+
+  expect(['500ms', '10s', '10', '2m', '1.5s'].map(parse)).toEqual([500, 10_000, 10_000, 120_000, 1500]);
+  for (const bad of ['', '9ms', '3m', '-1s', '1h', 's', '1 s', '1e3'])
+    expect(() => parse(bad), bad).toThrow('Allowed is');
+});
+
+test('whole numbers are whole, and in their range', () => {
+  const parse = integerFrom(1, 10);
+
+  expect(parse('10')).toBe(10);
+  for (const bad of ['0', '11', '1.5', '-1', '', '0x1', '1e1'])
+    expect(() => parse(bad), bad).toThrow('from 1 to 10');
+});
+
+test('the name of the variable is that of the flag', () => {
+  expect(environmentName('--health-port')).toBe('K8S_GPU_MCP_HEALTH_PORT');
+});

@@ -1,0 +1,97 @@
+import { describe, expect, test } from 'vitest';
+
+import type { GpuReadings } from '../../src/core/gpu.ts';
+import type { DriverState } from '../../src/core/snapshot.ts';
+import { judge } from '../../src/diagnose/judge.ts';
+import { rules } from '../../src/diagnose/rules.ts';
+import { driverOk, gpu, nowMs, unreadableGpu } from '../support/gpus.ts';
+
+const away: DriverState = {
+  state: 'unavailable',
+  code: 'DRIVER_NOT_LOADED',
+  message: 'm',
+  hint: 'h',
+  sinceMs: nowMs - 60_000,
+};
+const hanging: DriverState = { state: 'notResponding', info: null, sinceMs: nowMs - 60_000 };
+
+describe('a GPU that is not there is failed, whatever was read of it before', () => {
+  test.for([
+    ['lost', 'it has fallen off the bus'],
+    ['vanished', 'the driver no longer offers it'],
+    ['hung', 'a driver call on it has not returned'],
+  ] as const)('%s', ([trouble, text]) => {
+    const judgement = judge(gpu(0, {}, { trouble }), driverOk, nowMs);
+
+    expect(judgement).toMatchObject({ verdict: 'failed', action: 'rebootNode' });
+    expect(judgement.findings[0]?.text).toBe(`${text}, since 3 min ago`);
+  });
+});
+
+describe('what cannot be told is unknown, never ok', () => {
+  test.for([
+    ['nothing was read yet', unreadableGpu(0, 'notReady', {}, { readAtMs: null }), driverOk],
+    ['no reading is supported', unreadableGpu(0, 'notSupported'), driverOk],
+    ['no permission for any', unreadableGpu(0, 'noPermission'), driverOk],
+    ['one reading fails', gpu(0, { powerWatts: { missing: 'nvmlReturn999' } }), driverOk],
+    ['the driver is away', unreadableGpu(0, 'driverUnavailable', { name: 'H100' }), away],
+    ['the driver is away, the values old', gpu(0), away],
+    ['the driver hangs', gpu(0), hanging],
+  ] as const)('%s', ([, state, driver]) => {
+    expect(judge(state, driver, nowMs)).toMatchObject({ verdict: 'unknown' });
+  });
+
+  test('without any one reading that a rule needs it is not silently ok', () => {
+    for (const name of new Set(rules.flatMap(({ needs }) => needs))) {
+      const failed = judge(gpu(0, { [name]: { missing: 'nvmlReturn999' } }), driverOk, nowMs);
+      const denied = judge(gpu(0, { [name]: { missing: 'noPermission' } }), driverOk, nowMs);
+
+      expect(failed.verdict, name).toBe('unknown');
+      expect([...denied.unchecked, ...insteadOf(name)], name).not.toEqual([]);
+    }
+  });
+
+  test('a GPU that must be reset before it can be read is failed', () => {
+    const judgement = judge(gpu(0, { utilization: { missing: 'resetRequired' } }), driverOk, nowMs);
+
+    expect(judgement).toMatchObject({ verdict: 'failed', action: 'resetGpu' });
+  });
+});
+
+test('what an old board has not is no blind spot where it has something else instead', () => {
+  const t4 = judge(
+    gpu(0, { remappedRows: { missing: 'notSupported' }, retiredPagesPending: false }),
+    driverOk,
+    nowMs,
+  );
+
+  expect(t4).toMatchObject({ verdict: 'ok', unchecked: [] });
+});
+
+test('what could not be looked at is said, with the reason', () => {
+  const b200 = gpu(0, {
+    slowdownTemperatureC: { missing: 'notSupported' },
+    shutdownTemperatureC: { missing: 'notSupported' },
+    recoveryAction: { missing: 'notSupportedByDriver' },
+  });
+
+  expect(judge(b200, driverOk, nowMs)).toMatchObject({
+    verdict: 'ok',
+    unchecked: [
+      'shutdown temperature: notSupported',
+      'slowdown temperature: notSupported',
+      "the driver's recovery action: notSupportedByDriver",
+    ],
+  });
+});
+
+test('old values under a driver that hangs say how old they are', () => {
+  const [finding] = judge(gpu(0), hanging, nowMs).findings;
+
+  expect(finding?.text).toBe('the driver is not responding, since 60 s ago; values are 1 s old');
+});
+
+/** A board has either row remaps or page retirements; the other is no blind spot. */
+function insteadOf(name: keyof GpuReadings): string[] {
+  return ['remappedRows', 'retiredPagesPending'].includes(name) ? [name] : [];
+}
