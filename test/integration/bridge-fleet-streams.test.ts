@@ -40,7 +40,7 @@ describe.concurrent('one stream for each node', () => {
     expect,
     onTestFinished,
   }) => {
-    const { nodes, call } = await startTestFleet(onTestFinished, { limits: productLimits });
+    const { nodes, call } = await startTestFleet(onTestFinished, { limits: { attemptMs: 1200 } });
     await call();
     nodes.b.next(faults.blackHole);
 

@@ -53,30 +53,33 @@ test('the tag of a struct is its size with the revision in the top byte', () => 
 });
 
 test('every constant has the value of nvml.h', () => {
-  const valueOf = (name: string) =>
+  const numberOf = (name: string) =>
     Object.values(layouts)
       .flatMap((layout) => (layout.kind === 'enum' ? [layout.values[name]] : []))
       .find((value) => value !== undefined);
 
   for (const [name, code] of Object.entries(nvmlReturn))
-    expect([name, valueOf(name === 'SUCCESS' ? 'NVML_SUCCESS' : `NVML_ERROR_${name}`)]).toEqual([name, code]);
+    expect([name, numberOf(name === 'SUCCESS' ? 'NVML_SUCCESS' : `NVML_ERROR_${name}`)]).toEqual([
+      name,
+      code,
+    ]);
   expect(clockTypes).toEqual({
-    GRAPHICS: valueOf('NVML_CLOCK_GRAPHICS'),
-    SM: valueOf('NVML_CLOCK_SM'),
-    MEM: valueOf('NVML_CLOCK_MEM'),
+    GRAPHICS: numberOf('NVML_CLOCK_GRAPHICS'),
+    SM: numberOf('NVML_CLOCK_SM'),
+    MEM: numberOf('NVML_CLOCK_MEM'),
   });
   expect(eccErrors).toEqual({
-    CORRECTED: valueOf('NVML_MEMORY_ERROR_TYPE_CORRECTED'),
-    UNCORRECTED: valueOf('NVML_MEMORY_ERROR_TYPE_UNCORRECTED'),
+    CORRECTED: numberOf('NVML_MEMORY_ERROR_TYPE_CORRECTED'),
+    UNCORRECTED: numberOf('NVML_MEMORY_ERROR_TYPE_UNCORRECTED'),
   });
   expect(eccCounters).toEqual({
-    VOLATILE: valueOf('NVML_VOLATILE_ECC'),
-    AGGREGATE: valueOf('NVML_AGGREGATE_ECC'),
+    VOLATILE: numberOf('NVML_VOLATILE_ECC'),
+    AGGREGATE: numberOf('NVML_AGGREGATE_ECC'),
   });
-  expect(temperatureSensors).toEqual({ GPU: valueOf('NVML_TEMPERATURE_GPU') });
+  expect(temperatureSensors).toEqual({ GPU: numberOf('NVML_TEMPERATURE_GPU') });
   expect(temperatureThresholds).toEqual({
-    SHUTDOWN: valueOf('NVML_TEMPERATURE_THRESHOLD_SHUTDOWN'),
-    SLOWDOWN: valueOf('NVML_TEMPERATURE_THRESHOLD_SLOWDOWN'),
+    SHUTDOWN: numberOf('NVML_TEMPERATURE_THRESHOLD_SHUTDOWN'),
+    SLOWDOWN: numberOf('NVML_TEMPERATURE_THRESHOLD_SLOWDOWN'),
   });
 });
 
