@@ -62,7 +62,7 @@ export async function callTool(
     withoutAgent: [...asked.withoutAgent],
   };
   const { status, failed } = envelope;
-  const preamble = envelopeText(envelope, asked.notes);
+  const preamble = envelopeText(envelope, { notes: asked.notes, named: args['nodes'] !== undefined });
   if (asked.answers.length === 0) return { text: preamble.join('\n'), structured: envelope, status, failed };
   try {
     const { text, structured } = present(tool, args, asked.answers, preamble);

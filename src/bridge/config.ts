@@ -113,8 +113,8 @@ export function parseConfig(
   const limits = { ...defaultLimits, fanOutMs: given.timeout };
   checkLimits(limits);
   const nodes = given.node ?? [];
-  if (nodes.length > 0 && (given.context ?? given.selector) !== undefined)
-    throw badFlag('--node asks no cluster: --context and --selector do not go with it');
+  if (nodes.length > 0 && (given.context ?? given.namespace ?? given.selector) !== undefined)
+    throw badFlag('--node asks no cluster: --context, --namespace and --selector do not go with it');
   const names = nodes.map(({ name }) => name);
   const twice = names.find((name, at) => names.indexOf(name) !== at);
   if (twice !== undefined) throw badFlag(`--node names ${twice} twice: each node needs a name of its own`);

@@ -60,7 +60,7 @@ function fillFromEnvironment(command: Command, environment: Environment): void {
   for (const option of command.options) {
     const name = option.attributeName();
     const variable = option.long && environmentName(option.long);
-    const given = variable && environment[variable];
+    const given = variable && ownValue(environment[variable]);
     if (!given || option.long === '--version' || command.getOptionValueSource(name) === 'cli') continue;
     try {
       command.setOptionValueWithSource(name, parsedValue(option, given), 'env');
@@ -68,6 +68,14 @@ function fillFromEnvironment(command: Command, environment: Environment): void {
       throw badFlag(`${variable}='${given}' is invalid. ${(error as Error).message}`, error);
     }
   }
+}
+
+/**
+ * Kubernetes gives pods `K8S_GPU_MCP_PORT=tcp://10.0.0.1:8080` where a Service of that name is in the namespace. That is
+ * where the Service is, and no flag of ours.
+ */
+function ownValue(value: string | undefined): string | undefined {
+  return value !== undefined && /^(tcp|udp|sctp):\/\//.test(value) ? undefined : value;
 }
 
 function parsedValue(option: Option, given: string): unknown {

@@ -36,8 +36,18 @@ export const faults = {
   AGENT_BUSY: { retryable: true, hint: 'Too many calls at once: call again in a second.' },
   AGENT_LACKS_TOOL: { retryable: false, hint: 'The agent is older than the bridge: helm upgrade the chart.' },
   AGENT_UNAUTHORIZED: { retryable: false, hint: "Give the agent's bearer token by --token-file." },
-  NODE_TIMEOUT: { retryable: true, hint: 'Call again naming this node to wait for it, or look at its pod.' },
-  NODE_UNREACHABLE: { retryable: true, hint: 'Look at the agent pod on this node: kubectl describe pod.' },
+  AGENT_FORBIDDEN: {
+    retryable: false,
+    hint: 'The agent takes other Host names only: ask it at its loopback address, or see --allowed-hosts of the agent.',
+  },
+  NODE_TIMEOUT: {
+    retryable: true,
+    hint: 'Call again with this node in `nodes` to wait for it, or look at its pod.',
+  },
+  NODE_UNREACHABLE: {
+    retryable: true,
+    hint: "Look at the agent's pod on this node (kubectl describe pod), or at the URL given by --node.",
+  },
   NODE_BAD_ANSWER: { retryable: true, hint: "Read the log of the agent's pod on this node: kubectl logs." },
 
   KUBECONFIG_NOT_FOUND: {

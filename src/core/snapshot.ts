@@ -27,7 +27,7 @@ export type DriverState =
 export interface GpuState {
   readonly index: number;
   readonly readings: GpuReadings;
-  /** When the readings were taken; null if never. */
+  /** When the readings were taken; null where there are none: not yet, or no more since it has vanished. */
   readonly readAtMs: number | null;
   readonly trouble: GpuTrouble | null;
 }

@@ -55,9 +55,9 @@ function hasInstead({ insteadOf }: Rule, readings: GpuReadings): boolean {
 }
 
 const absences = {
-  lost: ['rebootNode', 'it has fallen off the bus'],
+  lost: ['rebootNode', 'it is off the bus'],
   vanished: ['rebootNode', 'the driver no longer offers it'],
-  hung: ['rebootNode', 'a driver call on it has not returned'],
+  hung: ['rebootNode', 'a driver call on it does not return'],
 } as const;
 
 function presence({ trouble }: GpuState, nowMs: number): Finding[] {
@@ -67,7 +67,7 @@ function presence({ trouble }: GpuState, nowMs: number): Finding[] {
   const evidence = [
     { name: trouble.kind, value: forMs, unit: 'ms', threshold: null, source: 'agent', ageMs: 0 },
   ];
-  return [{ verdict: 'failed', action, text: `${text}, since ${duration(forMs)} ago`, evidence }];
+  return [{ verdict: 'failed', action, text: `${text}, for ${duration(forMs)}`, evidence }];
 }
 
 function freshness(gpu: GpuState, driver: DriverState, nowMs: number): Finding[] {
@@ -83,7 +83,7 @@ function freshness(gpu: GpuState, driver: DriverState, nowMs: number): Finding[]
     {
       verdict: 'unknown',
       action: 'runDiagnostics',
-      text: `the driver ${what}, since ${duration(forMs)} ago; ${age}`,
+      text: `the driver ${what}, for ${duration(forMs)}; ${age}`,
       evidence,
     },
   ];

@@ -15,6 +15,18 @@ export const actions = [
 ] as const;
 export type Action = (typeof actions)[number];
 
+/** What each action means on a node, in words for whoever has to do it. */
+export const actionWords: Readonly<Record<Action, string>> = {
+  none: 'nothing',
+  restartWorkload: 'restart the workload',
+  runDiagnostics: 'look at cooling, power and the kernel log; run dcgmi diag',
+  resetGpu: 'drain its pods, then nvidia-smi --gpu-reset; if that is refused, reboot the node',
+  drain: 'drain the node',
+  rebootNode: 'drain the node and reboot it',
+  contactSupport: 'contact support',
+  replace: 'drain the node and have the GPU replaced',
+};
+
 /** One fact behind a verdict. `threshold` is what it was held against, null where its mere presence counts. */
 export interface Evidence {
   readonly name: string;

@@ -81,6 +81,7 @@ export class GpuBook {
     this.#vanished = [...gone.values()].map((gpu) => ({
       ...gpu,
       readings: unreadable('gpuLost', identityIn(gpu.readings)),
+      readAtMs: null,
       trouble: this.#absenceOf(gpu),
     }));
     this.#before = [];

@@ -33,8 +33,7 @@ function registerStates(registers: Registry[], snapshot: () => Snapshot, nowMs: 
     help: 'Age of the oldest GPU reading that answers are made of; no sample while nothing was read.',
     registers,
     collect() {
-      const present = snapshot().gpus.filter(({ trouble }) => trouble?.kind !== 'vanished');
-      const ages = present.flatMap(({ readAtMs }) => (readAtMs === null ? [] : [nowMs() - readAtMs]));
+      const ages = snapshot().gpus.flatMap(({ readAtMs }) => (readAtMs === null ? [] : [nowMs() - readAtMs]));
       if (ages.length > 0) this.set(Math.max(...ages) / 1000);
       else this.remove();
     },

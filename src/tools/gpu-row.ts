@@ -72,14 +72,14 @@ export function gpuRowOf({ index, readings, readAtMs, trouble }: GpuState, nowMs
 }
 
 const troubles = {
-  lost: 'LOST: fallen off the bus',
-  hung: 'HUNG: a driver call on it has not returned',
+  lost: 'LOST: off the bus',
+  hung: 'HUNG: a driver call on it does not return',
   vanished: 'VANISHED: the driver no longer offers it',
 };
 
-/** `LOST: fallen off the bus, since 3 min ago`; null for a GPU that is there. */
+/** `LOST: off the bus, for 3 min`; null for a GPU that is there. */
 export function troubleText({ trouble }: Pick<GpuRow, 'trouble'>): string | null {
-  return trouble && `${troubles[trouble.kind]}, since ${duration(trouble.forMs)} ago`;
+  return trouble && `${troubles[trouble.kind]}, for ${duration(trouble.forMs)}`;
 }
 
 /** One line with every value; what is missing comes last, with the reason. */

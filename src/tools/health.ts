@@ -5,9 +5,17 @@ import { orNull } from '../core/reading.ts';
 import type { GpuState } from '../core/snapshot.ts';
 import { count, duration } from '../core/words.ts';
 import { judge } from '../diagnose/judge.ts';
-import { actions, verdicts } from '../diagnose/verdict.ts';
+import { actions, actionWords, verdicts } from '../diagnose/verdict.ts';
 import { commonArguments } from './arguments.ts';
-import { answerOf, driverAnswer, driverText, nodeAnswer, selectGpus, simulatedText } from './node-answer.ts';
+import {
+  answerOf,
+  driverAnswer,
+  driverText,
+  nodeAnswer,
+  oldestOf,
+  selectGpus,
+  simulatedText,
+} from './node-answer.ts';
 import { type Answer, defineTool, type NodeContext } from './tool.ts';
 
 const scalar = z.union([z.string(), z.number(), z.boolean()]);
@@ -88,7 +96,6 @@ export const health = defineTool({
   merge({ detail, gpu }, answers) {
     const gpus = answers.flatMap(({ node, value }) => value.gpus.map((each) => ({ node, gpu: each })));
     const full = detail === 'full' || gpu !== undefined;
-    const ages = gpus.flatMap((each) => each.gpu.ageMs ?? []);
     const problems = answers.filter(({ value }) => value.driver.problem);
     const listed = gpus
       .filter((each) => full || each.gpu.verdict !== 'ok')
@@ -100,7 +107,7 @@ export const health = defineTool({
         verdicts: countVerdicts(gpus.map((each) => each.gpu)),
         nodesWithDriverProblem: problems.length,
         simulatedNodes: answers.filter(({ value }) => value.simulated).map(({ node }) => node),
-        oldestReadingMs: ages.length > 0 ? Math.max(...ages) : null,
+        oldestReadingMs: oldestOf(gpus.map((each) => each.gpu.ageMs)),
       },
       rows: [
         ...problems.map(({ node, value }): Row => ({ kind: 'driverProblem', node, driver: value.driver })),
@@ -129,7 +136,7 @@ export const health = defineTool({
     const { nodes, gpusPerNode, model, unchecked } = row;
     const each = nodes.length > 1 ? ` each (${nodes.length} nodes)` : '';
     const blind = unchecked.length > 0 ? ` (not checked: ${unchecked.join(', ')})` : '';
-    return `ok: ${foldNames(nodes)}${each}: ${gpusPerNode} × ${model ?? 'unknown model'}${blind}`;
+    return `${blind ? 'ok as far as checked' : 'ok'}: ${foldNames(nodes)}${each}: ${gpusPerNode} × ${model ?? 'unknown model'}${blind}`;
   },
 });
 
@@ -196,15 +203,15 @@ function gpuText(node: string, gpu: GpuHealth, full: boolean): string {
   const what = [gpu.name, gpu.pciAddress && `PCI ${gpu.pciAddress}`, full && gpu.uuid]
     .filter(Boolean)
     .join(', ');
-  const age = gpu.ageMs === null ? 'never read' : `read ${duration(gpu.ageMs)} ago`;
+  const age = gpu.ageMs === null ? 'not read' : `read ${duration(gpu.ageMs)} ago`;
   const lines = [
     `${gpu.verdict}: ${node} GPU ${gpu.index} (${what}${what && ', '}${age}): ${gpu.findings.map(({ text }) => text).join('; ') || 'nothing found'}`,
-    gpu.action !== 'none' && `action ${gpu.action}`,
-    full && gpu.driverRecoveryAction && `driver's own recovery action: ${gpu.driverRecoveryAction}`,
+    gpu.action !== 'none' && `Action ${gpu.action}: ${actionWords[gpu.action]}`,
+    full && gpu.driverRecoveryAction && `Driver's own recovery action: ${gpu.driverRecoveryAction}`,
     full &&
       gpu.findings.length > 0 &&
-      `evidence: ${gpu.findings.flatMap((f) => f.evidence.map(factText)).join(', ')}`,
-    full && gpu.unchecked.length > 0 && `not checked: ${gpu.unchecked.join(', ')}`,
+      `Evidence: ${gpu.findings.flatMap((f) => f.evidence.map(factText)).join(', ')}`,
+    full && gpu.unchecked.length > 0 && `Not checked: ${gpu.unchecked.join(', ')}`,
   ];
   return lines.filter(Boolean).join('. ');
 }

@@ -4,7 +4,15 @@ import { byName, foldNames } from '../core/names.ts';
 import { count, duration, gibibytes } from '../core/words.ts';
 import { commonArguments } from './arguments.ts';
 import { type GpuRow, gpuRow, gpuRowOf, gpuText, missingText, modeText, troubleText } from './gpu-row.ts';
-import { answerOf, driverAnswer, driverText, nodeAnswer, selectGpus, simulatedText } from './node-answer.ts';
+import {
+  answerOf,
+  driverAnswer,
+  driverText,
+  nodeAnswer,
+  oldestOf,
+  selectGpus,
+  simulatedText,
+} from './node-answer.ts';
 import { type Answer, defineTool } from './tool.ts';
 
 const output = z.object({ ...nodeAnswer, gpus: z.array(gpuRow) });
@@ -71,14 +79,13 @@ export const inventory = defineTool({
     const single = detail === 'full' || gpu !== undefined;
     const empty = gpu === undefined ? answers.filter(({ value }) => value.gpus.length === 0) : [];
     const healthy = single ? [...groups(empty), ...gpus.filter(isThere).map(asRow)] : groups(answers);
-    const ages = gpus.flatMap((each) => each.gpu.ageMs ?? []);
     return {
       head: {
         nodes: answers.length,
         gpus: gpus.length,
         models: modelsOf(gpus.map((each) => each.gpu)),
         simulatedNodes: answers.filter(({ value }) => value.simulated).map(({ node }) => node),
-        oldestReadingMs: ages.length > 0 ? Math.max(...ages) : null,
+        oldestReadingMs: oldestOf(gpus.map((each) => each.gpu.ageMs)),
       },
       rows: [...driverProblems(answers), ...troubled(gpus), ...healthy],
     };

@@ -79,6 +79,12 @@ function pciForm(name: string): string {
   return name.replace(/^0000(?=[\da-f]{4}:[\da-f]{2}:)/, '');
 }
 
+/** The greatest age, in ms; null where nothing was read. */
+export function oldestOf(agesMs: readonly (number | null)[]): number | null {
+  const known = agesMs.filter((ageMs) => ageMs !== null);
+  return known.length > 0 ? Math.max(...known) : null;
+}
+
 /** The line without which made-up data could pass for true. */
 export function simulatedText(nodes: number, simulated: readonly string[]): string[] {
   if (simulated.length === 0) return [];

@@ -62,7 +62,7 @@ function comparable(value: unknown): unknown {
     if (typeof member !== 'string') return member;
     return member
       .replace(/nvmlInit\w* of .* returned/, 'init returned')
-      .replace(/since \d+ m?s ago/, 'since some time');
+      .replace(/for \d+ m?s/, 'for some time');
   });
 }
 
@@ -100,6 +100,7 @@ function plain(text: string): string {
   return text
     .replace(/nvmlInit\w* of .* returned/, 'init returned')
     .replace(/\d+ (ms|s) (old|ago)/g, 'some time $2')
+    .replace(/, for \d+ m?s/g, ', for some time')
     .replace(/ for \d+ m?s:/g, ' for some time:');
 }
 

@@ -40,7 +40,7 @@ describe('node dist/bridge.js demo', () => {
     expect(ran.stdout).toMatch(/^ {2}NO ANSWER from gpu-node-4: NODE_UNREACHABLE: /m);
     expect(ran.stdout).toMatch(/^ {2}24 GPUs on 3 nodes: 1 failed, 23 ok\./m);
     expect(ran.stdout).toMatch(
-      /^ {2}failed: gpu-node-2 GPU 3 .*the driver asks for a GPU reset.*action resetGpu/m,
+      /^ {2}failed: gpu-node-2 GPU 3 .*the driver asks for a GPU reset.*Action resetGpu/m,
     );
   });
 

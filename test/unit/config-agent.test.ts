@@ -152,11 +152,17 @@ test.for(refused)('%j is refused in one sentence that names it and what is allow
 });
 
 test.for([
-  ['PORT', 'tcp://10.0.0.1:80', /K8S_GPU_MCP_PORT='tcp:\/\/10\.0\.0\.1:80' is invalid.*0 to 65535/],
+  ['PORT', 'http', /K8S_GPU_MCP_PORT='http' is invalid.*0 to 65535/],
   ['IDLE', 'maybe', /K8S_GPU_MCP_IDLE='maybe' is invalid.*true or false/],
   ['NVML_MODE', 'fake', /K8S_GPU_MCP_NVML_MODE='fake' is invalid.*real, simulated/],
 ] as const)('a bad K8S_GPU_MCP_%s is named', ([name, value, sentence]) => {
   expect(refusalOf([], { [`K8S_GPU_MCP_${name}`]: value })).toMatch(sentence);
+});
+
+test('where Kubernetes tells of a Service named k8s-gpu-mcp, the agent does not take that for its port', () => {
+  const { mode } = configOf([], { K8S_GPU_MCP_PORT: 'tcp://10.0.0.1:8080' });
+
+  expect(mode).toEqual({ kind: 'stdio' });
 });
 
 test('a short token is refused without being shown', () => {

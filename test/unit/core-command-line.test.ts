@@ -72,8 +72,16 @@ describe('a bad flag is refused in one sentence that names it', () => {
     [['--node', '=http://x'], {}, /NAME=http/],
     [['--node', 'a=http://'], {}, /NAME=http/],
     [['--node', 'a=http://x', '--node', 'a=http://y'], {}, /--node names a twice/],
-    [['--node', 'a=http://x', '--context', 'c'], {}, /--context and --selector do not go with it/],
-    [['--node', 'a=http://x', '--selector', 'c'], {}, /--context and --selector do not go with it/],
+    [
+      ['--node', 'a=http://x', '--context', 'c'],
+      {},
+      /--context, --namespace and --selector do not go with it/,
+    ],
+    [
+      ['--node', 'a=http://x', '--selector', 'c'],
+      {},
+      /--context, --namespace and --selector do not go with it/,
+    ],
     [['--token-file', '/etc/hostname'], {}, /--token-file needs --namespace or --node/],
     [
       ['--token-file', '/does/not/exist', '--namespace', 'x'],

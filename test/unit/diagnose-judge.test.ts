@@ -17,14 +17,14 @@ const hanging: DriverState = { state: 'notResponding', info: null, sinceMs: nowM
 
 describe('a GPU that is not there is failed, whatever was read of it before', () => {
   test.for([
-    ['lost', 'it has fallen off the bus'],
+    ['lost', 'it is off the bus'],
     ['vanished', 'the driver no longer offers it'],
-    ['hung', 'a driver call on it has not returned'],
+    ['hung', 'a driver call on it does not return'],
   ] as const)('%s', ([trouble, text]) => {
     const judgement = judge(gpu(0, {}, { trouble }), driverOk, nowMs);
 
     expect(judgement).toMatchObject({ verdict: 'failed', action: 'rebootNode' });
-    expect(judgement.findings[0]?.text).toBe(`${text}, since 3 min ago`);
+    expect(judgement.findings[0]?.text).toBe(`${text}, for 3 min`);
   });
 });
 
@@ -88,7 +88,7 @@ test('what could not be looked at is said, with the reason', () => {
 test('old values under a driver that hangs say how old they are', () => {
   const [finding] = judge(gpu(0), hanging, nowMs).findings;
 
-  expect(finding?.text).toBe('the driver is not responding, since 60 s ago; values are 1 s old');
+  expect(finding?.text).toBe('the driver is not responding, for 60 s; values are 1 s old');
 });
 
 /** A board has either row remaps or page retirements; the other is no blind spot. */

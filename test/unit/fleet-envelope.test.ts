@@ -33,8 +33,14 @@ test.for([
 
 describe('what stands before every answer', () => {
   test('all answered', () => {
-    expect(envelopeText(envelope({}), [], now)).toEqual([
+    expect(envelopeText(envelope({}), { notes: [], named: false }, now)).toEqual([
       'success: 3 of 3 GPU nodes answered (request ab12, 1 s).',
+    ]);
+  });
+
+  test('where the call named its nodes the total does not pass for that of the cluster', () => {
+    expect(envelopeText(envelope({}), { notes: [], named: true }, now)).toEqual([
+      'success: 3 of 3 nodes asked answered (request ab12, 1 s).',
     ]);
   });
 
@@ -43,15 +49,15 @@ describe('what stands before every answer', () => {
 
     const text = envelopeText(
       envelope({ status: 'partial', nodesTotal: 6, failed: [late('a-1'), late('a-2', 75), refused] }),
-      ['events cannot be read'],
+      { notes: ['events cannot be read'], named: false },
       now,
     );
 
     expect(text).toEqual([
       'partial: 3 of 6 GPU nodes answered (request ab12, 1 s).',
       'Note: events cannot be read.',
-      'NO ANSWER from a-[1-2]: NODE_TIMEOUT: no answer within 2500 ms (last tried 75 s ago). Call again naming this node to wait for it, or look at its pod.',
-      'NO ANSWER from b-7: NODE_UNREACHABLE: connect ECONNREFUSED. Look at the agent pod on this node: kubectl describe pod.',
+      'NO ANSWER from a-[1-2]: NODE_TIMEOUT: no answer within 2500 ms (last tried 75 s ago). Call again with this node in `nodes` to wait for it, or look at its pod.',
+      "NO ANSWER from b-7: NODE_UNREACHABLE: connect ECONNREFUSED. Look at the agent's pod on this node (kubectl describe pod), or at the URL given by --node.",
     ]);
   });
 
@@ -63,12 +69,16 @@ describe('what stands before every answer', () => {
     ];
 
     expect(
-      envelopeText(envelope({ status: 'partial', nodesTotal: 6, withoutAgent }), [], now).slice(1),
+      envelopeText(
+        envelope({ status: 'partial', nodesTotal: 6, withoutAgent }),
+        { notes: [], named: false },
+        now,
+      ).slice(1),
     ).toEqual(['NO AGENT on c-[1-2]: no DaemonSet.', 'NO AGENT on d: pod x is Pending.']);
   });
 
   test('where nodes may not be listed, that nobody knows whether these are all is said', () => {
-    const [head] = envelopeText(envelope({ nodesTotal: null }), [], now);
+    const [head] = envelopeText(envelope({ nodesTotal: null }), { notes: [], named: false }, now);
 
     expect(head).toBe(
       'success: 3 nodes answered; whether that is all cannot be told, since nodes may not be listed (request ab12, 1 s).',
@@ -87,7 +97,7 @@ describe('what stands before every answer', () => {
 
     const text = envelopeText(
       envelope({ status: 'partial', nodesTotal: 1003, failed, withoutAgent }),
-      [],
+      { notes: [], named: false },
       now,
     );
 

@@ -39,7 +39,7 @@ describe.for(tools)('$name at 1,000 nodes of 8 GPUs', (tool) => {
 
     describe.for(Object.keys(silences))('%s', (silence) => {
       test.for(['summary', 'full'])(`in ${'%s'} stays within the budget and shows something`, (detail) => {
-        const preamble = envelopeText(envelope(silences[silence] ?? {}), ['a note']);
+        const preamble = envelopeText(envelope(silences[silence] ?? {}), { notes: ['a note'], named: false });
 
         const { text, structured } = present(
           tool,
@@ -62,7 +62,7 @@ test('however many fail in however many ways, every failed node is counted', () 
     code: at % 2 === 0 ? 'NODE_TIMEOUT' : 'NODE_UNREACHABLE',
   }));
 
-  const text = envelopeText(envelope({ failed }), []);
+  const text = envelopeText(envelope({ failed }), { notes: [], named: false });
 
   const counted = text.slice(1).map((line) => {
     const [, names = '', more = '0'] = /^NO ANSWER from (.*?)(?: … and (\d+) more)?: NODE_/.exec(line) ?? [];

@@ -17,8 +17,8 @@ test('the worst comes first, the healthy are counted and named together', () => 
 
   expect(lines(health, fleet)).toEqual([
     '8 GPUs on 4 nodes: 1 failed, 1 degraded, 1 watch, 5 ok. Readings at most 1 s old.',
-    'failed: gpu-3 GPU 1 (NVIDIA H100 80GB HBM3, PCI 0000:11:00.0, read 1 s ago): it has fallen off the bus, since 3 min ago. action rebootNode',
-    'degraded: gpu-2 GPU 1 (NVIDIA H100 80GB HBM3, PCI 0000:11:00.0, read 1 s ago): 3 uncorrectable ECC errors since the driver was loaded. action resetGpu',
+    'failed: gpu-3 GPU 1 (NVIDIA H100 80GB HBM3, PCI 0000:11:00.0, read 1 s ago): it is off the bus, for 3 min. Action rebootNode: drain the node and reboot it',
+    'degraded: gpu-2 GPU 1 (NVIDIA H100 80GB HBM3, PCI 0000:11:00.0, read 1 s ago): 3 uncorrectable ECC errors since the driver was loaded. Action resetGpu: drain its pods, then nvidia-smi --gpu-reset; if that is refused, reboot the node',
     'watch: gpu-2 GPU 0 (NVIDIA H100 80GB HBM3, PCI 0000:0a:00.0, read 1 s ago): 85 °C, within 5 °C of its slowdown threshold of 89 °C',
     'ok: gpu-[1,4] each (2 nodes): 2 × NVIDIA H100 80GB HBM3',
     'ok: gpu-3: 1 × NVIDIA H100 80GB HBM3',
@@ -35,10 +35,10 @@ test('detail=full lists every GPU with its evidence and what could not be checke
   const text = lines(health, { a: snapshot([b200, gpu(1)]) }, { detail: 'full' });
 
   expect(text).toHaveLength(3);
-  expect(text[1]).toContain("driver's own recovery action: gpuReset");
-  expect(text[1]).toContain('evidence: recoveryAction=gpuReset against none [nvmlDeviceGetFieldValues]');
+  expect(text[1]).toContain("Driver's own recovery action: gpuReset");
+  expect(text[1]).toContain('Evidence: recoveryAction=gpuReset against none [nvmlDeviceGetFieldValues]');
   expect(text[1]).toContain(
-    'not checked: shutdown temperature: notSupported, slowdown temperature: notSupported',
+    'Not checked: shutdown temperature: notSupported, slowdown temperature: notSupported',
   );
   expect(text[2]).toMatch(
     /^ok: a GPU 1 \(NVIDIA H100.*GPU-00000000-0000-0000-0000-000000000001.*\): nothing found/,
@@ -52,7 +52,7 @@ test('healthy GPUs of which not the same was checked are not one group', () => {
 
   expect(text.slice(1)).toEqual([
     'ok: a: 1 × NVIDIA H100 80GB HBM3',
-    "ok: b: 1 × NVIDIA H100 80GB HBM3 (not checked: the driver's recovery action: notSupportedByDriver)",
+    "ok as far as checked: b: 1 × NVIDIA H100 80GB HBM3 (not checked: the driver's recovery action: notSupportedByDriver)",
   ]);
 });
 

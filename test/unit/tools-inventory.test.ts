@@ -47,9 +47,9 @@ test.for([
 
 describe('a GPU that is not there is shown, first', () => {
   test.for([
-    ['lost', 'LOST: fallen off the bus, since 3 min ago'],
-    ['hung', 'HUNG: a driver call on it has not returned, since 3 min ago'],
-    ['vanished', 'VANISHED: the driver no longer offers it, since 3 min ago'],
+    ['lost', 'LOST: off the bus, for 3 min'],
+    ['hung', 'HUNG: a driver call on it does not return, for 3 min'],
+    ['vanished', 'VANISHED: the driver no longer offers it, for 3 min'],
   ] as const)('%s', ([trouble, words]) => {
     const fleet = {
       'gpu-1': snapshot([gpu(0), gpu(1, {}, { trouble })]),

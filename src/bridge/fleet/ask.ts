@@ -78,7 +78,8 @@ function resultIn(reply: Reply): ToolResult {
 function refusalOf({ status, body }: Reply): Fault | undefined {
   if (status === 200) return undefined;
   const said = `HTTP ${status}: ${plainText(errorIn(body))}`;
-  if (status === 401 || status === 403) return new Fault(said, { code: 'AGENT_UNAUTHORIZED' });
+  if (status === 401) return new Fault(said, { code: 'AGENT_UNAUTHORIZED' });
+  if (status === 403) return new Fault(said, { code: 'AGENT_FORBIDDEN' });
   if (status === 429) return new Fault(said, { code: 'AGENT_BUSY' });
   if (status >= 500 || status === 408) return new Fault(said, { code: 'NODE_BAD_ANSWER' });
   return undefined;

@@ -35,16 +35,20 @@ export function statusOf(answered: number, silent: number): Envelope['status'] {
   return silent === 0 ? 'success' : 'partial';
 }
 
-/** The lines that stand before every answer. Nodes that failed alike are named together. */
+/**
+ * The lines that stand before every answer. Nodes that failed alike are named together.
+ *
+ * @param named the call named its nodes, so that the total is not that of the cluster
+ */
 export function envelopeText(
   { status, requestId, durationMs, nodesTotal, answered, failed, withoutAgent }: Envelope,
-  notes: readonly string[],
+  { notes, named }: { notes: readonly string[]; named: boolean },
   now = new Date(),
 ): string[] {
   const total =
     nodesTotal === null
       ? `${count(answered, 'node')} answered; whether that is all cannot be told, since nodes may not be listed`
-      : `${answered} of ${count(nodesTotal, 'GPU node')} answered`;
+      : `${answered} of ${count(nodesTotal, named ? 'node' : 'GPU node')} ${named ? 'asked ' : ''}answered`;
   return [
     `${status}: ${total} (request ${requestId}, ${duration(durationMs)}).`,
     ...notes.map((note) => `Note: ${note}.`),

@@ -52,7 +52,9 @@ export class FleetNode {
   #failure: Failure | undefined;
   #timer: NodeJS.Timeout | undefined;
   #usedAtMs = 0;
-  #dialled = { queueMs: 0, dialMs: 0 };
+  #dialMs = 0;
+  /** Held while its stream is being opened: leaves its place among the dials. */
+  #place: (() => void) | undefined;
 
   constructor(member: Member, options: NodeOptions) {
     this.name = member.name;
@@ -78,19 +80,23 @@ export class FleetNode {
     requestId: string,
     signal: AbortSignal,
   ): Promise<NodeReply<z.output<T['output']>> & { readonly times: Times }> {
-    this.#usedAtMs = performance.now();
-    this.#dialled = { queueMs: 0, dialMs: 0 };
+    const askedMs = performance.now();
+    this.#usedAtMs = askedMs;
+    this.#dialMs = 0;
     try {
       const either = AbortSignal.any([signal, this.#gone.signal]);
+      await this.#takePlace(either);
+      const queueMs = performance.now() - askedMs;
       const reply = await askNode(tool, args, requestId, this.#askOptions(either));
       this.#failure = undefined;
-      const requestMs = performance.now() - this.#usedAtMs;
-      return { ...reply, times: { ...this.#dialled, requestMs, toolMs: reply.toolMs } };
+      const requestMs = performance.now() - askedMs - queueMs;
+      return { ...reply, times: { queueMs, dialMs: this.#dialMs, requestMs, toolMs: reply.toolMs } };
     } catch (thrown) {
       signal.throwIfAborted();
       this.#note(Fault.from(thrown));
       throw thrown;
     } finally {
+      this.#leavePlace();
       this.#schedule(this.#options.limits.firstProbeMs);
     }
   }
@@ -107,19 +113,43 @@ export class FleetNode {
     return { road: this.#road, token, limits, signal };
   }
 
-  async #dial(): Promise<Duplex> {
-    const { dials, limits } = this.#options;
-    const askedMs = performance.now();
+  /** Before a node is asked that must be dialled: waiting for a place among the dials costs it none of its own time. */
+  async #takePlace(signal: AbortSignal): Promise<void> {
+    if (!this.#dialMember || this.#road.open() || this.#place) return;
+    const { dials } = this.#options;
     const places = this.#failure ? dials.suspect : dials.usual;
-    return places(async () => {
-      const startedMs = performance.now();
-      const signal = AbortSignal.any([this.#gone.signal, timeLimit(limits.firstAttemptMs)]);
+    await new Promise<void>((taken, left) => {
+      const abort = () => left(signal.reason);
+      signal.addEventListener('abort', abort, { once: true });
+      void places(() => {
+        signal.removeEventListener('abort', abort);
+        taken();
+        if (signal.aborted || this.#place) return undefined;
+        return new Promise<void>((leave) => {
+          this.#place = leave;
+        });
+      });
+    });
+  }
+
+  #leavePlace(): void {
+    this.#place?.();
+    this.#place = undefined;
+  }
+
+  async #dial(): Promise<Duplex> {
+    const startedMs = performance.now();
+    const signal = AbortSignal.any([this.#gone.signal, timeLimit(this.#options.limits.firstAttemptMs)]);
+    try {
+      await this.#takePlace(signal); // it is held already, unless a stream broke and is opened anew
       signal.throwIfAborted();
       const stream = await this.#dialMember?.(signal);
       if (!stream) throw new Fault('no way to dial', { code: 'INTERNAL' });
-      this.#dialled = { queueMs: startedMs - askedMs, dialMs: performance.now() - startedMs };
+      this.#dialMs = performance.now() - startedMs;
       return stream;
-    });
+    } finally {
+      this.#leavePlace();
+    }
   }
 
   /** An API server that is away, or a right that is lacking, is no failure of this node: the next call tries again. */
@@ -139,11 +169,14 @@ export class FleetNode {
     const { warmMs, lastProbeMs } = this.#options.limits;
     if (performance.now() - this.#usedAtMs > warmMs) return this.#rest();
     try {
+      await this.#takePlace(this.#gone.signal);
       await probeNode(this.#askOptions(this.#gone.signal));
       if (this.#failure) this.#options.log.info('node answers again', { node: this.name });
       this.#failure = undefined;
     } catch (thrown) {
       if (!this.#gone.signal.aborted) this.#note(Fault.from(thrown));
+    } finally {
+      this.#leavePlace();
     }
     this.#schedule(Math.min(probeMs * 2, lastProbeMs));
   }
