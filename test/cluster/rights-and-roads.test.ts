@@ -97,13 +97,34 @@ describe.skipIf(skipped).for(['1.34', '1.35'] as const)(`Kubernetes %s ${skipped
     await cluster.remove('node', 'node-3');
   });
 
+  test('agents in two namespaces: none is asked until one is named', async () => {
+    await cluster.addNamespace('other');
+    const other = await cluster.addDaemonSet({ name: 'agent', namespace: 'other' });
+    const target = { address: '127.0.0.1', port: agents[0]?.port ?? 0 };
+    const pod = { name: 'agent-other', namespace: 'other' };
+    await cluster.addAgentPod({ ...pod, node: 'node-1', daemonSet: other, target });
+    await cluster.waitForPods(['agent-other']);
+    const asking = await host(cluster.kubeconfig('viewer'));
+    const choosing = await host(cluster.kubeconfig('viewer'), '--namespace', namespace);
+
+    const ambiguous = await asking.call('get_gpu_inventory');
+    const named = await choosing.call('get_gpu_inventory');
+
+    expect(ambiguous).toMatchObject({ isError: true });
+    expect(ambiguous.text).toMatch(/^AGENTS_AMBIGUOUS: .*--namespace/);
+    expect(named.structured).toMatchObject({ status: 'success', answered: 2 });
+    await Promise.all([asking.leave(), choosing.leave()]);
+    await cluster.removeAgentPod(pod);
+    await cluster.remove('daemonset', 'agent', 'other');
+  });
+
   test('one answer can be had from a terminal, with exit code 0 when all answered', async () => {
     const words = [bridgeEntry, 'call', 'get_gpu_health', 'nodes=node-1'];
     const env = { KUBECONFIG: cluster.kubeconfig('viewer') };
 
     const { stdout } = await promisify(execFile)(process.execPath, words, { env }); // rejects unless it ends with 0
 
-    expect(stdout).toMatch(/^success: 1 of 1 GPU node answered/);
+    expect(stdout).toMatch(/^success: 1 of 1 node asked answered/);
   });
 });
 
