@@ -20,7 +20,7 @@ export default defineConfig({
           globalSetup: 'test/support/build.ts',
           // The first run builds a Kubernetes; later ones find it in the cache.
           hookTimeout: 1_800_000,
-          testTimeout: 60_000,
+          testTimeout: 120_000, // longer than any wait inside a test, so that it is the wait that tells what was missing
           fileParallelism: false,
         },
       },

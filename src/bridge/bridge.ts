@@ -64,15 +64,8 @@ export async function callTool(
   const { status, failed } = envelope;
   const preamble = envelopeText(envelope, { notes: asked.notes, named: args['nodes'] !== undefined });
   if (asked.answers.length === 0) return { text: preamble.join('\n'), structured: envelope, status, failed };
-  try {
-    const { text, structured } = present(tool, args, asked.answers, preamble);
-    return { text, structured: { ...envelope, ...structured }, status, failed };
-  } catch (thrown) {
-    const { code, message } = Fault.from(thrown);
-    if (code !== 'GPU_NOT_FOUND' || silent === 0) throw thrown;
-    const lines = [...preamble, `${code}: ${message}; it may be on a node that did not answer.`];
-    return { text: lines.join('\n'), structured: envelope, status, failed };
-  }
+  const { text, structured } = present(tool, args, asked.answers, { preamble, silent });
+  return { text, structured: { ...envelope, ...structured }, status, failed };
 }
 
 /** Agents answer with full rows: what is shown, and how much of it, is decided once all have answered. */

@@ -2,6 +2,9 @@ import { z } from 'zod';
 
 import { badFlag } from '../core/command-line.ts';
 import { Fault } from '../core/fault.ts';
+import { splitNames } from '../core/names.ts';
+import { isTimeout } from '../core/time-limit.ts';
+import { sentence } from '../core/words.ts';
 import { tools } from '../tools/index.ts';
 import type { Tool } from '../tools/tool.ts';
 import { type BridgeAnswer, callTool, fleetInput } from './bridge.ts';
@@ -23,25 +26,30 @@ export async function callCommand(
   words: readonly string[],
   { structured, signal }: { structured: boolean; signal: AbortSignal },
 ): Promise<Printed> {
+  let fleet: Fleet | undefined;
   try {
     const tool = tools.find((each) => each.name === name);
     if (!tool)
       throw badFlag(`there is no tool ${name}; there are ${tools.map((each) => each.name).join(', ')}`);
     const args = argumentsOf(tool, words);
-    const fleet = await open();
+    fleet = await open();
     const answer = await callTool(fleet, tool, args, { signal, onProgress: () => undefined });
-    fleet.close();
     const text = structured ? JSON.stringify(answer.structured, null, 2) : answer.text;
     return { stdout: `${text}\n`, stderr: '', exitCode: exitCodeOf(answer) };
   } catch (thrown) {
-    const { code, message, hint } = Fault.from(thrown);
-    const usage = code === 'BAD_FLAG' || code === 'BAD_ARGUMENT';
-    return {
-      stdout: '',
-      stderr: `${usage ? '' : `${code}: `}${message}. ${hint}\n`,
-      exitCode: usage ? exitCodes.usage : exitCodes.failed,
-    };
+    return refused(Fault.from(thrown));
+  } finally {
+    fleet?.close(); // also ends a credential plugin that hangs
   }
+}
+
+function refused(fault: Fault): Printed {
+  const { code, message, hint, cause } = fault;
+  const said = `${sentence(message)} ${hint}\n`;
+  if (code === 'BAD_FLAG' || code === 'BAD_ARGUMENT')
+    return { stdout: '', stderr: said, exitCode: exitCodes.usage };
+  const late = code === 'NODE_TIMEOUT' || isTimeout(cause);
+  return { stdout: '', stderr: `${code}: ${said}`, exitCode: late ? exitCodes.timeout : exitCodes.failed };
 }
 
 function exitCodeOf({ status, failed }: BridgeAnswer): number {
@@ -70,7 +78,7 @@ function argumentsOf(tool: Tool, words: readonly string[]): Record<string, unkno
 
 function typed(value: string, schema: unknown): unknown {
   const type = (schema as { type?: string } | undefined)?.type;
-  if (type === 'array') return value.split(',');
+  if (type === 'array') return splitNames(value);
   if (type === 'integer' && /^\d+$/.test(value)) return Number(value);
   return value;
 }

@@ -50,6 +50,7 @@ export interface Config {
   readonly logLevel: LogLevel;
 }
 
+const timeoutRange = `more than ${defaultLimits.nodeMs / 1000}s and less than ${defaultLimits.hostMs / 1000}s`;
 const defaultTimeout = `${defaultLimits.fanOutMs / 1000}s`;
 
 const flags = [
@@ -59,7 +60,7 @@ const flags = [
   listOption('--node <name=url>', 'ask this agent, and no cluster; can be repeated', namedUrl),
   option('--token-file <path>', "the agents' bearer token; sent only with --namespace or --node"),
   option('--timeout <duration>', 'for a whole call; then it answers with what has come')
-    .argParser(durationFrom(1, 600_000))
+    .argParser(durationFrom(1, 600_000, timeoutRange))
     .default(defaultLimits.fanOutMs, defaultTimeout),
   option('--transport <kind>', 'the way to the agents')
     .choices(['port-forward', 'direct'])
@@ -93,6 +94,7 @@ function command(task: (task: Task) => void): Command {
   program
     .command('demo')
     .description('show it on four simulated nodes; no cluster needed')
+    .allowExcessArguments(false)
     .option('--stdio', 'be an MCP server over those nodes')
     .action(({ stdio = false }: { stdio?: boolean }) => task({ kind: 'demo', stdio }));
   return program;
@@ -112,28 +114,39 @@ export function parseConfig(
   const given = parsed.values;
   const limits = { ...defaultLimits, fanOutMs: given.timeout };
   checkLimits(limits);
-  const nodes = given.node ?? [];
-  if (nodes.length > 0 && (given.context ?? given.namespace ?? given.selector) !== undefined)
-    throw badFlag('--node asks no cluster: --context, --namespace and --selector do not go with it');
-  const names = nodes.map(({ name }) => name);
-  const twice = names.find((name, at) => names.indexOf(name) !== at);
-  if (twice !== undefined) throw badFlag(`--node names ${twice} twice: each node needs a name of its own`);
-  if (given.tokenFile !== undefined && nodes.length === 0 && given.namespace === undefined)
-    throw badFlag('--token-file needs --namespace or --node: a token goes only where you named');
   return {
     config: {
       task,
-      context: given.context,
-      namespace: given.namespace,
-      selector: given.selector,
-      nodes,
-      token: given.tokenFile === undefined ? undefined : readToken(given.tokenFile),
+      // The demo brings nodes of its own: what the environment says of others must not reach them, nor fail it.
+      ...((task as Task).kind === 'demo' ? noWhere : whereOf(given)),
       transport: given.transport,
       structured: given.structured ?? false,
       limits,
       logLevel: given.logLevel,
     },
   };
+}
+
+type Where = Pick<Config, 'context' | 'namespace' | 'selector' | 'nodes' | 'token'>;
+
+const noWhere: Where = {
+  context: undefined,
+  namespace: undefined,
+  selector: undefined,
+  nodes: [],
+  token: undefined,
+};
+
+function whereOf({ context, namespace, selector, node: nodes = [], tokenFile }: Flags): Where {
+  if (nodes.length > 0 && (context ?? namespace ?? selector) !== undefined)
+    throw badFlag('--node asks no cluster: --context, --namespace and --selector do not go with it');
+  const names = nodes.map(({ name }) => name);
+  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  if (twice !== undefined) throw badFlag(`--node names ${twice} twice: each node needs a name of its own`);
+  if (tokenFile !== undefined && nodes.length === 0 && namespace === undefined)
+    throw badFlag('--token-file needs --namespace or --node: a token goes only where you named');
+  const token = tokenFile === undefined ? undefined : readToken(tokenFile);
+  return { context, namespace, selector, nodes, token };
 }
 
 function namedUrl(text: string): NamedUrl {
@@ -143,9 +156,20 @@ function namedUrl(text: string): NamedUrl {
   return { name, url: new URL(url) };
 }
 
+/** What it holds is a secret, also where it is none: no message quotes it. */
 function readToken(path: string): string {
+  const token = contentOf(path).trim();
+  if (token === '') throw badFlag(`--token-file ${path} is empty`);
+  if (!/^[\x21-\x7e]+$/.test(token))
+    throw badFlag(
+      `--token-file ${path} holds no token: allowed are visible ASCII characters, without spaces`,
+    );
+  return token;
+}
+
+function contentOf(path: string): string {
   try {
-    return readFileSync(path, 'utf8').trim();
+    return readFileSync(path, 'utf8');
   } catch (cause) {
     throw badFlag(`--token-file ${path} cannot be read: ${(cause as Error).message}`, cause);
   }

@@ -4,6 +4,7 @@ import { serveStdio } from '@modelcontextprotocol/server/stdio';
 
 import { Fault } from '../core/fault.ts';
 import { createLog, type Log } from '../core/log.ts';
+import { sentence } from '../core/words.ts';
 import { callCommand, exitCodes } from './call-command.ts';
 import { type Config, parseConfig } from './config.ts';
 import type { Fleet } from './fleet/fleet.ts';
@@ -18,7 +19,7 @@ const parentCheckMs = 500;
 
 async function main(): Promise<void> {
   const parsed = parseConfig(process.argv.slice(2), process.env);
-  if ('print' in parsed) return void process.stdout.write(parsed.print);
+  if ('print' in parsed) return print(parsed.print);
   const { config } = parsed;
   const log = createLog(config.logLevel, (line) => process.stderr.write(line));
   const { task } = config;
@@ -32,6 +33,12 @@ async function main(): Promise<void> {
   clearInterval(alive);
   process.stderr.write(printed.stderr);
   process.stdout.write(printed.stdout, () => process.exit(printed.exitCode));
+}
+
+/** Who reads it may have gone, as behind `| true`. */
+function print(text: string): void {
+  process.stdout.on('error', () => process.exit(exitCodes.ok));
+  process.stdout.write(text);
 }
 
 /** Loaded when first asked: `initialize` and `tools/list` are answered without it. */
@@ -91,6 +98,6 @@ async function demo(config: Config, stdio: boolean, log: Log): Promise<void> {
 
 main().catch((thrown) => {
   const { code, message, hint } = Fault.from(thrown);
-  process.stderr.write(`k8s-gpu-mcp: ${message}. ${hint}\n`);
+  process.stderr.write(`k8s-gpu-mcp: ${sentence(message)} ${hint}\n`);
   process.exit(code === 'BAD_FLAG' ? 2 : 1);
 });

@@ -51,8 +51,9 @@ function refusal({ code, message }: CommanderError, command: Command): string {
   const sentence = message.replace(/^error: /, '');
   const flags = [command, ...command.commands].flatMap(({ options }) => options.map(({ long }) => long));
   const allowed = `allowed are ${[...new Set(flags), '--help'].join(', ')}`;
+  const [excess] = (command.commands.find(({ args }) => args.length > 0) ?? command).args;
   if (code === 'commander.unknownOption') return `${sentence}; ${allowed}`;
-  if (code === 'commander.excessArguments') return `unexpected argument '${command.args[0]}'; ${allowed}`;
+  if (code === 'commander.excessArguments') return `unexpected argument '${excess}'; ${allowed}`;
   return sentence;
 }
 
@@ -117,12 +118,16 @@ export function integerFrom(min: number, max: number): (text: string) => number 
 export const portNumber = integerFrom(0, 65_535);
 
 /** `500ms`, `10s`, `2m` → milliseconds; a bare number counts seconds. */
-export function durationFrom(minMs: number, maxMs: number): (text: string) => number {
+export function durationFrom(
+  minMs: number,
+  maxMs: number,
+  allowed = `${minMs}ms to ${maxMs / 1000}s`,
+): (text: string) => number {
   return (text) => {
     const [, number = '', unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(text) ?? [];
     const ms = Number(number) * { ms: 1, s: 1000, m: 60_000 }[unit as 'ms' | 's' | 'm'];
     if (number !== '' && ms >= minMs && ms <= maxMs) return ms;
-    throw new InvalidArgumentError(`Allowed is ${minMs}ms to ${maxMs / 1000}s, written as 500ms, 10s or 2m.`);
+    throw new InvalidArgumentError(`Allowed is ${allowed}, written as 500ms, 10s or 2m.`);
   };
 }
 

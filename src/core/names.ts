@@ -24,6 +24,20 @@ export function foldNames(names: readonly string[], maxCharacters = 1500): strin
   return whole.length <= maxCharacters ? whole : cut(folded, maxCharacters);
 }
 
+/** `cpu,gpu-[1,3]` → `cpu` and `gpu-[1,3]`: a comma inside of brackets or braces is the pattern's own. */
+export function splitNames(list: string): string[] {
+  const names = [''];
+  let depth = 0;
+  for (const character of list) {
+    if ('[{('.includes(character)) depth += 1;
+    if (']})'.includes(character)) depth -= 1;
+    if (character === ',' && depth <= 0) names.push('');
+    else names[names.length - 1] += character;
+  }
+  const given = names.map((name) => name.trim()).filter((name) => name !== '');
+  return given.length > 0 ? given : [list];
+}
+
 function cut(folded: readonly { text: string; names: number }[], maxCharacters: number): string {
   const kept: string[] = [];
   let left = folded.reduce((sum, { names }) => sum + names, 0);
@@ -42,7 +56,7 @@ function foldFamily(key: string, digits: readonly string[]): string {
   const runs: [string, string][] = [];
   for (const number of digits) {
     const run = runs.at(-1);
-    if (run && Number(number) === Number(run[1]) + 1) run[1] = number;
+    if (run && BigInt(number) === BigInt(run[1]) + 1n) run[1] = number;
     else runs.push([number, number]);
   }
   const ranges = runs.map(([first, last]) => (first === last ? first : `${first}-${last}`)).join(',');

@@ -9,3 +9,8 @@ export function timeLimit(ms: number): AbortSignal {
   setTimeout(abort, ms).unref();
   return limit.signal;
 }
+
+/** True for the reason of a signal whose time was up, ours or `AbortSignal.timeout`'s. */
+export function isTimeout(reason: unknown): boolean {
+  return reason instanceof DOMException && reason.name === 'TimeoutError';
+}

@@ -16,12 +16,18 @@ export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
 
+/** With one full stop; texts from elsewhere may bring their own, or end as a question. */
+export function sentence(text: string): string {
+  const ended = text.replace(/[\s:;,]+$/, '').replace(/\.{2,}$/, '.');
+  return /[.?!…]$/.test(ended) ? ended : `${ended}.`;
+}
+
 /**
  * Text that comes from a node or a cluster is data: what could move a terminal's cursor or pose as structure of ours is
  * taken out, and one value cannot fill an answer.
  */
 export function plainText(text: string, maxCharacters = 300): string {
-  return clipped(text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim(), maxCharacters);
+  return clipped(text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, ' ').trim(), maxCharacters).toWellFormed();
 }
 
 /** What was cut off shows by the `…`. */

@@ -7,6 +7,7 @@ import type {
 import { z } from 'zod';
 
 import { Fault } from '../core/fault.ts';
+import { sentence } from '../core/words.ts';
 import type { Tool } from '../tools/tool.ts';
 
 /** Set in a request's `_meta`: the agent then answers in data for a program, not in text for a model. */
@@ -62,7 +63,7 @@ export function registerTools(server: McpServer, offered: readonly Offered[], ca
 export function failed({ code, message, hint }: Fault): CallToolResult {
   return {
     isError: true,
-    content: [{ type: 'text', text: `${code}: ${message}. ${hint}` }],
+    content: [{ type: 'text', text: `${code}: ${sentence(message)} ${hint}` }],
     _meta: { [codeMeta]: code },
   };
 }

@@ -19,7 +19,9 @@ export interface AgentOptions {
 /** A driver call that takes longer than this has hung. GSP time-outs of new drivers take 6 s, and are hangs to whoever waits. */
 const hangAfterMs = 5000;
 /** A first sample that takes longer is not waited for: a node with a sick GPU must become ready too. */
-const firstSampleMs = 5000;
+const readyMs = 5000;
+/** Who can ask only once, or first, is answered when a hang at the start has been seen and the other GPUs read. */
+const firstAnswerMs = hangAfterMs + 1000;
 
 /** The agent without its sockets: what the compiled program, the demo and the tests all run. */
 export interface Agent {
@@ -31,6 +33,8 @@ export interface Agent {
   /** The probes and metrics; ready once `started` has resolved and until `draining` is called. */
   readonly health: Fetch;
   readonly started: Promise<void>;
+  /** Resolves when an answer tells more than that the agent is starting. */
+  readonly answerable: Promise<void>;
   draining(): void;
   stop(): void;
 }
@@ -63,7 +67,7 @@ export function createAgent(options: AgentOptions, maxBodyBytes: number): Agent 
   const agent: AgentMcp = { node, context, log, metrics };
   const handler = agentHandler(agent, maxBodyBytes);
   let ready = false;
-  const started = within(sampler.firstSample, firstSampleMs).then(() => {
+  const started = within(sampler.firstSample, readyMs).then(() => {
     ready = true;
   });
 
@@ -73,6 +77,7 @@ export function createAgent(options: AgentOptions, maxBodyBytes: number): Agent 
     http: (door) => agentHttp({ mcp: (request) => handler.fetch(request), log, metrics, ...door }),
     health: healthFetch({ ready: () => ready, snapshot: sampler.snapshot, metrics }),
     started,
+    answerable: within(sampler.firstSample, firstAnswerMs),
     draining: () => {
       ready = false;
     },

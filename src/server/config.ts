@@ -115,6 +115,7 @@ export function parseConfig(
     ['keep-alive', httpLimits.keepAliveMs],
   ]);
   const mode = modeOf(values, fromFlag('port'));
+  checkHealth(values, mode, fromFlag('healthPort'));
   if (values.scenario !== undefined && values.nvmlMode !== 'simulated')
     throw badFlag('--scenario is only allowed with --nvml-mode simulated');
   if (values.nvmlLibrary !== undefined && values.nvmlMode !== 'real')
@@ -147,6 +148,13 @@ function modeOf({ port, addr, oneshot, idle }: Flags, portByFlag: boolean): Mode
   return port > 0 ? { kind: 'http', port, addr } : { kind: 'stdio' };
 }
 
+function checkHealth({ port, addr, healthPort, healthAddr }: Flags, { kind }: Mode, byFlag: boolean): void {
+  if (kind !== 'http' && byFlag) throw badFlag('--health-port is only allowed with a --port above 0');
+  const overlap = addr === healthAddr || [addr, healthAddr].some((one) => ['0.0.0.0', '::'].includes(one));
+  if (kind === 'http' && port === healthPort && overlap)
+    throw badFlag(`--port and --health-port are both ${port}: each listener needs a port of its own`);
+}
+
 /** Beyond loopback anyone on the pod network can ask: that takes a token, or a flag that says what it does. */
 function checkDoor({ addr, tokenFile, insecureNoAuth, allowedHosts }: Flags): void {
   if (allowedHosts && !insecureNoAuth)
@@ -166,6 +174,8 @@ function readToken(path: string): string {
   } catch (cause) {
     throw badFlag(`--token-file ${path} cannot be read: ${(cause as Error).message}`, cause);
   }
+  if (/[^\x21-\x7e]/.test(token))
+    throw badFlag(`--token-file ${path} must hold one line of visible ASCII characters, without spaces`);
   if (token.length < 16)
     throw badFlag(`--token-file ${path} holds ${token.length} characters; at least 16 are needed`);
   return token;

@@ -1,6 +1,6 @@
 import { unreadable } from '../core/driver.ts';
 import type { GpuReadings } from '../core/gpu.ts';
-import { orNull } from '../core/reading.ts';
+import { type Missing, orNull } from '../core/reading.ts';
 import type { GpuState } from '../core/snapshot.ts';
 
 const identity = ['name', 'uuid', 'serial', 'pciAddress'] as const;
@@ -8,10 +8,11 @@ const identity = ['name', 'uuid', 'serial', 'pciAddress'] as const;
 /** Every GPU that this agent has seen. A GPU that goes is written down as gone, never struck out. */
 export class GpuBook {
   readonly #nowMs: () => number;
+  /** What the driver offers in this life, by index, with no more than it has said in this life. */
   #present: GpuState[] = [];
-  #vanished: GpuState[] = [];
-  /** Of the driver life before, until all of this one have been read. */
-  #before: readonly GpuState[] = [];
+  /** Who was known when this life began. */
+  #earlier: GpuState[] = [];
+  #gpus: readonly GpuState[] = [];
   /** GPU → since when a call on it has not returned. It outlives a driver life: the call may still be in the old driver. */
   readonly #hanging = new Map<number, number>();
 
@@ -19,8 +20,9 @@ export class GpuBook {
     this.#nowMs = nowMs;
   }
 
+  /** First those that the driver offers, by index. */
   get gpus(): readonly GpuState[] {
-    return [...this.#present, ...this.#vanished];
+    return this.#gpus;
   }
 
   /** The GPUs that may be asked now, by index. */
@@ -30,7 +32,7 @@ export class GpuBook {
 
   /** A driver life begins: the driver offers GPUs 0 … count-1. */
   begin(count: number): void {
-    this.#before = [...this.#before, ...this.#present.filter(({ readAtMs }) => readAtMs !== null)];
+    this.#earlier = this.#gpus.filter((gpu) => keyOf(gpu) !== null);
     this.#present = Array.from({ length: count }, (_, index) => ({
       index,
       readings: unreadable('notReady'),
@@ -54,6 +56,7 @@ export class GpuBook {
     this.#hanging.set(index, sinceMs);
     const gpu = this.#present[index];
     if (gpu) this.#present[index] = { ...gpu, trouble: this.#hangOf(index) };
+    this.#reconcile();
   }
 
   /** The call that hung on this GPU has returned. */
@@ -66,6 +69,7 @@ export class GpuBook {
       ...gpu,
       readings: unreadable('driverUnavailable', identityIn(gpu.readings)),
     }));
+    this.#reconcile();
   }
 
   #hangOf(index: number): GpuState['trouble'] {
@@ -73,23 +77,50 @@ export class GpuBook {
     return sinceMs === undefined ? null : { kind: 'hung', sinceMs };
   }
 
-  /** Once all of a new driver life have been read, those of the life before that are not among them have vanished. */
+  /** Finds out who of those known is who of this life, and who is gone once none is left to be read. */
   #reconcile(): void {
-    if (this.#present.some(({ readAtMs }) => readAtMs === null)) return;
-    const gone = new Map([...this.#before, ...this.#vanished].map((gpu) => [keyOf(gpu), gpu]));
-    for (const key of [null, ...this.#present.map(keyOf)]) gone.delete(key);
-    this.#vanished = [...gone.values()].map((gpu) => ({
-      ...gpu,
-      readings: unreadable('gpuLost', identityIn(gpu.readings)),
-      readAtMs: null,
-      trouble: this.#absenceOf(gpu),
-    }));
-    this.#before = [];
+    const { slots, absent } = recognised(this.#present, this.#earlier);
+    const settled = slots.every(({ readAtMs, trouble }) => readAtMs !== null || trouble !== null);
+    const gone = new Map(absent.map((gpu) => [gpu, settled ? this.#vanished(gpu) : awaited(gpu)]));
+    this.#earlier = this.#earlier.map((gpu) => gone.get(gpu) ?? gpu); // remembers since when
+    this.#gpus = [...slots, ...gone.values()];
   }
 
-  #absenceOf({ trouble }: GpuState): GpuState['trouble'] {
-    return trouble?.kind === 'vanished' ? trouble : { kind: 'vanished', sinceMs: this.#nowMs() };
+  #vanished(gpu: GpuState): GpuState {
+    if (gpu.trouble?.kind === 'vanished') return gpu;
+    const trouble = { kind: 'vanished', sinceMs: this.#nowMs() } as const;
+    return { ...absentOf(gpu, 'gpuLost'), trouble };
   }
+}
+
+/**
+ * A GPU that hangs, is lost or has not been read does not say who it is: it is taken for the one that had its index,
+ * unless that one is elsewhere, and then for whoever is left, if all who are left have a place.
+ */
+function recognised(present: readonly GpuState[], earlier: readonly GpuState[]) {
+  const named = new Set(present.map(keyOf));
+  const left = earlier.filter((gpu) => !named.has(keyOf(gpu)));
+  const take = (at: number) => (at < 0 ? undefined : left.splice(at, 1)[0]);
+  const byIndex = present.map((slot) =>
+    keyOf(slot) === null ? withName(slot, take(left.findIndex(({ index }) => index === slot.index))) : slot,
+  );
+  const nameless = byIndex.filter((slot) => keyOf(slot) === null);
+  if (nameless.length < left.length) return { slots: byIndex, absent: left };
+  const slots = byIndex.map((slot) => (keyOf(slot) === null ? withName(slot, take(0)) : slot));
+  return { slots, absent: left };
+}
+
+function withName(slot: GpuState, known: GpuState | undefined): GpuState {
+  return known ? { ...slot, readings: { ...slot.readings, ...identityOf(known, slot.readings) } } : slot;
+}
+
+/** Not found yet, while there are GPUs to be read. */
+function awaited(gpu: GpuState): GpuState {
+  return gpu.trouble?.kind === 'vanished' ? gpu : absentOf(gpu, 'notReady');
+}
+
+function absentOf({ index, readings }: GpuState, why: Missing): GpuState {
+  return { index, readings: unreadable(why, identityIn(readings)), readAtMs: null, trouble: null };
 }
 
 function keyOf({ readings }: GpuState): string | null {

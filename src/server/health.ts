@@ -1,6 +1,6 @@
 import type { Snapshot } from '../core/snapshot.ts';
 import { version } from '../version.ts';
-import type { Fetch } from './http.ts';
+import { type Fetch, pathOf } from './http.ts';
 import type { AgentMetrics } from './metrics.ts';
 
 export interface HealthOptions {
@@ -28,7 +28,10 @@ export function healthFetch({ ready, snapshot, metrics }: HealthOptions): Fetch 
       new Response(await metrics.text(), { headers: { 'content-type': metrics.contentType } }),
   };
   return async (request) => {
-    const route = routes[new URL(request.url).pathname];
+    const path = pathOf(request);
+    if (path === undefined)
+      return Response.json({ error: 'a Host header is needed that names a host' }, { status: 400 });
+    const route = routes[path];
     if (!route)
       return Response.json({ error: `paths are ${Object.keys(routes).join(', ')}` }, { status: 404 });
     return route();

@@ -78,13 +78,19 @@ export function agentHttp(options: HttpOptions): AgentHttp {
 }
 
 function intruder(request: Request, { token, allowedHosts }: HttpOptions): Response | undefined {
-  if (new URL(request.url).pathname !== '/mcp')
-    return error(404, 'The only path is /mcp (POST, MCP over HTTP).');
+  const path = pathOf(request);
+  if (path === undefined) return error(400, 'A Host header is needed that names a host.');
+  if (path !== '/mcp') return error(404, 'The only path is /mcp (POST, MCP over HTTP).');
   const stranger = allowedHosts && hostHeaderValidationResponse(request, [...allowedHosts]);
   const foreignPage = originValidationResponse(request, [...(allowedHosts ?? loopbackHosts)]);
   if (stranger ?? foreignPage) return stranger ?? foreignPage;
   if (token === undefined || sameToken(request.headers.get('authorization'), token)) return undefined;
   return error(401, 'A bearer token is needed: Authorization: Bearer …', { 'www-authenticate': 'Bearer' });
+}
+
+/** Undefined where the request names no host, as HTTP/1.0 may: then Bun has no URL for it, only a path. */
+export function pathOf({ url }: Request): string | undefined {
+  return URL.canParse(url) ? new URL(url).pathname : undefined;
 }
 
 /** A body that never arrives must not hold a place for ever. */

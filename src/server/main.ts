@@ -6,6 +6,7 @@ import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { badFlag } from '../core/command-line.ts';
 import { Fault } from '../core/fault.ts';
 import { createLog, type Log } from '../core/log.ts';
+import { plainText, sentence } from '../core/words.ts';
 import { defaultScenario } from '../simulate/built-in.ts';
 import { simulatedDriver } from '../simulate/driver.ts';
 import { nodeOf, parseScenario, type Scenario } from '../simulate/scenario.ts';
@@ -40,7 +41,7 @@ async function main(): Promise<void> {
 function agentOf(config: Config, log: Log): Agent {
   const { node, spawnDriver } = config.nvml.mode === 'simulated' ? simulated(config) : real(config);
   const options = {
-    node,
+    node: plainText(node, 253), // as long as the name of a node can be
     spawnDriver,
     simulated: config.nvml.mode === 'simulated',
     sampleIntervalMs: config.sampleIntervalMs,
@@ -92,13 +93,16 @@ async function serveHttp(
 
 function listen(hostname: string, port: number, fetch: Fetch) {
   try {
-    return Bun.serve({ hostname, port, fetch, idleTimeout: keepAliveS, development: false });
+    const options = { hostname, port, idleTimeout: keepAliveS, development: false };
+    return Bun.serve({ ...options, fetch, reusePort: false }); // else a second agent would get half of the calls
   } catch (cause) {
-    throw new Fault(`cannot listen on ${hostname}:${port}: ${(cause as Error).message}`, {
-      code: 'BAD_FLAG',
-      cause,
-    });
+    throw badFlag(`cannot listen on ${hostname}:${port}: ${whyNot(cause as NodeJS.ErrnoException)}`, cause);
   }
+}
+
+/** For a name that does not resolve Bun passes on whatever errno was left by another call. */
+function whyNot({ code = '', message }: NodeJS.ErrnoException): string {
+  return ['ENOTTY', 'EAGAIN', 'ENOENT'].includes(code) ? 'no such address' : message;
 }
 
 function doorOf({ token, insecureNoAuth, allowedHosts }: Config, addr: string): Door {
@@ -115,7 +119,7 @@ async function serveStdin(config: Config, log: Log): Promise<void> {
   process.stdout.setMaxListeners(0); // each answer that waits for a slow reader listens
   void terminated().then(endWritten);
   const agent = agentOf(config, log);
-  await agent.started;
+  await agent.answerable;
   serveStdio(() => agent.server(), { onerror: (error) => log.debug('mcp', { error: error.message }) });
   // Answers to requests that came just before the end are still under way: give them one turn of the loop each.
   process.stdin.on('end', () => setTimeout(endWritten, 100));
@@ -137,7 +141,7 @@ async function serveOnce(
     return endWritten();
   }
   const agent = agentOf(config, log);
-  await agent.started;
+  await agent.answerable;
   const local: Post = ({ headers, body }) =>
     agent.handler.fetch(new Request('http://localhost/mcp', { method: 'POST', headers, body }));
   await oneshot(process.stdin, write, requests, local);
@@ -177,6 +181,6 @@ function end(code: number): never {
 
 main().catch((thrown) => {
   const { code, message, hint } = Fault.from(thrown);
-  process.stderr.write(`agent: ${message}. ${hint}\n`);
+  process.stderr.write(`agent: ${sentence(message)} ${hint}\n`);
   end(code === 'BAD_FLAG' || code === 'SCENARIO_INVALID' ? 2 : 1);
 });

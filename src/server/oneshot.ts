@@ -13,6 +13,7 @@ export type Post = (init: {
 
 /** An agent answers this in milliseconds; what else may listen there need not answer at all. */
 const discoverMs = 2000;
+const notAMessage = 'a line of stdin is not a JSON-RPC message; each message must be on one line';
 
 /**
  * Answers requests that come as lines on stdin, in order, until `requests` with an id are answered or stdin ends.
@@ -29,7 +30,7 @@ export async function oneshot(
     if (line.trim() === '') continue;
     const message = parse(line);
     if (message === undefined) {
-      write(`${JSON.stringify(failure(null, -32_700, 'a line of stdin is not a JSON-RPC message'))}\n`);
+      write(`${JSON.stringify(failure(null, -32_700, notAMessage))}\n`);
       continue;
     }
     for (const reply of await replies(message, line, post)) write(`${JSON.stringify(reply)}\n`);

@@ -116,7 +116,9 @@ class DriverLife {
       const readings = await this.#ask((driver) => driver.read(index), index);
       if (!readings) continue;
       this.#book.read(index, readings);
-      if (mayReopen && driverWentAway(readings)) return (await this.#open()) && (await this.#readAll(false));
+      if (!mayReopen || !driverWentAway(readings)) continue;
+      this.#info = undefined;
+      return (await this.#open()) && (await this.#readAll(false));
     }
     return true;
   }
@@ -131,6 +133,7 @@ class DriverLife {
     } catch (thrown) {
       if (!(thrown instanceof Stalled)) throw thrown;
       const sinceMs = nowMs() - hangAfterMs;
+      if (!this.#info) this.#notResponding(sinceMs);
       log.warn('a driver call does not return', { gpu: index, replacements: this.#replacements });
       if (this.#replacements === maxReplacementsPerLife) return this.#hold(running, sinceMs);
       await this.#replace(running, sinceMs, index);
@@ -147,14 +150,21 @@ class DriverLife {
       running.then(returned, returned);
     }
     this.#driver = this.#options.spawn();
-    await this.#ask((driver) => driver.open());
+    // A life that has not begun is begun by the next round; one that has goes on here.
+    if (this.#info) await this.#ask((driver) => driver.open());
   }
 
   async #hold<T>(running: Promise<T>, sinceMs: number): Promise<T> {
-    this.#state = { state: 'notResponding', info: this.#info ?? null, sinceMs };
+    this.#notResponding(sinceMs);
     const result = await running;
     if (this.#info) this.#state = { state: 'ok', info: this.#info };
     return result;
+  }
+
+  /** Since the first call that did not return. */
+  #notResponding(sinceMs: number): void {
+    if (this.#state.state === 'notResponding') return;
+    this.#state = { state: 'notResponding', info: this.#info ?? null, sinceMs };
   }
 
   #unavailable({ code, message, hint }: Fault): void {

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 
-import { clocksEventReasonBits } from '../core/gpu.ts';
 import { orNull, reasons } from '../core/reading.ts';
 import type { GpuState } from '../core/snapshot.ts';
 import { duration, gibibytes } from '../core/words.ts';
@@ -11,7 +10,7 @@ const mode = z.object({ current: z.boolean(), pending: z.boolean() }).nullable()
 export const gpuRow = z.object({
   index: z.int(),
   ageMs: z.number().nullable(),
-  trouble: z.object({ kind: z.enum(['lost', 'hung', 'vanished']), forMs: z.number() }).nullable(),
+  trouble: z.object({ kind: z.string().describe('lost, hung or vanished'), forMs: z.number() }).nullable(),
   name: z.string().nullable(),
   uuid: z.string().nullable(),
   serial: z.string().nullable(),
@@ -71,7 +70,7 @@ export function gpuRowOf({ index, readings, readAtMs, trouble }: GpuState, nowMs
   };
 }
 
-const troubles = {
+const troubles: Readonly<Record<string, string>> = {
   lost: 'LOST: off the bus',
   hung: 'HUNG: a driver call on it does not return',
   vanished: 'VANISHED: the driver no longer offers it',
@@ -79,7 +78,7 @@ const troubles = {
 
 /** `LOST: off the bus, for 3 min`; null for a GPU that is there. */
 export function troubleText({ trouble }: Pick<GpuRow, 'trouble'>): string | null {
-  return trouble && `${troubles[trouble.kind]}, for ${duration(trouble.forMs)}`;
+  return trouble && `${troubles[trouble.kind] ?? trouble.kind}, for ${duration(trouble.forMs)}`;
 }
 
 /** One line with every value; what is missing comes last, with the reason. */
@@ -114,24 +113,25 @@ function memoryText({ memory }: GpuRow): string | null {
   return `${gibibytes(usedBytes)} of ${gibibytes(totalBytes)} used (+ ${gibibytes(reservedBytes)} reserved)`;
 }
 
+/** What is known of a group of readings; a part that is not known shows as `?`, and its reason stands under `missing`. */
 function temperatureText(row: GpuRow): string | null {
-  if (row.temperatureC === null) return null;
+  const { temperatureC, slowdownTemperatureC, shutdownTemperatureC } = row;
   const limits = [
-    row.slowdownTemperatureC !== null && `slowdown ${row.slowdownTemperatureC}`,
-    row.shutdownTemperatureC !== null && `shutdown ${row.shutdownTemperatureC}`,
+    slowdownTemperatureC !== null && `slowdown ${slowdownTemperatureC}`,
+    shutdownTemperatureC !== null && `shutdown ${shutdownTemperatureC}`,
   ].filter(Boolean);
-  return `${row.temperatureC} °C${limits.length > 0 ? ` (${limits.join(', ')})` : ''}`;
+  if (temperatureC === null && limits.length === 0) return null;
+  return `${temperatureC ?? '?'} °C${inBrackets(limits)}`;
 }
 
 function powerText(row: GpuRow): string | null {
   const { powerWatts, powerLimitWatts, defaultPowerLimitWatts, powerLimitRange } = row;
-  if (powerWatts === null && powerLimitWatts === null) return null;
   const bounds = [
     defaultPowerLimitWatts !== null && `default ${defaultPowerLimitWatts}`,
     powerLimitRange && `settable ${powerLimitRange.minWatts} to ${powerLimitRange.maxWatts}`,
   ].filter(Boolean);
-  const tail = bounds.length > 0 ? ` (${bounds.join(', ')})` : '';
-  return `${powerWatts ?? '?'} of ${powerLimitWatts ?? '?'} W${tail}`;
+  if (powerWatts === null && powerLimitWatts === null && bounds.length === 0) return null;
+  return `${powerWatts ?? '?'} of ${powerLimitWatts ?? '?'} W${inBrackets(bounds)}`;
 }
 
 function clocksText(row: GpuRow): string | null {
@@ -140,16 +140,23 @@ function clocksText(row: GpuRow): string | null {
     row.smClockMhz !== null && `SM ${row.smClockMhz}`,
     row.memoryClockMhz !== null && `memory ${row.memoryClockMhz}`,
   ].filter(Boolean);
-  const held = row.clocksEventReasons?.filter((reason) => reason in clocksEventReasonBits) ?? [];
-  const why = held.length > 0 ? ` held by ${held.join('+')}` : '';
-  return clocks.length > 0 ? `clocks ${clocks.join(' / ')} MHz${why}` : null;
+  const held = row.clocksEventReasons && `held by ${row.clocksEventReasons.join('+') || 'nothing'}`;
+  if (clocks.length === 0) return held && `clocks ${held}`;
+  return `clocks ${clocks.join(' / ')} MHz${held ? ` ${held}` : ''}`;
 }
 
 function eccText(row: GpuRow): string | null {
-  if (!row.eccMode) return null;
-  const since = `${row.eccUncorrectedVolatile ?? '?'} uncorrected, ${row.eccCorrectedVolatile ?? '?'} corrected`;
-  const life = `${row.eccUncorrectedAggregate ?? '?'}, ${row.eccCorrectedAggregate ?? '?'}`;
-  return `ECC ${modeText(row.eccMode)}: ${since} since driver load (board's life: ${life})`;
+  const since = [row.eccUncorrectedVolatile, row.eccCorrectedVolatile];
+  const life = [row.eccUncorrectedAggregate, row.eccCorrectedAggregate];
+  if (!row.eccMode && [...since, ...life].every((number) => number === null)) return null;
+  const [uncorrected, corrected] = since.map((number) => number ?? '?');
+  const counts = `${uncorrected} uncorrected, ${corrected} corrected since driver load`;
+  const mode = row.eccMode ? modeText(row.eccMode) : '?';
+  return `ECC ${mode}: ${counts} (board's life: ${life.map((number) => number ?? '?').join(', ')})`;
+}
+
+function inBrackets(parts: readonly unknown[]): string {
+  return parts.length > 0 ? ` (${parts.join(', ')})` : '';
 }
 
 function remapText({ remappedRows: rows }: GpuRow): string | null {

@@ -10,6 +10,7 @@ import { commonArguments } from './arguments.ts';
 import {
   answerOf,
   driverAnswer,
+  driverProblemText,
   driverText,
   nodeAnswer,
   oldestOf,
@@ -33,12 +34,12 @@ const gpuHealth = z.object({
   uuid: z.string().nullable(),
   pciAddress: z.string().nullable(),
   ageMs: z.number().nullable(),
-  verdict: z.enum(verdicts),
-  action: z.enum(actions),
+  verdict: z.enum(verdicts).catch('unknown'), // a newer agent may know more words; it is not silenced for one
+  action: z.string().describe(actions.join(', ')),
   findings: z.array(
     z.object({
-      verdict: z.enum(verdicts),
-      action: z.enum(actions),
+      verdict: z.enum(verdicts).catch('unknown'),
+      action: z.string(),
       text: z.string(),
       evidence: z.array(evidence),
     }),
@@ -80,7 +81,7 @@ export const health = defineTool({
     nodes: z.int(),
     gpus: z.int(),
     verdicts: z.record(z.string(), z.int()),
-    nodesWithDriverProblem: z.int(),
+    driverProblemNodes: z.array(z.string()),
     simulatedNodes: z.array(z.string()),
     oldestReadingMs: z.number().nullable(),
   }),
@@ -105,7 +106,7 @@ export const health = defineTool({
         nodes: answers.length,
         gpus: gpus.length,
         verdicts: countVerdicts(gpus.map((each) => each.gpu)),
-        nodesWithDriverProblem: problems.length,
+        driverProblemNodes: problems.map(({ node }) => node),
         simulatedNodes: answers.filter(({ value }) => value.simulated).map(({ node }) => node),
         oldestReadingMs: oldestOf(gpus.map((each) => each.gpu.ageMs)),
       },
@@ -115,17 +116,16 @@ export const health = defineTool({
         ...listed.map(({ node, gpu: each }): Row => ({ kind: 'gpu', node, gpu: each, full })),
         ...(full ? [] : okGroups(answers)),
       ],
+      gpuCount: gpus.length,
     };
   },
 
-  headText({ nodes, gpus, verdicts: counts, nodesWithDriverProblem, simulatedNodes, oldestReadingMs }) {
+  headText({ nodes, gpus, verdicts: counts, driverProblemNodes, simulatedNodes, oldestReadingMs }) {
     const summary = Object.entries(counts).map(([verdict, number]) => `${number} ${verdict}`);
-    const drivers =
-      nodesWithDriverProblem > 0 ? ` Driver problem on ${count(nodesWithDriverProblem, 'node')}.` : '';
     const age = oldestReadingMs === null ? '' : ` Readings at most ${duration(oldestReadingMs)} old.`;
     return [
       ...simulatedText(nodes, simulatedNodes),
-      `${count(gpus, 'GPU')} on ${count(nodes, 'node')}${summary.length > 0 ? `: ${summary.join(', ')}` : ''}.${drivers}${age}`,
+      `${count(gpus, 'GPU')} on ${count(nodes, 'node')}${summary.length > 0 ? `: ${summary.join(', ')}` : ''}.${driverProblemText(driverProblemNodes)}${age}`,
     ];
   },
 
@@ -206,7 +206,7 @@ function gpuText(node: string, gpu: GpuHealth, full: boolean): string {
   const age = gpu.ageMs === null ? 'not read' : `read ${duration(gpu.ageMs)} ago`;
   const lines = [
     `${gpu.verdict}: ${node} GPU ${gpu.index} (${what}${what && ', '}${age}): ${gpu.findings.map(({ text }) => text).join('; ') || 'nothing found'}`,
-    gpu.action !== 'none' && `Action ${gpu.action}: ${actionWords[gpu.action]}`,
+    gpu.action !== 'none' && `Action ${actionText(gpu.action)}`,
     full && gpu.driverRecoveryAction && `Driver's own recovery action: ${gpu.driverRecoveryAction}`,
     full &&
       gpu.findings.length > 0 &&
@@ -214,6 +214,12 @@ function gpuText(node: string, gpu: GpuHealth, full: boolean): string {
     full && gpu.unchecked.length > 0 && `Not checked: ${gpu.unchecked.join(', ')}`,
   ];
   return lines.filter(Boolean).join('. ');
+}
+
+/** With what it means on the node, where it is an action that this version knows. */
+function actionText(action: string): string {
+  const words = new Map<string, string>(Object.entries(actionWords)).get(action);
+  return words === undefined ? action : `${action}: ${words}`;
 }
 
 function factText({ name, value, unit, threshold, source }: z.output<typeof evidence>): string {

@@ -7,6 +7,7 @@ import { type GpuRow, gpuRow, gpuRowOf, gpuText, missingText, modeText, troubleT
 import {
   answerOf,
   driverAnswer,
+  driverProblemText,
   driverText,
   nodeAnswer,
   oldestOf,
@@ -64,6 +65,7 @@ export const inventory = defineTool({
     nodes: z.int(),
     gpus: z.int(),
     models: z.array(model),
+    driverProblemNodes: z.array(z.string()),
     simulatedNodes: z.array(z.string()),
     oldestReadingMs: z.number().nullable(),
   }),
@@ -84,14 +86,16 @@ export const inventory = defineTool({
         nodes: answers.length,
         gpus: gpus.length,
         models: modelsOf(gpus.map((each) => each.gpu)),
+        driverProblemNodes: answers.filter(({ value }) => value.driver.problem).map(({ node }) => node),
         simulatedNodes: answers.filter(({ value }) => value.simulated).map(({ node }) => node),
         oldestReadingMs: oldestOf(gpus.map((each) => each.gpu.ageMs)),
       },
       rows: [...driverProblems(answers), ...troubled(gpus), ...healthy],
+      gpuCount: gpus.length,
     };
   },
 
-  headText({ gpus, nodes, models, simulatedNodes, oldestReadingMs }) {
+  headText({ gpus, nodes, models, driverProblemNodes, simulatedNodes, oldestReadingMs }) {
     const kinds = models
       .slice(0, maxModels)
       .map(({ name, count: number }) => `${number} × ${name ?? 'unknown model'}`)
@@ -100,7 +104,7 @@ export const inventory = defineTool({
     const age = oldestReadingMs === null ? '' : ` Readings at most ${duration(oldestReadingMs)} old.`;
     return [
       ...simulatedText(nodes, simulatedNodes),
-      `${count(gpus, 'GPU')} on ${count(nodes, 'node')}${kinds && `: ${kinds}${more}`}.${age}`,
+      `${count(gpus, 'GPU')} on ${count(nodes, 'node')}${kinds && `: ${kinds}${more}`}.${driverProblemText(driverProblemNodes)}${age}`,
     ];
   },
 

@@ -4,12 +4,12 @@ import { faults } from '../core/fault.ts';
 import { foldNames } from '../core/names.ts';
 import { orNull } from '../core/reading.ts';
 import type { DriverState, GpuState, Snapshot } from '../core/snapshot.ts';
-import { duration } from '../core/words.ts';
+import { duration, sentence } from '../core/words.ts';
 import type { NodeContext } from './tool.ts';
 
 /** The state of a node's driver, as every answer carries it. */
 export const driverAnswer = z.object({
-  state: z.enum(['starting', 'ok', 'unavailable', 'notResponding']),
+  state: z.string().describe('starting, ok, unavailable or notResponding'),
   driverVersion: z.string().nullable(),
   cudaVersion: z.string().nullable(),
   problem: z
@@ -61,7 +61,7 @@ function problemOf(driver: DriverState, nowMs: number): DriverAnswer['problem'] 
 /** `DRIVER_NOT_FOUND for 3 min: cannot load libnvidia-ml.so.1. Give the pod …`; null while all is well. */
 export function driverText({ problem }: DriverAnswer): string | null {
   if (!problem) return null;
-  return `${problem.code} for ${duration(problem.forMs)}: ${problem.message}. ${problem.hint}`;
+  return `${problem.code} for ${duration(problem.forMs)}: ${sentence(problem.message)} ${problem.hint}`;
 }
 
 /** The GPUs that an answer is about: all, or the one named by index, UUID or PCI address. */
@@ -69,14 +69,20 @@ export function selectGpus({ gpus }: Snapshot, wanted: string | number | undefin
   if (wanted === undefined) return gpus;
   const name = String(wanted).toLowerCase();
   return gpus.filter(({ index, readings }) => {
-    const names = [orNull(readings.uuid), orNull(readings.pciAddress)];
+    const names = [orNull(readings.uuid), orNull(readings.pciAddress)?.replace(/\.0$/, '')];
     return String(index) === name || names.some((own) => own?.toLowerCase() === pciForm(name));
   });
 }
 
-/** `00000000:3B:00.0`, as nvidia-smi prints it, is `0000:3b:00.0` here. */
+/** `00000000:3B:00.0`, as nvidia-smi prints it, and `0000:3b:00`, as Xid lines do, are one. */
 function pciForm(name: string): string {
-  return name.replace(/^0000(?=[\da-f]{4}:[\da-f]{2}:)/, '');
+  return name.replace(/^0000(?=[\da-f]{4}:[\da-f]{2}:)/, '').replace(/(?<=:[\da-f]{2})\.0$/, '');
+}
+
+/** Where the driver cannot be read nobody knows how many GPUs there are. */
+export function driverProblemText(nodes: readonly string[]): string {
+  if (nodes.length === 0) return '';
+  return ` Driver problem on ${foldNames(nodes, 300)}: there may be more GPUs than could be read.`;
 }
 
 /** The greatest age, in ms; null where nothing was read. */

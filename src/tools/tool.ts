@@ -19,6 +19,8 @@ export interface Answer<T> {
 export interface Merged<Head, Row> {
   readonly head: Head;
   readonly rows: readonly Row[];
+  /** How many GPUs the answer is about. */
+  readonly gpuCount: number;
 }
 
 /**

@@ -14,7 +14,7 @@ const skipped = whyNotHere();
 const namespace = 'gpu';
 const buildMs = 30 * 60_000; // the first run on a machine builds the programs
 
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 /** Which verbs on `pods/portforward` a port-forward by websocket needs: 1.35 checks a second one. */
 const allowed = {

@@ -62,6 +62,26 @@ test('a port that is taken is told, with exit code 2', async (context) => {
   expect(stderr).toContain(`cannot listen on 127.0.0.1:${port}`);
 });
 
+test('a port that another agent has is told too: the two shared it once, and each got half of the calls', async (context) => {
+  const first = await startAgent(context, { args: ['--nvml-mode', 'simulated'] });
+
+  const second = await runAgent(context, {
+    args: ['--nvml-mode', 'simulated', '--port', String(first.port)],
+  });
+
+  expect([second.code, second.stdout]).toEqual([2, '']);
+  expect(second.stderr).toMatch(new RegExp(`^agent: cannot listen on 127\\.0\\.0\\.1:${first.port}: .*\\n$`));
+});
+
+test('an address that does not exist is called that', async (context) => {
+  const { code, stderr } = await runAgent(context, {
+    args: ['--nvml-mode=simulated', '--port=1', '--addr=nohost.invalid', '--insecure-no-auth'],
+  });
+
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/^agent: cannot listen on nohost\.invalid:1: no such address.*\n$/);
+});
+
 test('all can be set by the environment', async (context) => {
   const driver = fakeDriver(context);
   const { url } = await startAgent(context, {

@@ -1,7 +1,7 @@
 import { test } from 'vitest';
 
-import { startAgent, until, within } from '../support/agent.ts';
-import { healthOf, inventoryOf, type NodeAnswer, textOf } from '../support/agent-client.ts';
+import { runAgent, startAgent, until, within } from '../support/agent.ts';
+import { healthOf, inventoryOf, type NodeAnswer, textOf, toolRequest } from '../support/agent-client.ts';
 import { fakeDriver } from '../support/agent-driver.ts';
 import { callsInFlight, rawCall } from '../support/agent-raw.ts';
 import { h100 } from '../support/nvml/fake-nvml.ts';
@@ -124,17 +124,35 @@ test(
     const agent = await startAgent(context, driver);
     const { url } = agent;
 
-    expect(await (await agent.health('/readyz')).json()).toMatchObject({ ready: true, driver: 'starting' });
-    expect((await inventoryOf(url)).driver.problem?.code).toBe('STARTING');
+    expect(await (await agent.health('/readyz')).json()).toMatchObject({ ready: true });
     await until(
-      'the driver is given up',
+      'the hang is told',
       async () => (await healthOf(url)).driver.problem?.code === 'DRIVER_NOT_RESPONDING',
-      hangLimitMs,
     );
+    const warnings = agent.log().filter(({ msg }) => msg === 'a driver call does not return');
+    expect(warnings.length, 'told before the last thread hangs').toBeLessThan(3);
 
     agent.child.kill('SIGTERM');
 
     expect(await within(agent.ended, 'the agent to end')).toMatchObject({ code: 0 });
+  },
+);
+
+test(
+  'who can ask only once is told of a driver that hangs from the start, not to come again',
+  options,
+  async (context) => {
+    const driver = fakeDriver(context, { hangs: [{}] });
+
+    const { code, stdout } = await runAgent(context, {
+      args: [...driver.args, '--oneshot=1'],
+      env: driver.env,
+      input: `${JSON.stringify(toolRequest('get_gpu_health').body)}\n`,
+    });
+
+    context.expect(code).toBe(0);
+    context.expect(stdout).toMatch(/DRIVER_NOT_RESPONDING for \d+ s: /);
+    context.expect(stdout).not.toContain('STARTING');
   },
 );
 

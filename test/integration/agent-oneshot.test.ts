@@ -104,6 +104,15 @@ test.concurrent.for(['nonsense', '{"jsonrpc":', 'null', '5', '[]'])(
   },
 );
 
+test.concurrent('a request that is printed over several lines is told that it must be on one', async (context) => {
+  const { stdout } = await runAgent(context, {
+    args: ['--nvml-mode', 'simulated', '--oneshot=1'],
+    input: `${JSON.stringify(toolCall(1), null, 2)}\n`,
+  });
+
+  expect(replies(stdout)[0]?.error?.message).toMatch(/each message must be on one line/);
+});
+
 test.concurrent('where an agent listens in the same pod it is asked, and no second driver is started', async (context) => {
   const driver = fakeDriver(context);
   const agent = await startAgent(context, { ...driver, env: { ...driver.env, NODE_NAME: 'gpu-7' } });

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, test } from 'vitest';
 
-import { startTestFleet } from '../support/bridge.ts';
-import { bareEnvironment, nodeFlags, runBridge } from '../support/bridge-process.ts';
+import { startTestFleet, until } from '../support/bridge.ts';
+import { bareEnvironment, isRunning, nodeFlags, runBridge } from '../support/bridge-process.ts';
 import { bridgeEntry } from '../support/build.ts';
 import { faults } from '../support/fault-proxy.ts';
 
@@ -65,6 +65,52 @@ describe.concurrent('call: its exit code says how it went', () => {
     expect(ran).toMatchObject({ code: 4, stdout: expect.stringContaining('NODE_TIMEOUT') });
   });
 
+  test('4: the login hangs: its plugin is named, and does not outlive the call', async ({
+    expect,
+    onTestFinished,
+  }) => {
+    const pidFile = join(folder, 'plugin-pid');
+    const kubeconfig = join(folder, 'kubeconfig-that-hangs');
+    const script = `require('node:fs').writeFileSync(${JSON.stringify(pidFile)}, String(process.pid)); setInterval(() => {}, 1000)`;
+    const exec = {
+      apiVersion: 'client.authentication.k8s.io/v1',
+      interactiveMode: 'Never',
+      command: process.execPath,
+      args: ['-e', script],
+    };
+    const config = {
+      apiVersion: 'v1',
+      kind: 'Config',
+      'current-context': 'prod',
+      clusters: [{ name: 'c', cluster: { server: 'https://127.0.0.1:9' } }],
+      users: [{ name: 'u', user: { exec } }],
+      contexts: [{ name: 'prod', context: { cluster: 'c', user: 'u' } }],
+    };
+    writeFileSync(kubeconfig, JSON.stringify(config));
+
+    const ran = await runBridge(onTestFinished, {
+      args: ['--timeout', '3500ms', 'call', 'get_gpu_health'],
+      env: { KUBECONFIG: kubeconfig },
+    });
+
+    expect(ran).toMatchObject({ code: 4, stdout: '' });
+    expect(ran.stderr).toMatch(/^CREDENTIAL_PLUGIN_FAILED: the login of context prod .*\n$/);
+    const pid = Number(readFileSync(pidFile, 'utf8'));
+    await until('the plugin has gone', () => !isRunning(pid));
+  });
+
+  test('https:// to a port that speaks http is told in one line', async ({ expect, onTestFinished }) => {
+    const { nodes } = await startTestFleet(onTestFinished);
+    const node = `b=https://${nodes.b.origin.host}`;
+
+    const ran = await runBridge(onTestFinished, { args: ['--node', node, 'call', 'get_gpu_health'] });
+
+    expect(ran.code).toBe(1);
+    expect(ran.stdout).toMatch(
+      /^error: 0 of 1 .*\nNO ANSWER from b: NODE_UNREACHABLE: .*(SSL|TLS|EPROTO)[^\n]*\w\. Look at[^\n]*\n$/i,
+    );
+  });
+
   test.for<[string, readonly string[], RegExp]>([
     ['no tool', ['call'], /missing required argument 'tool'/],
     [
@@ -103,6 +149,7 @@ describe.concurrent('call: the forms of its arguments', () => {
   test.for<[string, readonly string[], string, RegExp]>([
     ['a list', ['nodes=a,c'], '4 GPUs on 2 nodes', /^success: 2 of 2/],
     ['a glob', ['nodes=[ab]'], '3 GPUs on 2 nodes', /^success: 2 of 2/],
+    ['a glob with a comma of its own', ['nodes={a,c}'], '4 GPUs on 2 nodes', /^success: 2 of 2/],
     ['several', ['nodes=d', 'gpu=3', 'detail=full'], 'd GPU 3', /1 GPU on 1 node/],
     ['a number', ['limit=1', 'detail=full'], 'cursor="row-1"', /a GPU 0/],
     ['a value with an equals sign', ['gpu=GPU=1'], 'no GPU GPU=1', /GPU_NOT_FOUND/],
@@ -172,7 +219,7 @@ describe.concurrent('flags where a process is needed to see them', () => {
     expect(await runBridge(onTestFinished, {})).toMatchObject({ code: 0, stdout: '', stderr: '' });
   });
 
-  test.for([['call', 'get_gpu_health'], ['demo']])(
+  test.for([['call', 'get_gpu_health'], ['demo'], ['--help']])(
     '%j: a reader that has gone, as behind "| head", is no crash',
     async (args, { expect, onTestFinished }) => {
       const fleet = await startTestFleet(onTestFinished);

@@ -218,7 +218,7 @@ describe.concurrent('who is in the fleet', () => {
 
     expect(partial.status).toBe('partial');
     expect(partial.text).toMatch(
-      /NO ANSWER from b: .*\nGPU_NOT_FOUND: no GPU GPU-none on any of the 3 nodes .*; it may be on/,
+      /NO ANSWER from b: [\s\S]*\nGPU_NOT_FOUND: no GPU GPU-none on any of the 3 nodes .*; it may be on/,
     );
   });
 });

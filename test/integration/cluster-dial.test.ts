@@ -15,7 +15,6 @@ const agent: Agent = {
   uid: 'pod-gpu-mcp-agent-gpu-1',
   port: 8080,
   podIp: null,
-  mode: 'http',
 };
 const objects = [daemonSet('agent'), agentPod('gpu-1')];
 

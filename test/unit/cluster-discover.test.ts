@@ -17,8 +17,8 @@ describe('who is asked', () => {
     expect(view).toMatchObject({ withoutAgent: [], nodesTotal: 3, notes: [] });
   });
 
-  test('an agent is known by the API alone: node, pod, port, mode', () => {
-    const pod = agentPod('gpu-1', { name: 'a-1', port: 9000, labels: { 'k8s-gpu-mcp/mode': 'stdio' } });
+  test('an agent is known by the API alone: node, pod, port', () => {
+    const pod = agentPod('gpu-1', { name: 'a-1', port: 9000 });
 
     const { agents } = see({ pods: [pod], nodes: [gpuNode('gpu-1')] });
 
@@ -30,9 +30,27 @@ describe('who is asked', () => {
         uid: 'pod-gpu-mcp-a-1',
         port: 9000,
         podIp: '10.0.0.7',
-        mode: 'stdio',
       },
     ]);
+  });
+
+  test('an agent in stdio mode listens nowhere: it is not forwarded to in vain, and how to ask it is said', () => {
+    const labels = { 'k8s-gpu-mcp/mode': 'stdio' };
+    const view = see({
+      pods: [agentPod('gpu-1', { name: 'a-1', labels }), agentPod('gpu-2')],
+      nodes: [gpuNode('gpu-1'), gpuNode('gpu-2')],
+    });
+
+    expect(view.agents.map(({ node }) => node)).toEqual(['gpu-2']);
+    expect(view).toMatchObject({
+      nodesTotal: 2,
+      withoutAgent: [
+        {
+          node: 'gpu-1',
+          why: 'agent pod gpu-mcp/a-1 runs in stdio mode, which this version cannot ask: kubectl exec -i -n gpu-mcp a-1 -- /agent --oneshot=2',
+        },
+      ],
+    });
   });
 
   test('without a port of the name mcp it is 8080', () => {

@@ -52,10 +52,14 @@ const each: [flags: string[], environment: Record<string, string>, config: objec
     { PORT: '1', ADDR: '::1' },
     { mode: { kind: 'http', port: 1, addr: '::1' } },
   ],
-  [['--health-port', '8081'], { HEALTH_PORT: '8081' }, { health: { port: 8081, addr: '127.0.0.1' } }],
   [
-    ['--health-port', '8081', '--health-addr', '0.0.0.0'],
-    { HEALTH_PORT: '8081', HEALTH_ADDR: '0.0.0.0' },
+    ['--port', '1', '--health-port', '8081'],
+    { PORT: '1', HEALTH_PORT: '8081' },
+    { health: { port: 8081, addr: '127.0.0.1' } },
+  ],
+  [
+    ['--port', '1', '--health-port', '8081', '--health-addr', '0.0.0.0'],
+    { PORT: '1', HEALTH_PORT: '8081', HEALTH_ADDR: '0.0.0.0' },
     { health: { port: 8081, addr: '0.0.0.0' } },
   ],
   [
@@ -141,6 +145,12 @@ const refused: [argv: string[], sentence: RegExp][] = [
   ],
   [['--port', '1', '--addr', '::'], /--addr :: is reachable/],
   [['--port', '1', '--allowed-hosts', 'x'], /--allowed-hosts is only allowed with --insecure-no-auth/],
+  [['--health-port', '1'], /--health-port is only allowed with a --port above 0/],
+  [['--oneshot=1', '--health-port', '1'], /--health-port is only allowed with a --port above 0/],
+  [['--idle', '--health-port', '1'], /--health-port is only allowed with a --port above 0/],
+  [['--port', '1', '--health-port', '1'], /--port and --health-port are both 1: each .* a port of its own/],
+  [['--port', '1', '--health-port', '1', '--health-addr', '0.0.0.0'], /are both 1/],
+  [['--port', '1', '--health-port', '1', '--health-addr', '::'], /are both 1/],
   [['--token-file', '/nowhere/token'], /--token-file \/nowhere\/token cannot be read: ENOENT/],
 ];
 
@@ -164,6 +174,27 @@ test('where Kubernetes tells of a Service named k8s-gpu-mcp, the agent does not 
 
   expect(mode).toEqual({ kind: 'stdio' });
 });
+
+test('a health port of the environment is left alone where nothing listens, and one port serves two addresses', () => {
+  expect(configOf(['--idle'], { K8S_GPU_MCP_HEALTH_PORT: '8081' }).mode).toEqual({ kind: 'idle' });
+  expect(configOf(['--port', '1', '--health-port', '1', '--health-addr', '10.0.0.1']).health).toEqual({
+    port: 1,
+    addr: '10.0.0.1',
+  });
+});
+
+test.for(['0123456789abcdef\n0123456789abcdef', '0123456789abcdef €', '0123456789 abcdef', ''])(
+  'a token that no header can carry is refused by its file, without being shown: %j',
+  (token) => {
+    const path = file(token);
+
+    const refusal = refusalOf(['--token-file', path]);
+
+    expect(refusal).toContain(path);
+    expect(refusal).toMatch(/one line of visible ASCII characters|holds 0 characters/);
+    expect(refusal).not.toContain('0123');
+  },
+);
 
 test('a short token is refused without being shown', () => {
   const refusal = refusalOf(['--token-file', file('hunter2')]);

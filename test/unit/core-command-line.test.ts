@@ -1,4 +1,7 @@
-import { describe, expect, test } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
 
 import { parseConfig as parseBridge } from '../../src/bridge/config.ts';
 import { durationFrom, type Environment, environmentName, integerFrom } from '../../src/core/command-line.ts';
@@ -64,7 +67,13 @@ describe('a bad flag is refused in one sentence that names it', () => {
     [['--timeout', '2s'], {}, /--timeout\) \(2000 ms\) must be longer than node \(3000 ms\)/],
     [['--timeout', '3s'], {}, /must be longer/],
     [['--timeout', '60s'], {}, /host \(60000 ms\) must be longer/],
-    [['--timeout', 'soon'], {}, /--timeout.*'soon'.*500ms, 10s or 2m/],
+    [
+      ['--timeout', 'soon'],
+      {},
+      /--timeout.*'soon'.*more than 3s and less than 60s, written as 500ms, 10s or 2m/,
+    ],
+    [['--timeout', '700s'], {}, /more than 3s and less than 60s/],
+    [['demo', 'foo'], {}, /unexpected argument 'foo'/],
     [['--transport', 'exec'], {}, /--transport.*'exec'.*port-forward, direct/],
     [['--log-level', 'loud'], {}, /--log-level.*'loud'.*debug, info, warn, error/],
     [['--node', 'a'], {}, /--node.*'a'.*NAME=http\(s\):\/\/HOST:PORT/],
@@ -99,6 +108,43 @@ describe('a bad flag is refused in one sentence that names it', () => {
     );
     expect(() => parseBridge(argv, environment)).toThrow(/^[^\n]+$/);
   });
+});
+
+test('what the environment says of a cluster, of nodes and of a token neither fails the demo nor reaches its nodes', () => {
+  const environment = {
+    K8S_GPU_MCP_TOKEN_FILE: '/does/not/exist',
+    K8S_GPU_MCP_CONTEXT: 'prod',
+    K8S_GPU_MCP_NODE: 'a=http://127.0.0.1:1',
+  };
+
+  expect(configOf(['demo'], environment)).toMatchObject({ token: undefined, nodes: [], context: undefined });
+});
+
+describe('the token file', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'k8s-gpu-mcp-token-'));
+  const file = join(folder, 'token');
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const tokenIn = (content: string) => {
+    writeFileSync(file, content);
+    return configOf(['--namespace', 'x', '--token-file', file]).token;
+  };
+
+  test('is read without the line break at its end', () => {
+    expect(tokenIn('s3cret-.~+/=\n')).toBe('s3cret-.~+/=');
+  });
+
+  test.for(['', '\n \n', 's3cret two', 's3cret\ntwo', 's3crét', 's3cret\u0000'])(
+    '%j is no token: the file is named, what is in it is not',
+    (content) => {
+      expect(() => tokenIn(content)).toThrow(
+        expect.objectContaining({
+          code: 'BAD_FLAG',
+          message: expect.stringContaining(`--token-file ${file} `),
+        }),
+      );
+      expect(() => tokenIn(content)).not.toThrow(/s3cr/);
+    },
+  );
 });
 
 test.for([[['--help']], [['-h']], [['--version']], [['demo', '--help']]] as const)(

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { byName, foldNames } from '../../src/core/names.ts';
+import { byName, foldNames, splitNames } from '../../src/core/names.ts';
 import { random } from '../support/answers.ts';
 
 test('numbers in names are ordered by value', () => {
@@ -49,6 +49,23 @@ test('what does not fit is counted, so that shown and counted add up', () => {
   const [shown = '', more] = folded.split(' … and ');
   expect(folded.length).toBeLessThan(330);
   expect(unfold(shown).length + Number.parseInt(more ?? '', 10)).toBe(1000);
+});
+
+test('numbers too long for a float lose no name either', () => {
+  const names = ['a-9007199254740992', 'a-9007199254740993', 'a-9007199254740995'];
+
+  expect(foldNames(names)).toBe('a-[9007199254740992-9007199254740993,9007199254740995]');
+});
+
+test.for([
+  ['a,b', ['a', 'b']],
+  ['cpu, gpu-[1,3-4].zone ,x', ['cpu', 'gpu-[1,3-4].zone', 'x']],
+  ['gpu-{1,10},a', ['gpu-{1,10}', 'a']],
+  ['@(a,b),c', ['@(a,b)', 'c']],
+  ['a,,b,', ['a', 'b']],
+  ['', ['']],
+] as const)('a list %j is %j: commas inside of brackets are the pattern’s own', ([list, names]) => {
+  expect(splitNames(list)).toEqual(names);
 });
 
 /** `gpu-[1-3,5],a2` → every name. */

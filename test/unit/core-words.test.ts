@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { clipped, count, duration, gibibytes, plainText } from '../../src/core/words.ts';
+import { clipped, count, duration, gibibytes, plainText, sentence } from '../../src/core/words.ts';
 
 test.for([
   [0, '0 ms'],
@@ -40,4 +40,16 @@ test('text of a node is cut, and shows that it was', () => {
 
 test('letters and signs of every script stay as they are', () => {
   expect(plainText('Grafik-Karte «Ampère» 温度 91 °C ±2')).toBe('Grafik-Karte «Ampère» 温度 91 °C ±2');
+});
+
+test.for([
+  ['gone', 'gone.'],
+  ['gone.', 'gone.'],
+  ['gone..', 'gone.'],
+  ['in use?', 'in use?'],
+  ['(POST, MCP over HTTP). ', '(POST, MCP over HTTP).'],
+  ['cut off…', 'cut off…'],
+  ['wrong version number:ssl3.c:360: ', 'wrong version number:ssl3.c:360.'],
+] as const)('%j ends as one sentence: %j', ([text, ended]) => {
+  expect(sentence(text)).toBe(ended);
 });

@@ -61,6 +61,28 @@ describe('what stands before every answer', () => {
     ]);
   });
 
+  test('who said it may have ended the sentence: no text shows two full stops, or one after a question', () => {
+    const because = (message: string) => new Fault(message, { code: 'NODE_UNREACHABLE' });
+    const failed = [
+      failedNode('a', because('is the port in use?'), now),
+      failedNode('b', because('ask by POST (MCP over HTTP).'), now),
+      failedNode('c', because('gone.'), new Date(now.getTime() - 75_000)),
+    ];
+    const withoutAgent = [{ node: 'd', why: 'image not found.' }];
+
+    const text = envelopeText(
+      envelope({ status: 'partial', failed, withoutAgent }),
+      { notes: ['Nodes may not be listed.', 'wait...'], named: false },
+      now,
+    ).join('\n');
+
+    expect(text).not.toMatch(/[.?!]\s*\.(?!\w)/);
+    expect(text).toContain('in use? Look at');
+    expect(text).toContain('gone (last tried 75 s ago). Look at');
+    expect(text).toContain('Note: Nodes may not be listed.\nNote: wait.\n');
+    expect(text).toMatch(/NO AGENT on d: image not found\.$/);
+  });
+
   test('GPU nodes without an agent are named with why', () => {
     const withoutAgent = [
       { node: 'c-1', why: 'no DaemonSet' },

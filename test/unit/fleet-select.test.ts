@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 
 import { selectNodes } from '../../src/bridge/fleet/select.ts';
+import { foldNames } from '../../src/core/names.ts';
+import { random } from '../support/answers.ts';
 
 const all = ['cpu', 'gpu-1', 'gpu-2', 'gpu-10', 'gpu-a.zone'];
 const usual = { healthy: all, turn: 0 };
@@ -10,7 +12,8 @@ test.for([
   [['gpu-1'], ['gpu-1']],
   [['gpu-*'], ['gpu-1', 'gpu-2', 'gpu-10', 'gpu-a.zone']],
   [['gpu-?'], ['gpu-1', 'gpu-2']],
-  [['gpu-[12]'], ['gpu-1', 'gpu-2']],
+  [['gpu-[1-2]'], ['gpu-1', 'gpu-2']],
+  [['gpu-[a-z].*'], ['gpu-a.zone']],
   [['gpu-{1,10}'], ['gpu-1', 'gpu-10']],
   [['gpu-{1..3}'], ['gpu-1', 'gpu-2']],
   [
@@ -20,6 +23,58 @@ test.for([
   [['*'], all],
 ] as const)('%j means %j', ([wanted, names]) => {
   expect([...selectNodes(wanted, all, usual)].sort()).toEqual([...names].sort());
+});
+
+const twelve = Array.from({ length: 12 }, (_, at) => `gpu-${at + 1}`);
+const padded = Array.from({ length: 12 }, (_, at) => `n${String(at + 1).padStart(3, '0')}.zone`);
+const many = [...twelve, ...padded, 'cpu', 'gpu-13b'];
+
+test.for([
+  // Read as a glob, this was one character of 1-1 and 2: two nodes were asked, and none was missed.
+  ['gpu-[1-12]', twelve],
+  ['gpu-[9-11]', ['gpu-9', 'gpu-10', 'gpu-11']],
+  ['gpu-[8-9,11]', ['gpu-8', 'gpu-9', 'gpu-11']],
+  ['gpu-[12]', ['gpu-12']],
+  ['gpu-1[0-1]', ['gpu-10', 'gpu-11']],
+  ['gpu-{9..11}', ['gpu-9', 'gpu-10', 'gpu-11']],
+  ['gpu-[12-99]*', ['gpu-12', 'gpu-13b']],
+  ['n[007-012].zone', padded.slice(6)],
+  ['n[007-012].*', padded.slice(6)],
+  ['n00[1-2].[a-z]*', padded.slice(0, 2)],
+  ['cpu, gpu-[1-3], n[011-012].zone', ['cpu', 'gpu-1', 'gpu-2', 'gpu-3', 'n011.zone', 'n012.zone']],
+] as const)('a bracket of numbers means numbers, as in our answers: %s', ([pattern, names]) => {
+  expect([...selectNodes([pattern], many, usual)].sort()).toEqual([...names].sort());
+});
+
+test.for(['n[7-12].zone', 'gpu-[001-012]', 'gpu-[3-1]', 'gpu-[]', ','])('%s is none of them', (pattern) => {
+  expect(() => selectNodes([pattern], many, usual)).toThrow(
+    expect.objectContaining({ code: 'NODE_NOT_FOUND' }),
+  );
+});
+
+test('what an answer names can be asked as it stands there: folding and selecting are each other’s inverse', () => {
+  for (let seed = 1; seed <= 60; seed++) {
+    const next = random(seed);
+    const below = (most: number) => Math.floor(next() * most);
+    const name = () => {
+      const prefix = ['gpu-', 'a', 'pool-7f9-x', ''][below(4)];
+      const number = String(below(10 ** (1 + below(4)))).padStart(below(4), '0');
+      return `${prefix}${number}${['', 'b', '.zone-1.example', '-x'][below(4)]}`;
+    };
+    const all = [...new Set(Array.from({ length: 300 }, name))];
+    const some = all.filter(() => next() < 0.6);
+
+    const chosen = selectNodes([foldNames(some, 100_000)], all, usual);
+
+    expect([...chosen].sort(), `seed ${seed}`).toEqual(some.sort());
+  }
+});
+
+test('"any" beside other names is refused: it would have dropped them in silence', () => {
+  for (const wanted of [['any', 'gpu-1'], ['gpu-1,any'], ['any', 'any']])
+    expect(() => selectNodes(wanted, all, usual)).toThrow(
+      expect.objectContaining({ code: 'BAD_ARGUMENT', message: expect.stringContaining('"any"') }),
+    );
 });
 
 test('what matches nothing is named, with what there is', () => {

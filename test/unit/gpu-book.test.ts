@@ -72,8 +72,17 @@ test('it is only said to have vanished once all of that life have been read', ()
   const { book } = bookOf('a', 'b');
 
   book.begin(1);
+  expect(known(book)).toEqual([
+    ['a', 'there'],
+    ['b', 'there'],
+  ]);
+  expect(book.gpus[1]?.readings.temperatureC).toEqual({ missing: 'notReady' });
+  book.read(0, readings('b'));
 
-  expect(known(book)).toEqual([['notReady', 'there']]);
+  expect(known(book)).toEqual([
+    ['b', 'there'],
+    ['a', 'vanished'],
+  ]);
 });
 
 test('a GPU that has vanished stays known over further lives, since the same time', () => {
@@ -127,6 +136,86 @@ test('a GPU on which a call hangs is not to be read until the call has returned,
   book.returned(0);
 
   expect(book.readable).toEqual([0, 1]);
+});
+
+test('a GPU that hangs over a reload keeps its name, and the GPU that the reload took is told at once', () => {
+  const { book, clock } = bookOf('a', 'b', 'c');
+  book.hung(0, 7);
+  clock.ms = 10;
+
+  book.begin(2);
+  book.read(1, readings('b'));
+
+  expect(known(book)).toEqual([
+    ['a', 'hung'],
+    ['b', 'there'],
+    ['c', 'vanished'],
+  ]);
+  expect(book.gpus[2]?.trouble?.sinceMs).toBe(10);
+});
+
+test('once its call has returned it says itself who it is, and a wrong guess is mended', () => {
+  const { book } = bookOf('a', 'b', 'c');
+  book.hung(0, 7);
+  book.begin(2);
+  book.read(1, readings('c'));
+  expect(known(book)).toEqual([
+    ['a', 'hung'],
+    ['c', 'there'],
+    ['b', 'vanished'],
+  ]);
+
+  book.returned(0);
+  book.read(0, readings('b'));
+
+  expect(known(book)).toEqual([
+    ['b', 'there'],
+    ['c', 'there'],
+    ['a', 'vanished'],
+  ]);
+});
+
+test.for([
+  ['a', 'b'],
+  ['b', 'a'],
+])(
+  'a GPU that is lost over a reload is listed once, by name, where %s is the one left and %s is lost',
+  ([left = '', lost = '']) => {
+    const { book, life } = bookOf('a', 'b');
+
+    book.begin(2);
+    book.read(0, readings(left));
+    book.read(1, unreadable('gpuLost'));
+
+    expect(known(book)).toEqual([
+      [left, 'there'],
+      [lost, 'lost'],
+    ]);
+    life('a', 'b');
+    expect(known(book)).toEqual([
+      ['a', 'there'],
+      ['b', 'there'],
+    ]);
+  },
+);
+
+test('in no moment of a reload are fewer GPUs listed than are known', () => {
+  const { book } = bookOf('a', 'b', 'c');
+  const counts: number[] = [];
+  const counted = (step: () => void) => {
+    step();
+    counts.push(book.gpus.length);
+  };
+
+  counted(() => book.driverGone());
+  counted(() => book.begin(2));
+  counted(() => book.hung(0, 7));
+  counted(() => book.read(1, unreadable('gpuLost')));
+  counted(() => book.driverGone());
+  counted(() => book.begin(3));
+  for (const [index, name] of ['c', 'a', 'b'].entries()) counted(() => book.read(index, readings(name)));
+
+  expect(counts).toEqual(Array(9).fill(3));
 });
 
 test('while the driver is gone its GPUs have names and no values', () => {

@@ -18,7 +18,7 @@ function health({ driver = { state: 'ok', info }, gpus = [] }: Partial<Snapshot>
   const snapshot = (): Snapshot => ({ simulated: false, driver, gpus });
   const metrics = agentMetrics(snapshot, () => 12_000);
   const fetch = healthFetch({ ready: () => ready, snapshot, metrics });
-  return { metrics, get: (path: string) => fetch(new Request(`http://10.0.0.7:8081${path}`)) };
+  return { metrics, fetch, get: (path: string) => fetch(new Request(`http://10.0.0.7:8081${path}`)) };
 }
 
 function gpuReadAt(readAtMs: number | null) {
@@ -49,6 +49,13 @@ test.for(['/', '/mcp', '/healthz/', '/metrics/x'])('%s is not served', async (pa
 
   expect(response.status).toBe(404);
   expect(await response.json()).toEqual({ error: 'paths are /healthz, /readyz, /version, /metrics' });
+});
+
+test('a request of HTTP/1.0 without a Host is told what it lacks', async () => {
+  const response = await health().fetch({ url: '/healthz', method: 'GET' } as Request);
+
+  expect(response.status).toBe(400);
+  expect(await response.json()).toEqual({ error: expect.stringContaining('Host header') });
 });
 
 test('the version is told', async () => {

@@ -88,6 +88,17 @@ test.for([
   },
 );
 
+test('a request of HTTP/1.0 without a Host was a 500 with our source in the log; it is told what it lacks', async () => {
+  const { http, waiting } = endpoint();
+  const headers = new Headers();
+
+  const response = await http.fetch({ url: '/mcp', method: 'POST', headers } as Request);
+
+  expect(response.status).toBe(400);
+  expect(await response.json()).toMatchObject({ error: { message: expect.stringContaining('Host header') } });
+  expect(waiting).toEqual([]);
+});
+
 test('a web page does not come through with a token either', async () => {
   const { ask } = endpoint({ token: '0123456789abcdef', allowedHosts: undefined });
 

@@ -81,7 +81,47 @@ test.concurrent('a driver that hangs when it is opened is not responding, and is
   driver.hanging.clear();
 
   await vi.waitFor(() => expect(seen(sampler)).toEqual([40, 40]), soon);
-  expect(driver.spawned).toBe(3);
+  expect(sampler.snapshot().driver.state).toBe('ok');
+});
+
+test.concurrent('that it does not respond is known at the first hang, and since when at every later one', async (context) => {
+  const { sampler, driver } = samplerOf(context, { hanging: new Set(['open']) });
+
+  await sampler.firstSample;
+
+  const atFirst = sampler.snapshot().driver;
+  expect(atFirst).toMatchObject({ state: 'notResponding', info: null });
+  expect(driver.spawned).toBe(2);
+  await vi.waitFor(() => expect(driver.spawned).toBe(3), soon);
+  await sleep(400); // longer than the third takes to hang
+  expect(sampler.snapshot().driver).toEqual(atFirst);
+});
+
+test.concurrent('a driver that has gone away and hangs when it is opened anew does not respond; what comes back is counted anew', async (context) => {
+  const { sampler, driver } = samplerOf(context);
+  await sampler.firstSample;
+
+  driver.hanging.add('open');
+  driver.goneLives = 1;
+  await vi.waitFor(() => expect(sampler.snapshot().driver.state).toBe('notResponding'), soon);
+  expect(driver.spawned).toBe(2);
+  driver.gpus = 3;
+  driver.hanging.clear();
+
+  await vi.waitFor(() => expect(seen(sampler)).toEqual([40, 40, 40]), soon);
+});
+
+test.concurrent('a driver that hung when it was opened and then fails is unavailable', async (context) => {
+  const refuses = new Fault('no such file', { code: 'DRIVER_NOT_FOUND' });
+  const { sampler, driver } = samplerOf(context, { hanging: new Set(['open']), refuses });
+  await sampler.firstSample;
+
+  driver.hanging.clear();
+
+  await vi.waitFor(
+    () => expect(sampler.snapshot().driver).toMatchObject({ state: 'unavailable', code: 'DRIVER_NOT_FOUND' }),
+    soon,
+  );
 });
 
 test.concurrent('a driver that is slow is not hung, as long as calls return', async (context) => {

@@ -41,12 +41,9 @@ describe.for(tools)('$name at 1,000 nodes of 8 GPUs', (tool) => {
       test.for(['summary', 'full'])(`in ${'%s'} stays within the budget and shows something`, (detail) => {
         const preamble = envelopeText(envelope(silences[silence] ?? {}), { notes: ['a note'], named: false });
 
-        const { text, structured } = present(
-          tool,
-          parseArguments(fleetInput(tool), { detail }),
-          answers,
+        const { text, structured } = present(tool, parseArguments(fleetInput(tool), { detail }), answers, {
           preamble,
-        );
+        });
 
         expect(text.length).toBeLessThanOrEqual(budgetCharacters);
         expect(text).toContain('8000 GPUs on 1000 nodes');

@@ -97,14 +97,16 @@ test('a node without a driver is named first, with what to do, and counted', () 
 
   const [head, first] = lines(health, fleet);
 
-  expect(head).toBe('1 GPU on 2 nodes: 1 failed. Driver problem on 1 node. Readings at most 1 s old.');
+  expect(head).toBe(
+    '1 GPU on 2 nodes: 1 failed. Driver problem on b: there may be more GPUs than could be read. Readings at most 1 s old.',
+  );
   expect(first).toBe('b: DRIVER_NOT_LOADED for 5 s: nvmlInit_v2 returned 9. Run nvidia-smi on the node.');
 });
 
 test('an agent that has just started says so', () => {
   const [head, first] = lines(health, { a: snapshot([], { state: 'starting' }) });
 
-  expect(head).toBe('0 GPUs on 1 node. Driver problem on 1 node.');
+  expect(head).toBe('0 GPUs on 1 node. Driver problem on a: there may be more GPUs than could be read.');
   expect(first).toContain('no sample was taken yet');
 });
 

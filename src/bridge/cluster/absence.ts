@@ -1,14 +1,19 @@
+import { plainText } from '../../core/words.ts';
 import type { DaemonSet } from './daemon-set.ts';
 import type { Node } from './gpu-node.ts';
 import { agentLabel, fullName } from './metadata.ts';
 import { matchesSelector, repellingTaint } from './placement.ts';
 import type { Pod } from './pod.ts';
-import { clean } from './text.ts';
 import { latestWarning, type Warning } from './warning.ts';
 
-/** Why the newest agent pod of a node cannot be asked. */
-export function whyNotRunning(pod: Pod, warnings: readonly Warning[]): string {
-  const { what, explained } = pod.trouble ?? { what: 'runs', explained: true };
+/** Why a node's agent pod cannot be asked. */
+export function whyNotAsked(pod: Pod, warnings: readonly Warning[]): string {
+  if (pod.trouble === null)
+    return (
+      `agent pod ${fullName(pod)} runs in stdio mode, which this version cannot ask: ` +
+      `kubectl exec -i -n ${pod.namespace} ${pod.name} -- /agent --oneshot=2`
+    );
+  const { what, explained } = pod.trouble;
   const warning = explained ? null : latestWarning(warnings, 'Pod', pod);
   return `pod ${fullName(pod)} ${what}${warning ? `; ${warning}` : ''}`;
 }
@@ -55,11 +60,11 @@ function refusal(daemonSet: DaemonSet, node: Node, { gpuNodes }: Circumstances):
       : `this node does not match the ${selector}`;
   }
   const taint = repellingTaint(daemonSet.tolerations, node.taints);
-  return taint && `${name} does not tolerate the taint ${clean(taint)} of this node`;
+  return taint && `${name} does not tolerate the taint ${plainText(taint)} of this node`;
 }
 
 function selectorText({ nodeSelector, terms }: DaemonSet): string {
   const labels = Object.entries(nodeSelector).map(([key, value]) => `${key}=${value}`);
   if (terms !== null) labels.push('its node affinity');
-  return labels.length > 0 ? ` (${clean(labels.join(', '))})` : '';
+  return labels.length > 0 ? ` (${plainText(labels.join(', '))})` : '';
 }

@@ -3,11 +3,11 @@ import type { KubeConfig } from '@kubernetes/client-node';
 import { Fault } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
 import { timeLimit } from '../../core/time-limit.ts';
+import { plainText } from '../../core/words.ts';
 import { type Kubeconfig, publicUrl } from './context.ts';
 import { type Credential, type Plugin, runPlugin } from './credential-plugin.ts';
 import { loadKubeconfig } from './kubeconfig.ts';
 import type { Machine } from './programs.ts';
-import { clean } from './text.ts';
 import { type Asked, faultOfError } from './trouble.ts';
 import { waitFor } from './waiting.ts';
 
@@ -174,7 +174,7 @@ async function loginOf({ config, context, namespace }: Kubeconfig, life: AbortSi
     await config.applyToHTTPSOptions(options);
   } catch (thrown) {
     if (user?.authProvider?.name !== 'oidc') throw faultOfError(thrown, asked);
-    const why = clean(thrown instanceof Error ? thrown.message : String(thrown));
+    const why = plainText(thrown instanceof Error ? thrown.message : String(thrown));
     throw new Fault(`renewing the OIDC login failed: ${why}`, {
       code: 'CREDENTIAL_PLUGIN_FAILED',
       cause: thrown,

@@ -1,7 +1,9 @@
 import { Fault } from '../../core/fault.ts';
+import { groupBy } from '../../core/group-by.ts';
+import { byName } from '../../core/names.ts';
 import type { Labels } from './metadata.ts';
 import type { Pod } from './pod.ts';
-import { byName, groupBy, listed } from './text.ts';
+import { listed } from './text.ts';
 
 /**
  * Lets pass what can be asked without guessing: agents in one namespace, of one DaemonSet per node. Who could

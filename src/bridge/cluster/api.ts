@@ -3,9 +3,9 @@ import { request as requestSecure } from 'node:https';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { Fault } from '../../core/fault.ts';
+import { isTimeout } from '../../core/time-limit.ts';
 import type { Access, Login } from './access.ts';
 import { faultOfError, faultOfStatus, type Question } from './trouble.ts';
-import { isTimeout } from './waiting.ts';
 
 /**
  * Reading from the API server. By node:http and the agent that the library's kubeconfig sets up, because the

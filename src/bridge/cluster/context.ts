@@ -1,8 +1,9 @@
 import { type Cluster, type Context, KubeConfig } from '@kubernetes/client-node';
 import { Fault } from '../../core/fault.ts';
+import { plainText } from '../../core/words.ts';
 import type { Machine } from './programs.ts';
 import { proxyFor } from './proxy.ts';
-import { clean, listed } from './text.ts';
+import { listed } from './text.ts';
 
 /** A kubeconfig with its current context chosen; its cluster and user exist. */
 export interface Kubeconfig {
@@ -47,7 +48,7 @@ export function chooseContext(config: KubeConfig, name: string | undefined, sour
 }
 
 function noContext({ contexts }: KubeConfig, name: string | undefined, { from }: Source): Fault {
-  const what = name ? `there is no context ${JSON.stringify(clean(name))}` : 'no context is current';
+  const what = name ? `there is no context ${JSON.stringify(plainText(name))}` : 'no context is current';
   const names = contexts.map((context) => context.name);
   const there = names.length > 0 ? `there are ${listed(names, 20)}` : 'there are no contexts at all';
   return new Fault(`${what} in ${from}; ${there}`, { code: 'CONTEXT_NOT_FOUND' });

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Fault } from '../../core/fault.ts';
+import { isTimeout } from '../../core/time-limit.ts';
+import { plainText } from '../../core/words.ts';
 import { environmentFor, findProgram, type Machine, programFolders } from './programs.ts';
-import { clean } from './text.ts';
-import { isTimeout } from './waiting.ts';
 
 /** `users[].user.exec` of a kubeconfig. */
 export interface Plugin {
@@ -47,7 +47,7 @@ export async function runPlugin(
   const { code, stdout, stderr } = await output(start(program, plugin.args ?? [], { env, signal }), command);
   if (code !== 0) {
     const last = stderr.trimEnd().split('\n').at(-1) ?? '';
-    throw failed(command, `exit code ${code}: ${clean(last) || 'it says nothing'}`);
+    throw failed(command, `exit code ${code}: ${plainText(last) || 'it says nothing'}`);
   }
   return parse(stdout, command);
 }
@@ -102,7 +102,7 @@ function output(child: ChildProcess, command: string): Promise<Output> {
       const why = isTimeout(error.cause)
         ? 'it did not answer in time and was ended'
         : (error.code ?? error.message);
-      reject(ended && !isTimeout(error.cause) ? error.cause : failed(command, clean(why)));
+      reject(ended && !isTimeout(error.cause) ? error.cause : failed(command, plainText(why)));
     });
   });
 }
@@ -127,11 +127,13 @@ function statusOf(stdout: string): Credential | null {
 }
 
 function failed(command: string, why: string): Fault {
-  return new Fault(`logging in by ${clean(command)} failed: ${why}`, { code: 'CREDENTIAL_PLUGIN_FAILED' });
+  return new Fault(`logging in by ${plainText(command)} failed: ${why}`, {
+    code: 'CREDENTIAL_PLUGIN_FAILED',
+  });
 }
 
 function notFound({ command = '', installHint }: Plugin, machine: Machine): Fault {
-  const hint = installHint ? `; the kubeconfig says: ${clean(installHint)}` : '';
+  const hint = installHint ? `; the kubeconfig says: ${plainText(installHint)}` : '';
   const where = /[\\/]/.test(command) ? '' : `; looked in ${programFolders(machine).join(', ')}`;
   return failed(command, `there is no such program${where}${hint}`);
 }

@@ -1,11 +1,13 @@
 import { Fault } from '../../core/fault.ts';
-import { type Circumstances, whyNoPod, whyNotRunning } from './absence.ts';
+import { groupBy } from '../../core/group-by.ts';
+import { byName } from '../../core/names.ts';
+import { type Circumstances, whyNoPod, whyNotAsked } from './absence.ts';
 import { refuseAmbiguity } from './ambiguity.ts';
 import type { DaemonSet } from './daemon-set.ts';
 import type { Node } from './gpu-node.ts';
 import { agentLabel, fullName } from './metadata.ts';
 import type { Pod } from './pod.ts';
-import { byName, groupBy, listed } from './text.ts';
+import { listed } from './text.ts';
 import type { Agent, View } from './view.ts';
 import type { Warning } from './warning.ts';
 
@@ -43,8 +45,9 @@ export function discover(known: Known): View {
 
   const circumstances: Circumstances = { ...known, gpuNodes, daemonSets: candidates(known, ours) };
   const why = (name: string): string => {
-    const newest = podsByNode.get(name)?.[0];
-    if (newest) return whyNotRunning(newest, known.warnings);
+    const pods = podsByNode.get(name) ?? [];
+    const pod = pods.find(({ trouble }) => trouble === null) ?? pods[0];
+    if (pod) return whyNotAsked(pod, known.warnings);
     const node = nodesByName.get(name);
     return node ? whyNoPod(node, circumstances) : 'no agent pod on this node';
   };
@@ -85,10 +88,10 @@ function newestFirst(a: Pod, b: Pod): number {
 }
 
 function agentOf(node: string, pods: readonly Pod[]): Agent | undefined {
-  const running = pods.find(({ trouble }) => trouble === null);
+  const running = pods.find(({ trouble, mode }) => trouble === null && mode === 'http');
   if (!running) return undefined;
-  const { namespace, name: pod, uid, port, podIp, mode } = running;
-  return { node, namespace, pod, uid, port, podIp, mode };
+  const { namespace, name: pod, uid, port, podIp } = running;
+  return { node, namespace, pod, uid, port, podIp };
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { Fault } from '../../core/fault.ts';
-import { clean } from './text.ts';
+import { plainText } from '../../core/words.ts';
 
 const dataChannel = 0;
 const errorChannel = 1;
@@ -38,7 +38,7 @@ export class ForwardStream extends Duplex {
     webSocket.pause();
     webSocket.on('message', (message) => this.#receive(message as Buffer));
     webSocket.on('pong', () => clearTimeout(this.#pong));
-    webSocket.on('error', (error) => this.#fail(clean(error.message), error));
+    webSocket.on('error', (error) => this.#fail(plainText(error.message), error));
     webSocket.on('close', (code) => this.#closed(code));
     this.#pings = setInterval(() => this.#ping(), pingEveryMs).unref();
     this.on('error', () => {}); // whoever reads hears of it; nobody reading must not end the process
@@ -94,7 +94,7 @@ export class ForwardStream extends Duplex {
     this.#headerDone[channel] = true;
     const content = message.subarray(1 + skip);
     if (content.length === 0) return;
-    if (channel === errorChannel) this.#fail(clean(content.toString()));
+    if (channel === errorChannel) this.#fail(plainText(content.toString()));
     else if (channel === dataChannel && !this.push(content)) this.#webSocket.pause();
   }
 

@@ -2,12 +2,12 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import { Fault } from '../../core/fault.ts';
+import { isTimeout } from '../../core/time-limit.ts';
 import type { Login } from './access.ts';
 import { ForwardStream } from './forward-stream.ts';
 import { fullName } from './metadata.ts';
 import { faultOfError, faultOfStatus, statusMessage } from './trouble.ts';
 import type { Agent } from './view.ts';
-import { isTimeout } from './waiting.ts';
 
 const protocol = 'v4.channel.k8s.io';
 const mostErrorBytes = 64 * 1024;

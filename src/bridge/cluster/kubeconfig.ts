@@ -2,10 +2,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, posix, win32 } from 'node:path';
 import { KubeConfig, loadYaml } from '@kubernetes/client-node';
 import { Fault } from '../../core/fault.ts';
+import { plainText } from '../../core/words.ts';
 import { chooseContext, type Kubeconfig } from './context.ts';
 import { inClusterConfig } from './in-cluster.ts';
 import type { Machine } from './programs.ts';
-import { clean, listed } from './text.ts';
+import { listed } from './text.ts';
 
 /**
  * Reads the kubeconfig as kubectl does: the files of KUBECONFIG, else ~/.kube/config, else the pod's own account.
@@ -80,7 +81,7 @@ function makeUsable(
 /** Never the whole message of the YAML parser: it quotes the lines around the mistake, and there are tokens in there. For the same reason it is no cause. */
 function reasonOf(thrown: unknown): string {
   const { reason, mark, code } = thrown as { reason?: unknown; mark?: { line?: number }; code?: unknown };
-  if (typeof reason === 'string') return clean(`line ${(mark?.line ?? 0) + 1}: ${reason}`, 120);
+  if (typeof reason === 'string') return plainText(`line ${(mark?.line ?? 0) + 1}: ${reason}`, 120);
   return typeof code === 'string' ? code : notOne;
 }
 

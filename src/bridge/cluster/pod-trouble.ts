@@ -1,4 +1,4 @@
-import { clean } from './text.ts';
+import { plainText } from '../../core/words.ts';
 
 /** Why a pod's agent cannot be asked. */
 export interface Trouble {
@@ -80,5 +80,5 @@ function ending(terminated: Explained & { readonly exitCode?: number }): string 
 
 function trouble(what: string, { reason, message }: Explained): Trouble {
   const parts = [what, reason, message].filter((part) => part !== undefined && part !== '');
-  return { what: parts.map((part) => clean(part ?? '')).join(': '), explained: Boolean(message) };
+  return { what: parts.map((part) => plainText(part ?? '')).join(': '), explained: Boolean(message) };
 }

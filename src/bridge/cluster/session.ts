@@ -138,7 +138,7 @@ export class Session {
     const why = failed && Fault.from(failed.reason).message;
     return {
       warnings: settled.flatMap((one) => (one.status === 'fulfilled' ? one.value : [])),
-      notes: why ? [`Events could not be read, so reasons may be missing: ${why}.`] : [],
+      notes: why ? [`Events could not be read, so reasons may be missing: ${why}`] : [],
     };
   }
 

@@ -1,6 +1,6 @@
 import { Fault, type FaultCode } from '../../core/fault.ts';
-import { clean } from './text.ts';
-import { isTimeout } from './waiting.ts';
+import { isTimeout } from '../../core/time-limit.ts';
+import { plainText } from '../../core/words.ts';
 
 /** What was asked of the API server, for the message and for the `kubectl auth can-i` line. */
 export interface Question {
@@ -38,7 +38,7 @@ export function faultOfStatus(status: number, body: string, question: Question, 
 export function statusMessage(body: string): string | null {
   try {
     const { message } = JSON.parse(body) as { message?: unknown };
-    return typeof message === 'string' && message !== '' ? clean(message) : null;
+    return typeof message === 'string' && message !== '' ? plainText(message) : null;
   } catch {
     return null;
   }
@@ -102,7 +102,7 @@ function reasonOf(thrown: unknown): string {
   if (thrown instanceof AggregateError) return [...new Set(thrown.errors.map(reasonOf))].join('; ');
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   const proxyStatus = /^Bad response: (\d+)$/.exec(message)?.[1]; // hpagent's words
-  return proxyStatus ? `the proxy answered ${proxyStatus}` : clean(message);
+  return proxyStatus ? `the proxy answered ${proxyStatus}` : plainText(message);
 }
 
 function fault(message: string, code: FaultCode, cause?: unknown): Fault {

@@ -8,7 +8,6 @@ export interface Agent {
   readonly uid: string;
   readonly port: number;
   readonly podIp: string | null;
-  readonly mode: 'http' | 'stdio';
 }
 
 /** The cluster as far as GPUs go. Every GPU node is in `agents` or in `withoutAgent`. */

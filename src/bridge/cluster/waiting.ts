@@ -1,4 +1,5 @@
 import type { Fault } from '../../core/fault.ts';
+import { isTimeout } from '../../core/time-limit.ts';
 
 /**
  * Waits for work that others wait for as well, so it goes on when this caller leaves.
@@ -16,8 +17,4 @@ export function waitFor<T>(
     signal.addEventListener('abort', leave, { once: true });
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
   });
-}
-
-export function isTimeout(reason: unknown): boolean {
-  return reason instanceof DOMException && reason.name === 'TimeoutError';
 }

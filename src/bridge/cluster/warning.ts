@@ -1,5 +1,5 @@
+import { plainText } from '../../core/words.ts';
 import type { RawMetadata } from './metadata.ts';
-import { clean } from './text.ts';
 
 /** An event of type Warning. */
 export interface Warning {
@@ -24,8 +24,8 @@ export function readWarning(event: RawEvent): Warning {
   const { kind = '', namespace = '', name = '' } = event.involvedObject ?? {};
   return {
     about: { kind, namespace, name },
-    reason: clean(event.reason ?? ''),
-    message: clean(event.message ?? ''),
+    reason: plainText(event.reason ?? ''),
+    message: plainText(event.message ?? ''),
     at: event.lastTimestamp ?? event.eventTime ?? event.metadata?.creationTimestamp ?? '',
   };
 }

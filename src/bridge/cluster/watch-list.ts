@@ -1,9 +1,9 @@
 import { Fault } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
 import { timeLimit } from '../../core/time-limit.ts';
+import { plainText } from '../../core/words.ts';
 import type { Api } from './api.ts';
 import type { RawMetadata } from './metadata.ts';
-import { clean } from './text.ts';
 import type { Question } from './trouble.ts';
 import { waitFor } from './waiting.ts';
 
@@ -158,7 +158,7 @@ export class WatchList<Item> {
     if (type === 'ADDED' || type === 'MODIFIED') this.#items.set(uid, this.#source.keep(object));
     else if (type === 'DELETED') this.#items.delete(uid);
     else if (type === 'ERROR')
-      throw new Fault(clean(object.message ?? 'error'), { code: 'CLUSTER_UNREACHABLE' });
+      throw new Fault(plainText(object.message ?? 'error'), { code: 'CLUSTER_UNREACHABLE' });
   }
 }
 

@@ -132,7 +132,7 @@ function faultIn({ content, _meta }: ToolResult): Fault {
   const text = plainText(content?.[0]?.text ?? 'no reason given');
   if (!isFaultCode(code)) return new Fault(text, { code: 'NODE_BAD_ANSWER' });
   const { hint } = faults[code]; // it is said again with the Fault that is made here
-  return new Fault(text.replace(`${code}: `, '').replace(`. ${hint}`, ''), { code });
+  return new Fault(text.replace(`${code}: `, '').replace(` ${hint}`, '').replace(/\.$/, ''), { code });
 }
 
 /** What a node says is data: no string of it can move a terminal or pose as ours. */

@@ -2,6 +2,7 @@ import { DelegateBackoff, handleWhen, type IRetryBackoffContext, retry } from 'c
 
 import { Fault } from '../../core/fault.ts';
 import { timeLimit } from '../../core/time-limit.ts';
+import { plainText } from '../../core/words.ts';
 import type { Limits } from './limits.ts';
 import type { Reply, Road } from './road.ts';
 
@@ -83,8 +84,9 @@ const refused = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOU
 function broken(cause: unknown): Fault {
   if (cause instanceof Fault) return cause;
   const { code, message } = cause as NodeJS.ErrnoException;
-  if (code !== undefined && refused.has(code)) return new Fault(message, { code: 'NODE_UNREACHABLE', cause });
-  return new Fault(`the connection broke: ${message}`, { code: 'NODE_UNREACHABLE', cause });
+  const said = plainText(message || code || 'no reason given'); // OpenSSL's sentences end with a line break
+  if (code !== undefined && refused.has(code)) return new Fault(said, { code: 'NODE_UNREACHABLE', cause });
+  return new Fault(`the connection broke: ${said}`, { code: 'NODE_UNREACHABLE', cause });
 }
 
 /** cockatiel's back-off cannot be aborted; its caller need not wait for it. */

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 
 import type { Fault } from '../../core/fault.ts';
+import { groupBy } from '../../core/group-by.ts';
 import { foldNames } from '../../core/names.ts';
-import { count, duration } from '../../core/words.ts';
+import { count, duration, sentence } from '../../core/words.ts';
 
 /** What stands around every answer of the bridge: who was asked, who answered, and why the others did not. */
 export const envelope = z.object({
@@ -51,7 +52,7 @@ export function envelopeText(
       : `${answered} of ${count(nodesTotal, named ? 'node' : 'GPU node')} ${named ? 'asked ' : ''}answered`;
   return [
     `${status}: ${total} (request ${requestId}, ${duration(durationMs)}).`,
-    ...notes.map((note) => `Note: ${note}.`),
+    ...notes.map((note) => `Note: ${sentence(note)}`),
     ...failureLines(failed, durationMs, now),
     ...agentlessLines(withoutAgent),
   ];
@@ -63,21 +64,21 @@ const maxSilenceCharacters = 5000;
 const maxNameCharacters = 500;
 
 function failureLines(failed: readonly FailedNode[], durationMs: number, now: Date): string[] {
-  const alike = groupBy(failed, ({ code, message, hint }) => JSON.stringify([code, message, hint]));
+  const alike = [...groupBy(failed, ({ code, message, hint }) => JSON.stringify([code, message, hint]))];
   const lines = alike.flatMap(([, nodes]) => failureLine(nodes, durationMs, now));
   if (lines.join('').length <= maxSilenceCharacters) return lines;
-  return groupBy(failed, ({ code }) => code).flatMap(([, nodes]) =>
+  return [...groupBy(failed, ({ code }) => code)].flatMap(([, nodes]) =>
     failureLine(nodes, durationMs, now, maxNameCharacters),
   );
 }
 
 function agentlessLines(withoutAgent: Envelope['withoutAgent']): string[] {
-  const line = (nodes: Envelope['withoutAgent'], why: string, maxCharacters?: number) =>
+  const line = (nodes: readonly Envelope['withoutAgent'][number][], why: string, maxCharacters?: number) =>
     `NO AGENT on ${foldNames(
       nodes.map(({ node }) => node),
       maxCharacters,
-    )}: ${why}.`;
-  const alike = groupBy(withoutAgent, ({ why }) => why);
+    )}: ${sentence(why)}`;
+  const alike = [...groupBy(withoutAgent, ({ why }) => why)];
   const lines = alike.map(([why, nodes]) => line(nodes, why));
   if (lines.join('').length <= maxSilenceCharacters) return lines;
   const [most] = alike.sort(([, a], [, b]) => b.length - a.length);
@@ -103,11 +104,8 @@ function failureLine(
     nodes.map(({ node }) => node),
     maxCharacters,
   );
-  return [`NO ANSWER from ${names}: ${first.code}: ${first.message}${others}${tried}. ${first.hint}`];
-}
-
-function groupBy<Item>(items: readonly Item[], key: (item: Item) => string): [string, Item[]][] {
-  const groups = new Map<string, Item[]>();
-  for (const item of items) groups.set(key(item), [...(groups.get(key(item)) ?? []), item]);
-  return [...groups];
+  const what = sentence(
+    `${others || tried ? first.message.replace(/\.$/, '') : first.message}${others}${tried}`,
+  );
+  return [`NO ANSWER from ${names}: ${first.code}: ${what} ${first.hint}`];
 }

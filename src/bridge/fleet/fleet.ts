@@ -156,6 +156,9 @@ function faultOf(thrown: unknown, either: AbortSignal, { fanOutMs }: Limits): Fa
   return new Fault(`not reached within the ${fanOutMs} ms of the whole call`, { code: 'NODE_TIMEOUT' });
 }
 
+/** After the deadline: whoever makes the roster hears of it as we do, and can say who it was that kept us waiting. */
+const graceMs = 250;
+
 /** The cluster's API server, a credential plugin, a proxy: none of them may hold an answer back for ever. */
 async function inTime<T>(
   work: Promise<T>,
@@ -165,8 +168,10 @@ async function inTime<T>(
 ): Promise<T> {
   try {
     return await new Promise<T>((resolve, reject) => {
-      either.addEventListener('abort', () => reject(either.reason), { once: true });
-      work.then(resolve, reject);
+      const leave = () => reject(either.reason);
+      const late = () => (caller.aborted ? leave() : setTimeout(leave, graceMs));
+      either.addEventListener('abort', late, { once: true });
+      work.then((done) => (either.aborted ? leave() : resolve(done)), reject);
     });
   } catch (thrown) {
     caller.throwIfAborted();

@@ -1,0 +1,60 @@
+import picomatch from 'picomatch';
+
+/** Numbers and ranges, as our own answers fold names: `[1-12]`, `[8-9,11]`, `[007-012]`. */
+const foldedNumbers = /\[(\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)\]/g;
+/** Each of those is one of these while picomatch reads the rest, which escapes it; no name of a node contains them. */
+const placeholders = /\\?([\uE000-\uF8FF])/g;
+const firstPlaceholder = 0xe000;
+
+/**
+ * What a pattern matches: a glob, in which a bracket of numbers means numbers. A glob's own `[1-12]` would be one digit
+ * from 1 to 1, or 2; and who copies `gpu-[1-12]` from an answer means twelve nodes.
+ */
+export function matcherOf(pattern: string): (name: string) => boolean {
+  const numbers: string[] = [];
+  const glob = pattern.replace(foldedNumbers, (_, inside: string) => {
+    numbers.push(anyOf(inside.split(',').map((part) => rangeOf(part.split('-')))));
+    return String.fromCharCode(firstPlaceholder + numbers.length - 1);
+  });
+  const { source } = picomatch.makeRe(glob, { expandRange });
+  const matches = new RegExp(
+    source.replace(placeholders, (all, at: string) => numbers[at.charCodeAt(0) - firstPlaceholder] ?? all),
+  );
+  return (name) => name === pattern || matches.test(name);
+}
+
+/** `gpu-{8..11}`: picomatch leaves to us what that means, and would else make a class of characters of it. */
+function expandRange(...given: unknown[]): string {
+  const ends = given.filter((each) => typeof each === 'string');
+  const areNumbers = ends.length === 2 && ends.every((end) => /^\d+$/.test(end));
+  return areNumbers ? rangeOf(ends) : `[${ends.slice(0, 2).sort().join('-')}]`;
+}
+
+function rangeOf([first = '', last = first]: readonly string[]): string {
+  if (BigInt(first) > BigInt(last)) return '(?!)';
+  const widths = Array.from({ length: last.length - first.length + 1 }, (_, more) => first.length + more);
+  return anyOf(
+    widths.map((width) => {
+      const least = width === first.length ? first : `1${'0'.repeat(width - 1)}`;
+      return ofOneWidth(least, width === last.length ? last : '9'.repeat(width));
+    }),
+  );
+}
+
+/** `008` to `120`: the numbers between, written with as many digits. */
+function ofOneWidth(least: string, most: string): string {
+  if (least === most) return least;
+  const [from = '', to = ''] = [least.slice(0, 1), most.slice(0, 1)];
+  const [low, high] = [least.slice(1), most.slice(1)];
+  if (from === to) return from + ofOneWidth(low, high);
+  const between = Number(to) - Number(from) > 1 ? [`[${Number(from) + 1}-${Number(to) - 1}]`] : [];
+  return anyOf([
+    from + ofOneWidth(low, '9'.repeat(low.length)),
+    ...between.map((digit) => digit + '[0-9]'.repeat(low.length)),
+    to + ofOneWidth('0'.repeat(high.length), high),
+  ]);
+}
+
+function anyOf(alternatives: readonly string[]): string {
+  return `(?:${alternatives.join('|')})`;
+}
