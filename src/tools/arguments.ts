@@ -21,7 +21,9 @@ export const fleetArguments = {
     .array(z.string().min(1))
     .min(1)
     .optional()
-    .describe('node names, globs such as gpu-*, or patterns as answers print them (gpu-[1-12]), or ["any"] for one healthy node; default: all'),
+    .describe(
+      'node names, globs such as gpu-*, or patterns as answers print them (gpu-[1-12]), or ["any"] for one healthy node; default: all',
+    ),
   cursor: z.string().optional().describe('from the last line of the answer before: continues there'),
 };
 
