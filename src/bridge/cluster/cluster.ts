@@ -26,10 +26,8 @@ export interface Cluster {
   close(): void;
 }
 
-export interface ClusterOptions extends SessionOptions {}
-
 /** Touches nothing before the first call; not even the Kubernetes client is loaded, since parsing it takes 0.1 s. */
-export function openCluster(options: ClusterOptions): Cluster {
+export function openCluster(options: SessionOptions): Cluster {
   let session: Promise<Session> | null = null;
   let closed = false;
 
