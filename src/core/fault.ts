@@ -33,6 +33,7 @@ export const faults = {
     hint: "Look for Xid 79, 119 or 120 in the node's kernel log; drain the node and reboot it.",
   },
 
+  AGENT_STARTING: { retryable: true, hint: 'Call again in a second.' },
   AGENT_BUSY: { retryable: true, hint: 'Too many calls at once: call again in a second.' },
   AGENT_LACKS_TOOL: { retryable: false, hint: 'The agent is older than the bridge: helm upgrade the chart.' },
   AGENT_UNAUTHORIZED: { retryable: false, hint: "Give the agent's bearer token by --token-file." },

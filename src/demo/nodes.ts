@@ -5,6 +5,7 @@ import { getRequestListener } from '@hono/node-server';
 
 import type { Log } from '../core/log.ts';
 import { type Agent, createAgent, loopbackDoor } from '../server/agent.ts';
+import { httpLimits } from '../server/http.ts';
 import { demoScenario } from '../simulate/built-in.ts';
 import { simulatedDriver } from '../simulate/driver.ts';
 import { nodeNames } from '../simulate/scenario.ts';
@@ -19,7 +20,6 @@ export interface DemoFleet {
   close(): void;
 }
 
-const limits = { bodyBytes: 256 * 1024, maxInFlight: 32, responseMs: 90_000 };
 const sampleIntervalMs = 1000;
 
 /**
@@ -31,8 +31,8 @@ export async function startDemoFleet(log: Log): Promise<DemoFleet> {
   const servers: Server[] = [];
   const urls: NamedUrl[] = [];
   for (const node of nodeNames(demoScenario)) {
-    const agent = createAgent(agentOptions(node, log), limits.bodyBytes);
-    const { fetch } = agent.http({ ...loopbackDoor, ...limits });
+    const agent = createAgent(agentOptions(node, log), httpLimits.bodyBytes);
+    const { fetch } = agent.http({ ...loopbackDoor, ...httpLimits });
     const server = createServer(getRequestListener(fetch));
     await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;

@@ -14,6 +14,7 @@ import {
 import { checkLadder } from '../core/deadlines.ts';
 import { type LogLevel, logLevels } from '../core/log.ts';
 import { version } from '../version.ts';
+import { httpLimits } from './http.ts';
 
 interface Flags {
   readonly port: number;
@@ -52,15 +53,6 @@ export interface Config {
   readonly nodeName: string | undefined;
   readonly logLevel: LogLevel;
 }
-
-/** Longer than any client waits, so that it is never the agent who hangs up in the middle of an answer. */
-export const httpLimits = {
-  bodyBytes: 256 * 1024,
-  maxInFlight: 32,
-  responseMs: 90_000,
-  keepAliveMs: 120_000,
-  drainMs: 10_000,
-} as const;
 
 const hosts = (one: string, all: readonly string[] = []): readonly string[] => [...all, one];
 

@@ -30,6 +30,15 @@ export interface AgentHttp {
   drain(): Promise<void>;
 }
 
+/** Longer than any client waits, so that it is never the agent who hangs up in the middle of an answer. */
+export const httpLimits = {
+  bodyBytes: 256 * 1024,
+  maxInFlight: 32,
+  responseMs: 90_000,
+  keepAliveMs: 120_000,
+  drainMs: 10_000,
+} as const;
+
 /** What a listener on loopback accepts: with it a web page cannot reach the agent by DNS rebinding. */
 export const loopbackHosts = localhostAllowedHostnames();
 

@@ -13,7 +13,7 @@ export const driverAnswer = z.object({
   driverVersion: z.string().nullable(),
   cudaVersion: z.string().nullable(),
   problem: z
-    .object({ code: z.string(), message: z.string(), hint: z.string(), forMs: z.number() })
+    .object({ code: z.string(), message: z.string(), hint: z.string(), forMs: z.number().nullable() })
     .nullable()
     .describe('why GPUs cannot be read, what to do, and for how long that has been so'),
 });
@@ -40,10 +40,10 @@ function problemOf(driver: DriverState, nowMs: number): DriverAnswer['problem'] 
   if (driver.state === 'ok') return null;
   if (driver.state === 'starting')
     return {
-      code: 'STARTING',
+      code: 'AGENT_STARTING',
       message: 'no sample was taken yet',
-      hint: 'Call again in a second.',
-      forMs: 0,
+      hint: faults.AGENT_STARTING.hint,
+      forMs: null,
     };
   const forMs = Math.round(nowMs - driver.sinceMs);
   if (driver.state === 'unavailable') {
@@ -61,7 +61,8 @@ function problemOf(driver: DriverState, nowMs: number): DriverAnswer['problem'] 
 /** `DRIVER_NOT_FOUND for 3 min: cannot load libnvidia-ml.so.1. Give the pod …`; null while all is well. */
 export function driverText({ problem }: DriverAnswer): string | null {
   if (!problem) return null;
-  return `${problem.code} for ${duration(problem.forMs)}: ${sentence(problem.message)} ${problem.hint}`;
+  const since = problem.forMs === null ? '' : ` for ${duration(problem.forMs)}`;
+  return `${problem.code}${since}: ${sentence(problem.message)} ${problem.hint}`;
 }
 
 /** The GPUs that an answer is about: all, or the one named by index, UUID or PCI address. */

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 
 import { Fault } from '../../src/core/fault.ts';
-import { type Config, httpLimits, isLoopback, parseConfig } from '../../src/server/config.ts';
+import { type Config, isLoopback, parseConfig } from '../../src/server/config.ts';
+import { httpLimits } from '../../src/server/http.ts';
 
 function configOf(argv: readonly string[], environment: Record<string, string> = {}): Config {
   const parsed = parseConfig(argv, environment);
