@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
-import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
+
+import { cacheDirectory } from '../cache.ts';
 
 /** For a port-forward by websocket 1.34 checks the verb `get`, 1.35 `get` and `create`: both are worth a run. */
 export type KubernetesVersion = '1.34' | '1.35';
@@ -20,7 +21,7 @@ const apiServers: Record<KubernetesVersion, string> = { '1.34': 'v1.34.4', '1.35
 const etcdVersion = 'v3.6.6';
 const kwokVersion = 'v0.7.0';
 
-const { PATH = '', XDG_CACHE_HOME, K8S_GPU_MCP_CACHE } = process.env;
+const { PATH = '' } = process.env;
 
 /**
  * Builds what the cache lacks. The first time this takes minutes of both CPU and patience (about eight on two
@@ -44,7 +45,7 @@ export function whyNotHere(): string | undefined {
   const built = [cached('etcd', etcdVersion), cached('kwok', kwokVersion)];
   built.push(...Object.values(apiServers).map((version) => cached('kube-apiserver', version)));
   if (built.every(executable) || onPath('go')) return undefined;
-  return `the cluster tests need Go on PATH, once, to build etcd, kwok and kube-apiserver into ${cacheDirectory()}`;
+  return `the cluster tests need Go on PATH, once, to build etcd, kwok and kube-apiserver into ${cacheDirectory}`;
 }
 
 async function ensure(program: string, version: string): Promise<string> {
@@ -61,11 +62,7 @@ async function ensure(program: string, version: string): Promise<string> {
 }
 
 function cached(program: string, version: string): string {
-  return join(cacheDirectory(), `${program}-${version}`);
-}
-
-function cacheDirectory(): string {
-  return K8S_GPU_MCP_CACHE || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'k8s-gpu-mcp');
+  return join(cacheDirectory, `${program}-${version}`);
 }
 
 function onPath(program: string): string | undefined {
