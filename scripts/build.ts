@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -14,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import type { BunPlugin } from 'bun';
+import { embeddedKoffi, evaluatedAtBuild, withoutAjv } from './bundling.ts';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
@@ -41,9 +42,10 @@ async function buildBridge(): Promise<void> {
       target: 'node',
       minify: true,
       splitting: true,
-      naming: { entry: 'bridge.[ext]', chunk: 'chunk-[hash].[ext]' },
-      banner: '#!/usr/bin/env node',
+      naming: { entry: '[name].[ext]', chunk: 'chunk-[hash].[ext]' },
+      plugins: [withoutAjv, evaluatedAtBuild],
     });
+    copyFileSync(join(root, 'src/bridge/launch.js'), join(folder, 'bridge.js'));
     chmodSync(join(folder, 'bridge.js'), 0o755);
   });
   const stale = readdirSync(dist).filter((file) => file.endsWith('.js') && !fresh.includes(file));
@@ -60,7 +62,7 @@ async function buildAgent(architecture: 'x64' | 'arm64'): Promise<void> {
       entrypoints: [join(root, 'src/server/main.ts'), join(root, 'src/server/nvml/worker.ts')],
       compile: { target: `bun-linux-${architecture}`, outfile: join(folder, name) },
       minify: true,
-      plugins: [embeddedKoffi(koffiAddon(architecture))],
+      plugins: [withoutAjv, evaluatedAtBuild, embeddedKoffi(koffiAddon(architecture))],
     });
   });
   const note = architecture === process.arch ? '' : ', not executed here: built for another processor';
@@ -79,19 +81,6 @@ async function inFolder(build: (folder: string) => Promise<void>): Promise<strin
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-/** koffi looks for its addon by a path made at run time, which a compiled program does not have: it is told instead. */
-function embeddedKoffi(addon: string): BunPlugin {
-  return {
-    name: 'embedded-koffi',
-    setup(build) {
-      build.onLoad({ filter: /koffi\/src\/koffi\/src\/static\.js$/ }, () => ({
-        contents: `import native from ${JSON.stringify(addon)};\nexport function loadStatic() { return native; }\n`,
-        loader: 'js',
-      }));
-    },
-  };
 }
 
 /** npm installs the addon of this machine only; that of another comes by `npm pack`. */

@@ -5,13 +5,11 @@ import { Fault } from '../core/fault.ts';
 import { splitNames } from '../core/names.ts';
 import { isTimeout } from '../core/time-limit.ts';
 import { sentence } from '../core/words.ts';
-import { tools } from '../tools/index.ts';
+import { toolNamed } from '../tools/index.ts';
 import type { Tool } from '../tools/tool.ts';
 import { type BridgeAnswer, callTool, fleetInput } from './bridge.ts';
+import { exitCodes } from './exit-codes.ts';
 import type { Fleet } from './fleet/fleet.ts';
-
-/** Exit codes of `call`, for scripts. */
-export const exitCodes = { ok: 0, failed: 1, usage: 2, partial: 3, timeout: 4 } as const;
 
 export interface Printed {
   readonly stdout: string;
@@ -28,9 +26,7 @@ export async function callCommand(
 ): Promise<Printed> {
   let fleet: Fleet | undefined;
   try {
-    const tool = tools.find((each) => each.name === name);
-    if (!tool)
-      throw badFlag(`there is no tool ${name}; there are ${tools.map((each) => each.name).join(', ')}`);
+    const tool = toolNamed(name);
     const args = argumentsOf(tool, words);
     fleet = await open();
     const answer = await callTool(fleet, tool, args, { signal, onProgress: () => undefined });

@@ -1,12 +1,13 @@
 import { homedir } from 'node:os';
 
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
+import { z } from 'zod';
 
 import { Fault } from '../core/fault.ts';
 import { createLog, type Log } from '../core/log.ts';
 import { sentence } from '../core/words.ts';
-import { callCommand, exitCodes } from './call-command.ts';
 import { type Config, parseConfig } from './config.ts';
+import { exitCodes } from './exit-codes.ts';
 import type { Fleet } from './fleet/fleet.ts';
 import { bridgeServer } from './mcp.ts';
 
@@ -25,6 +26,7 @@ async function main(): Promise<void> {
   const { task } = config;
   if (task.kind === 'serve') return serve(() => fleetOf(config, log), config.structured, log);
   if (task.kind === 'demo') return demo(config, task.stdio, log);
+  const { callCommand } = await import('./call-command.ts');
   const { signal } = new AbortController(); // a person who leaves ends this process
   const { structured } = config;
   // Streams to a cluster do not keep a process alive: as a server the bridge lives by its stdin, here by this.
@@ -49,7 +51,9 @@ async function fleetOf(config: Config, log: Log): Promise<Fleet> {
 
 function serve(open: () => Promise<Fleet>, structured: boolean, log: Log): void {
   let fleet: Promise<Fleet> | undefined;
+  z.config({ jitless: true }); // to compile a check pays where it runs often: for nodes' answers, not for a handshake
   const once = () => {
+    z.config({ jitless: false });
     fleet ??= open();
     return fleet;
   };
@@ -99,5 +103,5 @@ async function demo(config: Config, stdio: boolean, log: Log): Promise<void> {
 main().catch((thrown) => {
   const { code, message, hint } = Fault.from(thrown);
   process.stderr.write(`k8s-gpu-mcp: ${sentence(message)} ${hint}\n`);
-  process.exit(code === 'BAD_FLAG' ? 2 : 1);
+  process.exit(code === 'BAD_FLAG' ? exitCodes.usage : exitCodes.failed);
 });

@@ -1,7 +1,9 @@
-const collator = new Intl.Collator('en', { numeric: true });
+/** Made when first used: it takes 15 ms, a tenth of the time in which a host waits for a bridge to start. */
+let collator: Intl.Collator | undefined;
 
 /** `gpu-2` before `gpu-10`: the order in which nodes and GPUs are always listed. */
 export function byName(a: string, b: string): number {
+  collator ??= new Intl.Collator('en', { numeric: true });
   return collator.compare(a, b);
 }
 

@@ -1,14 +1,14 @@
-import type {
-  CallToolResult,
-  McpServer,
-  ServerContext,
-  StandardSchemaWithJSON,
+import {
+  type CallToolResult,
+  type ListToolsResult,
+  ProtocolError,
+  ProtocolErrorCode,
+  type Server,
+  type ServerContext,
 } from '@modelcontextprotocol/server';
-import { z } from 'zod';
 
 import { Fault } from '../core/fault.ts';
 import { sentence } from '../core/words.ts';
-import type { Tool } from '../tools/tool.ts';
 
 /** Set in a request's `_meta`: the agent then answers in data for a program, not in text for a model. */
 export const structuredMeta = 'k8s-gpu-mcp/structured';
@@ -25,38 +25,27 @@ export const cacheHints = {
   'server/discover': { ttlMs: 300_000, cacheScope: 'public' },
 } as const;
 
-/** A tool as a program offers it: its schemas are made once, not for each request. */
-export interface Offered {
-  readonly tool: Tool;
-  readonly inputSchema: StandardSchemaWithJSON;
-  readonly outputSchema: StandardSchemaWithJSON | undefined;
-}
+/** A tool as `tools/list` shows it. */
+export type ListedTool = ListToolsResult['tools'][number];
 
-export function offer(tool: Tool, input: z.ZodObject, output?: z.ZodObject): Offered {
-  return { tool, inputSchema: listed(z.strictObject(input.shape)), outputSchema: output && listed(output) };
-}
+export type Call = (name: string, args: unknown, context: ServerContext) => Promise<CallToolResult>;
 
-export type Call = (tool: Tool, args: unknown, context: ServerContext) => Promise<CallToolResult>;
-
-export function registerTools(server: McpServer, offered: readonly Offered[], call: Call): void {
-  for (const { tool, inputSchema, outputSchema } of offered) {
-    const { name, title, description } = tool;
-    const annotations = {
-      title,
-      readOnlyHint: true,
-      destructiveHint: false,
-      idempotentHint: true,
-      openWorldHint: false,
-    };
-    const config = { title, description, inputSchema, annotations, ...(outputSchema && { outputSchema }) };
-    server.registerTool(name, config, async (args: unknown, context: ServerContext) => {
-      try {
-        return await call(tool, args, context);
-      } catch (thrown) {
-        return failed(Fault.from(thrown));
-      }
-    });
-  }
+/** Arguments are checked by the tools, in words of our own, not by the SDK. */
+export function serveTools(server: Server, listed: readonly ListedTool[], call: Call): void {
+  server.setRequestHandler('tools/list', () => ({ tools: [...listed] }));
+  server.setRequestHandler('tools/call', async ({ params: { name, arguments: args } }, context) => {
+    const names = listed.map((tool) => tool.name);
+    if (!names.includes(name))
+      throw new ProtocolError(
+        ProtocolErrorCode.InvalidParams,
+        `There is no tool ${name}; there are ${names.join(', ')}.`,
+      );
+    try {
+      return await call(name, args, context);
+    } catch (thrown) {
+      return failed(Fault.from(thrown));
+    }
+  });
 }
 
 /** A failure the model can act on: what happened, then what to do about it. */
@@ -65,19 +54,5 @@ export function failed({ code, message, hint }: Fault): CallToolResult {
     isError: true,
     content: [{ type: 'text', text: `${code}: ${sentence(message)} ${hint}` }],
     _meta: { [codeMeta]: code },
-  };
-}
-
-/** Listed as JSON Schema, but not checked by the SDK: we refuse arguments ourselves, in words of our own. */
-function listed(schema: z.ZodType): StandardSchemaWithJSON {
-  const input = z.toJSONSchema(schema, { io: 'input' });
-  const output = z.toJSONSchema(schema, { io: 'output' });
-  return {
-    '~standard': {
-      version: 1,
-      vendor: 'k8s-gpu-mcp',
-      validate: (value) => ({ value }),
-      jsonSchema: { input: () => input, output: () => output },
-    },
   };
 }

@@ -1,4 +1,4 @@
-import type { McpHttpHandler, McpServer } from '@modelcontextprotocol/server';
+import type { McpHttpHandler, Server } from '@modelcontextprotocol/server';
 
 import type { Driver } from '../core/driver.ts';
 import type { Log } from '../core/log.ts';
@@ -26,7 +26,7 @@ const firstAnswerMs = hangAfterMs + 1000;
 /** The agent without its sockets: what the compiled program, the demo and the tests all run. */
 export interface Agent {
   /** One MCP server, for a connection over stdio. */
-  readonly server: () => McpServer;
+  readonly server: () => Server;
   readonly handler: McpHttpHandler;
   /** The guarded MCP endpoint. */
   http(door: Door): AgentHttp;

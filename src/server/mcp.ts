@@ -2,7 +2,7 @@ import {
   type CallToolResult,
   createMcpHandler,
   type McpHttpHandler,
-  McpServer,
+  Server,
 } from '@modelcontextprotocol/server';
 
 import { Fault } from '../core/fault.ts';
@@ -11,17 +11,17 @@ import { plainText } from '../core/words.ts';
 import {
   type Call,
   cacheHints,
-  offer,
-  registerTools,
   requestIdMeta,
+  serveTools,
   structuredMeta,
   toolMsMeta,
 } from '../mcp/tools.ts';
 import { parseArguments } from '../tools/arguments.ts';
-import { tools } from '../tools/index.ts';
+import { toolNamed } from '../tools/index.ts';
 import { present } from '../tools/present.ts';
 import type { NodeContext, Tool } from '../tools/tool.ts';
 import { version } from '../version.ts';
+import { listedTools } from './listed-tools.ts';
 import type { AgentMetrics } from './metrics.ts';
 
 export interface AgentMcp {
@@ -36,15 +36,13 @@ const instructions =
   'Answers for the GPUs of one Kubernetes node, from its last sample; each answer says how old that is. ' +
   'Values that cannot be read are null or listed as missing, with the reason.';
 
-const offered = tools.map((tool) => offer(tool, tool.input));
-
 /** Makes the MCP server of one connection or request: it holds nothing. */
-export function agentServer(agent: AgentMcp): McpServer {
-  const server = new McpServer(
+export function agentServer(agent: AgentMcp): Server {
+  const server = new Server(
     { name: 'k8s-gpu-mcp-agent', title: 'k8s-gpu-mcp agent', version },
     { instructions, cacheHints, capabilities: { tools: { listChanged: false } } },
   );
-  registerTools(server, offered, audited(agent));
+  serveTools(server, listedTools, audited(agent));
   return server;
 }
 
@@ -56,20 +54,23 @@ export function agentHandler(agent: AgentMcp, maxRequestBodySize: number): McpHt
 
 /** One line and one sample per call: who asked what and how long it took, nothing of what was answered. */
 function audited({ node, context, log, metrics }: AgentMcp): Call {
-  return async (tool, args, { mcpReq }) => {
+  return async (name, args, { mcpReq }) => {
     const startedMs = performance.now();
     const requestId = plainText(String(mcpReq._meta?.[requestIdMeta] ?? mcpReq.id), 64);
     let outcome = 'ok';
     try {
-      return answer(tool, args, mcpReq._meta?.[structuredMeta] === true, { node, nodeContext: context() });
+      return answer(toolNamed(name), args, mcpReq._meta?.[structuredMeta] === true, {
+        node,
+        nodeContext: context(),
+      });
     } catch (thrown) {
       outcome = Fault.from(thrown).code;
       throw thrown;
     } finally {
       const durationMs = performance.now() - startedMs;
-      metrics.called(tool.name, outcome, durationMs);
+      metrics.called(name, outcome, durationMs);
       log.info('call', {
-        tool: tool.name,
+        tool: name,
         node,
         requestId,
         durationMs: Number(durationMs.toFixed(2)),

@@ -1,6 +1,15 @@
+import { Fault } from '../core/fault.ts';
 import { health } from './health.ts';
 import { inventory } from './inventory.ts';
 import type { Tool } from './tool.ts';
 
 /** Every tool, in the order clients see them. A new tool is one file, one line here and one test. */
 export const tools: readonly Tool[] = [inventory, health];
+
+/** @throws Fault BAD_ARGUMENT naming those that there are */
+export function toolNamed(name: string): Tool {
+  const tool = tools.find((each) => each.name === name);
+  if (tool) return tool;
+  const names = tools.map((each) => each.name).join(', ');
+  throw new Fault(`there is no tool ${name}; there are ${names}`, { code: 'BAD_ARGUMENT' });
+}

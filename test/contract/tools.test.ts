@@ -1,5 +1,5 @@
 import { Client, InMemoryTransport, type Tool } from '@modelcontextprotocol/client';
-import type { McpServer } from '@modelcontextprotocol/server';
+import type { Server } from '@modelcontextprotocol/server';
 import { describe, expect, test } from 'vitest';
 
 import { bridgeServer } from '../../src/bridge/mcp.ts';
@@ -22,7 +22,7 @@ const programs = [
   { file: 'bridge-tools-structured.json', server: () => bridgeServer(noFleet, true) },
 ] as const;
 
-async function listed(server: McpServer): Promise<Tool[]> {
+async function listed(server: Server): Promise<Tool[]> {
   const [ours, theirs] = InMemoryTransport.createLinkedPair();
   const client = new Client({ name: 'test', version: '1' });
   await server.connect(theirs);
