@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
-import { z } from 'zod';
+import type { z } from 'zod';
 
 import { Fault } from '../core/fault.ts';
 import { fleetArguments, parseArguments } from '../tools/arguments.ts';
@@ -23,9 +23,13 @@ export interface CallOptions {
   readonly onProgress: (done: number, total: number) => void;
 }
 
-/** What the bridge takes for a tool: the agent's arguments, and its own. */
+const fleetInputs = new Map<Tool, z.ZodObject>();
+
+/** What the bridge takes for a tool: the agent's arguments, and its own. Made once: a check is compiled at its first use. */
 export function fleetInput(tool: Tool): z.ZodObject {
-  return z.object({ ...tool.input.shape, ...fleetArguments });
+  const input = fleetInputs.get(tool) ?? tool.input.extend(fleetArguments);
+  fleetInputs.set(tool, input);
+  return input;
 }
 
 /**

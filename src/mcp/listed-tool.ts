@@ -13,7 +13,7 @@ export function listedTool(tool: Tool, input: z.ZodObject, output?: z.ZodObject)
     name,
     title,
     description,
-    inputSchema: z.toJSONSchema(z.strictObject(input.shape), { io: 'input' }) as ListedTool['inputSchema'],
+    inputSchema: z.toJSONSchema(input, { io: 'input' }) as ListedTool['inputSchema'],
     annotations: { title, ...hints },
     ...(output && { outputSchema: z.toJSONSchema(output, { io: 'output' }) as Record<string, unknown> }),
   };

@@ -27,10 +27,10 @@ export const fleetArguments = {
   cursor: z.string().optional().describe('from the last line of the answer before: continues there'),
 };
 
-/** Checked by a schema; one sentence names the argument that is wrong and what is allowed. */
+/** Checked by a strict schema; one sentence names the argument that is wrong and what is allowed. */
 export function parseArguments<Schema extends z.ZodObject>(schema: Schema, given: unknown): z.output<Schema> {
-  const parsed = z.strictObject(schema.shape).safeParse(given ?? {});
-  if (parsed.success) return parsed.data as z.output<Schema>;
+  const parsed = schema.safeParse(given ?? {});
+  if (parsed.success) return parsed.data;
   const known = Object.keys(schema.shape).join(', ');
   const problems = parsed.error.issues.map((issue) => {
     if (issue.code === 'unrecognized_keys')

@@ -75,7 +75,7 @@ export const health = defineTool({
     "thresholds, uncorrectable ECC since driver load, row remaps, hardware slowdown, lost or hung GPUs, the driver's recovery " +
     'action. Worst first; healthy GPUs are counted and grouped. detail=full shows every GPU with all evidence and what could ' +
     'not be checked.',
-  input: z.object(commonArguments),
+  input: z.strictObject(commonArguments),
   output,
   head: z.object({
     nodes: z.int(),

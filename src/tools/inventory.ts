@@ -59,7 +59,7 @@ export const inventory = defineTool({
     'Which GPUs the cluster has: model, count, memory, driver and CUDA version, ECC, MIG, power limit per node; equal nodes ' +
     'are grouped, GPUs that are lost or unreadable come first. detail=full lists every GPU with UUID, serial, PCI address and ' +
     'all current readings: memory used, utilisation, temperature, power, clocks, ECC counts, remapped rows. Units are in the text.',
-  input: z.object(commonArguments),
+  input: z.strictObject(commonArguments),
   output,
   head: z.object({
     nodes: z.int(),

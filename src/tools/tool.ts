@@ -39,7 +39,7 @@ export interface Tool<
   readonly name: string;
   readonly title: string;
   readonly description: string;
-  /** What an agent takes; the bridge adds `nodes` and `cursor`. */
+  /** What an agent takes, strictly: other arguments are refused; the bridge adds `nodes` and `cursor`. */
   readonly input: In;
   readonly output: Out;
   readonly head: Head;
