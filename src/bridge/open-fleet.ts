@@ -1,3 +1,4 @@
+import { withoutUnfilled } from '../core/command-line.ts';
 import { Fault } from '../core/fault.ts';
 import type { Log } from '../core/log.ts';
 import { type Agent, type Cluster, openCluster } from './cluster/cluster.ts';
@@ -18,6 +19,7 @@ export function openFleet(config: Config, machine: Machine, log: Log): Fleet {
   if (nodes.length > 0) return createFleet({ roster: async () => named(nodes), token, limits, log });
   const cluster = openCluster({
     ...machine,
+    env: withoutUnfilled(machine.env),
     log,
     ...(context !== undefined && { context }),
     ...(namespace !== undefined && { namespace }),

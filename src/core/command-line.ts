@@ -19,7 +19,17 @@ export function environmentName(flag: string): string {
 }
 
 /**
- * Reads flags, and the environment for those not given: a flag beats the environment, an empty variable counts as unset.
+ * Claude Desktop sets a variable of a bundle's manifest to the text `${user_config.context}` itself where its user left
+ * that field empty: such a variable is not set.
+ */
+export function withoutUnfilled(environment: Environment): Environment {
+  const unfilled = /^\$\{user_config\.\w+\}$/;
+  return Object.fromEntries(Object.entries(environment).filter(([, value = '']) => !unfilled.test(value)));
+}
+
+/**
+ * Reads flags, and the environment for those not given: a flag beats the environment, an empty variable or one that the
+ * host left unfilled counts as unset.
  *
  * @throws Fault BAD_FLAG, one sentence that names the flag or variable and what is allowed
  */
@@ -33,7 +43,7 @@ export function parseCommandLine<Values>(
     each.exitOverride().configureOutput({ writeOut: (text) => (printed += text), writeErr: () => undefined });
   try {
     command.parse([...argv], { from: 'user' });
-    fillFromEnvironment(command, environment);
+    fillFromEnvironment(command, withoutUnfilled(environment));
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return { print: printed };
     if (error instanceof CommanderError) throw badFlag(refusal(error, command), error);

@@ -41,6 +41,14 @@ describe('each flag, by command line and by environment', () => {
     expect(configOf([], { K8S_GPU_MCP_CONTEXT: '' }).context).toBeUndefined();
   });
 
+  // modelcontextprotocol/mcpb#250: a server that took it for a value did not start.
+  test('a variable that Claude Desktop left unfilled is none', () => {
+    const unfilled = '$' + '{user_config.context}';
+    const environment = { K8S_GPU_MCP_CONTEXT: unfilled, K8S_GPU_MCP_NAMESPACE: 'gpu' };
+
+    expect(configOf([], environment)).toMatchObject({ context: undefined, namespace: 'gpu' });
+  });
+
   test('a version in the environment, as images set it, is no flag', () => {
     expect(configOf([], { K8S_GPU_MCP_VERSION: '1.2.3' }).task).toEqual({ kind: 'serve' });
   });
