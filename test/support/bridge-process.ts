@@ -24,6 +24,9 @@ export interface Exit {
 }
 
 export interface Start {
+  /** How it is started: a program and its first arguments. Without it: the built bridge, on this Node. */
+  readonly program?: readonly [string, ...string[]];
+  readonly cwd?: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -38,8 +41,12 @@ export const bareEnvironment: Readonly<Record<string, string>> = {
 };
 
 /** The built bridge, speaking MCP. It is killed when the test has ended, however that ends. */
-export function startBridge(onTestFinished: Finish, { args = [], env = {} }: Start = {}): BridgeProcess {
-  const child = spawn(process.execPath, [bridgeEntry, ...args], { env: { ...bareEnvironment, ...env } });
+export function startBridge(
+  onTestFinished: Finish,
+  { program = [process.execPath, bridgeEntry], cwd, args = [], env = {} }: Start = {},
+): BridgeProcess {
+  const [command, ...first] = program;
+  const child = spawn(command, [...first, ...args], { cwd, env: { ...bareEnvironment, ...env } });
   const exit = exitOf(child);
   onTestFinished(async () => {
     child.kill('SIGKILL');
