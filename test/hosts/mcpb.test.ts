@@ -41,14 +41,17 @@ const whyNot = whyNoPrograms();
 
 describe.skipIf(whyNot)(`the .mcpb bundle${whyNot ? ` (skipped: ${whyNot})` : ''}`, () => {
   const folder = mkdtempSync(join(tmpdir(), 'k8s-gpu-mcp-bundle-'));
-  const [home, unpacked] = [join(folder, 'home'), join(folder, 'unpacked')];
-  let clone = '';
+  const [home, clone, unpacked] = ['home', 'clone', 'unpacked'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
   let manifest: Manifest;
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   beforeAll(() => {
     mkdirSync(home);
-    clone = freshClone(afterAll);
+    freshClone(clone);
     const node = npmPrograms.node('20.18.1');
     const env = { PATH: `${dirname(node)}:/usr/bin:/bin`, HOME: home };
     execFileSync(node, [npmPrograms.entry('npm'), 'run', '--silent', 'mcpb'], { cwd: clone, env });

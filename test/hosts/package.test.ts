@@ -17,10 +17,16 @@ const whyNot = whyNoPrograms();
 describe.skipIf(whyNot)(`the npm package${whyNot ? ` (skipped: ${whyNot})` : ''}`, () => {
   const folder = mkdtempSync(join(tmpdir(), 'k8s-gpu-mcp-package-'));
   const tarball = join(folder, 'k8s-gpu-mcp.tgz');
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  let registry: Awaited<ReturnType<typeof refusingRegistry>>;
+  afterAll(() => {
+    registry.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
 
-  beforeAll(() => {
-    const clone = freshClone(afterAll);
+  beforeAll(async () => {
+    registry = await refusingRegistry();
+    const clone = join(folder, 'clone');
+    freshClone(clone);
     // What another build may have left in dist/, and what is built for nodes, is not for those who install this.
     mkdirSync(join(clone, 'dist'));
     for (const name of ['chunk-of-yesterday.js', 'agent-linux-x64'])
@@ -57,24 +63,25 @@ describe.skipIf(whyNot)(`the npm package${whyNot ? ` (skipped: ${whyNot})` : ''}
       expect(manifest.scripts).not.toHaveProperty(script);
   });
 
-  describe.for(nodeVersions)('by npx from an empty folder, without a network, on Node %s', (version) => {
-    test('it shows the demo', async () => {
-      const { npx, options, asked } = await emptyPlace(version);
+  describe.for(nodeVersions)('by npx, without a network, on Node %s', (version) => {
+    let place: ReturnType<typeof emptyPlace>;
+    beforeAll(() => {
+      place = emptyPlace(join(folder, version), { version, registry: registry.url });
+    });
+    const args = ['--package', tarball, 'k8s-gpu-mcp', 'demo'];
 
-      const { stdout } = await promisify(execFile)(
-        npx[0],
-        [...npx.slice(1), '--package', tarball, 'k8s-gpu-mcp', 'demo'],
-        options,
-      );
+    test('it shows the demo from an empty folder with an empty home', async () => {
+      const { npx, options } = place;
+      const [node, ...first] = npx;
+      const { stdout } = await promisify(execFile)(node, [...first, ...args], options);
 
       expect(stdout).toContain('partial: 3 of 4 GPU nodes answered');
-      expect(asked).toEqual([]);
+      expect(registry.asked).toEqual([]);
     });
 
     test('it is an MCP server', async () => {
-      const { npx, options, asked } = await emptyPlace(version);
-      const args = ['--package', tarball, 'k8s-gpu-mcp', 'demo', '--stdio'];
-      const bridge = startBridge(onTestFinished, { program: npx, args, ...options });
+      const { npx, options } = place;
+      const bridge = startBridge(onTestFinished, { program: npx, args: [...args, '--stdio'], ...options });
 
       await initialize(bridge);
       const listed = await bridge.ask('tools/list');
@@ -89,7 +96,7 @@ describe.skipIf(whyNot)(`the npm package${whyNot ? ` (skipped: ${whyNot})` : ''}
       });
       expect(await bridge.exit).toEqual({ code: 0, signal: null });
       expect(bridge.messages.filter((message) => 'garbage' in message)).toEqual([]);
-      expect(asked).toEqual([]);
+      expect(registry.asked).toEqual([]);
     });
   });
 });
@@ -98,38 +105,36 @@ function contentOf(tarball: string, file: string): string {
   return execFileSync('tar', ['-xzOf', tarball, file], { encoding: 'utf8', maxBuffer: 16 * 1024 * 1024 });
 }
 
-/**
- * An empty working folder, an empty home, a PATH on which this Node is the only one, and a registry that refuses
- * everything and notes what it was asked for.
- */
-async function emptyPlace(version: NodeVersion) {
-  const place = mkdtempSync(join(tmpdir(), 'k8s-gpu-mcp-npx-'));
-  onTestFinished(() => rmSync(place, { recursive: true, force: true }));
+/** An empty working folder, an empty home, and a PATH on which this Node is the only one. */
+function emptyPlace(place: string, { version, registry }: { version: NodeVersion; registry: string }) {
   const [bin, home, cwd] = ['bin', 'home', 'work'].map((name) => join(place, name)) as [
     string,
     string,
     string,
   ];
-  for (const made of [bin, home, cwd]) mkdirSync(made);
+  for (const made of [bin, home, cwd]) mkdirSync(made, { recursive: true });
   symlinkSync(npmPrograms.node(version), join(bin, 'node'));
   symlinkSync('/bin/sh', join(bin, 'sh'));
-
-  const asked: string[] = [];
-  const registry = createServer(({ url = '' }, response) => {
-    asked.push(url);
-    response.writeHead(404).end();
-  }).listen(0, '127.0.0.1');
-  await once(registry, 'listening');
-  onTestFinished(() => void registry.close());
-  const { port } = registry.address() as AddressInfo;
   const env = {
     PATH: bin,
     HOME: home,
-    npm_config_registry: `http://127.0.0.1:${port}/`,
+    npm_config_registry: registry,
     // npm's own questions, whatever is installed: whether there is a newer npm, and whether anything is known of it.
     npm_config_update_notifier: 'false',
     npm_config_audit: 'false',
   };
   const npx: [string, ...string[]] = [join(bin, 'node'), npmPrograms.entry('npx'), '-y'];
-  return { npx, options: { cwd, env }, asked };
+  return { npx, options: { cwd, env } };
+}
+
+/** A registry that refuses everything, and notes what it was asked for. */
+async function refusingRegistry() {
+  const asked: string[] = [];
+  const server = createServer(({ url = '' }, response) => {
+    asked.push(url);
+    response.writeHead(404).end();
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}/`, asked, close: () => void server.close() };
 }

@@ -1,18 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '../..');
 
 /**
- * The sources of this moment in a folder of their own, as a clone has them: nothing is built. Only the dependencies are
+ * Puts the sources of this moment into a folder, as a clone has them: nothing is built. Only the dependencies are
  * there already, with the mark by which scripts/with-dependencies.mjs knows that; without it, it would install them
  * again, through the links.
  */
-export function freshClone(onFinished: (end: () => void) => void): string {
-  const folder = mkdtempSync(join(tmpdir(), 'k8s-gpu-mcp-clone-'));
-  onFinished(() => rmSync(folder, { recursive: true, force: true }));
+export function freshClone(folder: string): void {
   const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
     cwd: root,
     encoding: 'utf8',
@@ -26,5 +23,4 @@ export function freshClone(onFinished: (end: () => void) => void): string {
   ))
     symlinkSync(join(root, 'node_modules', name), join(modules, name));
   cpSync(join(root, 'package-lock.json'), join(modules, '.installed-lock.json'));
-  return folder;
 }
