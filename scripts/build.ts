@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { embeddedKoffi, evaluatedAtBuild, withoutAjv } from './bundling.ts';
+import { embeddedKoffi, evaluatedAtBuild, jsoncParserAsModules, withoutAjv } from './bundling.ts';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
@@ -43,7 +43,7 @@ async function buildBridge(): Promise<void> {
       minify: true,
       splitting: true,
       naming: { entry: '[name].[ext]', chunk: 'chunk-[hash].[ext]' },
-      plugins: [withoutAjv, evaluatedAtBuild],
+      plugins: [withoutAjv, evaluatedAtBuild, jsoncParserAsModules],
     });
     copyFileSync(join(root, 'src/bridge/launch.js'), join(folder, 'bridge.js'));
     chmodSync(join(folder, 'bridge.js'), 0o755);

@@ -1,4 +1,6 @@
 // What the bundler does to modules on their way into dist/.
+import { join } from 'node:path';
+
 import type { BunPlugin } from 'bun';
 
 /** koffi looks for its addon by a path made at run time, which a compiled program does not have: it is told instead. */
@@ -34,5 +36,14 @@ export const evaluatedAtBuild: BunPlugin = {
       const { listedTools } = await import(path);
       return { contents: `export const listedTools = ${JSON.stringify(listedTools)};`, loader: 'js' };
     });
+  },
+};
+
+/** Its CommonJS files load each other by a `require` of their own, which a bundler does not see. */
+export const jsoncParserAsModules: BunPlugin = {
+  name: 'jsonc-parser-as-modules',
+  setup(build) {
+    const path = join(import.meta.dirname, '../node_modules/jsonc-parser/lib/esm/main.js');
+    build.onResolve({ filter: /^jsonc-parser$/ }, () => ({ path }));
   },
 };

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 
-import { Command, InvalidArgumentError } from 'commander';
+import { Argument, Command, InvalidArgumentError } from 'commander';
 
 import {
   badFlag,
   durationFrom,
   type Environment,
+  environmentName,
   listOption,
   option,
   parseCommandLine,
@@ -31,10 +32,22 @@ export interface NamedUrl {
   readonly url: URL;
 }
 
+export const hostNames = ['claude-desktop', 'claude-code', 'cursor', 'vscode', 'codex'] as const;
+export type HostName = (typeof hostNames)[number];
+
+export interface Installation {
+  readonly host: HostName;
+  readonly demo: boolean;
+  readonly print: boolean;
+  /** What was said by flags or variables, as variables: hosts garble arguments with spaces. */
+  readonly variables: Readonly<Record<string, string>>;
+}
+
 export type Task =
   | { readonly kind: 'serve' }
   | { readonly kind: 'call'; readonly tool: string; readonly args: readonly string[] }
-  | { readonly kind: 'demo'; readonly stdio: boolean };
+  | { readonly kind: 'demo'; readonly stdio: boolean }
+  | ({ readonly kind: 'install' } & Installation);
 
 export interface Config {
   readonly task: Task;
@@ -97,6 +110,16 @@ function command(task: (task: Task) => void): Command {
     .allowExcessArguments(false)
     .option('--stdio', 'be an MCP server over those nodes')
     .action(({ stdio = false }: { stdio?: boolean }) => task({ kind: 'demo', stdio }));
+  program
+    .command('install')
+    .description('write the entry, with the flags given, into the configuration of an assistant')
+    .addArgument(new Argument('<host>').choices(hostNames))
+    .allowExcessArguments(false)
+    .option('--demo', 'an entry of its own for the demo')
+    .option('--print', 'print what would be written, and touch nothing')
+    .action((host: HostName, { demo = false, print = false }: { demo?: boolean; print?: boolean }) =>
+      task({ kind: 'install', host, demo, print, variables: {} }),
+    );
   return program;
 }
 
@@ -105,7 +128,7 @@ export function parseConfig(
   argv: readonly string[],
   environment: Environment,
 ): { config: Config } | { print: string } {
-  let task: Task = { kind: 'serve' };
+  let task = { kind: 'serve' } as Task;
   const program = command((chosen) => {
     task = chosen;
   });
@@ -114,17 +137,30 @@ export function parseConfig(
   const given = parsed.values;
   const limits = { ...defaultLimits, fanOutMs: given.timeout };
   checkLimits(limits);
+  // The demo brings nodes of its own: what the environment says of others must not reach them, nor fail it.
+  const isDemo = task.kind === 'demo' || (task.kind === 'install' && task.demo);
+  const where = isDemo ? noWhere : whereOf(given);
+  if (task.kind === 'install') task = { ...task, variables: variablesFor(isDemo, parsed.variables) };
   return {
     config: {
       task,
-      // The demo brings nodes of its own: what the environment says of others must not reach them, nor fail it.
-      ...((task as Task).kind === 'demo' ? noWhere : whereOf(given)),
+      ...where,
       transport: given.transport,
       structured: given.structured ?? false,
       limits,
       logLevel: given.logLevel,
     },
   };
+}
+
+const withoutWhere = ['--timeout', '--structured', '--log-level'].map(environmentName);
+
+/** Read back at once: what a flag can say and a variable cannot, such as a URL with a comma, is refused here. */
+function variablesFor(isDemo: boolean, all: Environment): Installation['variables'] {
+  const kept = Object.entries(all).filter(([name]) => !isDemo || withoutWhere.includes(name));
+  const variables = Object.fromEntries(kept.map(([name, value = '']) => [name, value]));
+  parseConfig([], variables);
+  return variables;
 }
 
 type Where = Pick<Config, 'context' | 'namespace' | 'selector' | 'nodes' | 'token'>;

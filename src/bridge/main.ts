@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { Fault } from '../core/fault.ts';
 import { createLog, type Log } from '../core/log.ts';
 import { sentence } from '../core/words.ts';
-import { type Config, parseConfig } from './config.ts';
+import { type Config, type Installation, parseConfig } from './config.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { Fleet } from './fleet/fleet.ts';
 import { bridgeServer } from './mcp.ts';
@@ -26,6 +26,7 @@ async function main(): Promise<void> {
   const { task } = config;
   if (task.kind === 'serve') return serve(() => fleetOf(config, log), config.structured, log);
   if (task.kind === 'demo') return demo(config, task.stdio, log);
+  if (task.kind === 'install') return installInto(task);
   const { callCommand } = await import('./call-command.ts');
   const { signal } = new AbortController(); // a person who leaves ends this process
   const { structured } = config;
@@ -83,6 +84,13 @@ function isAlive(pid: number): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
+}
+
+async function installInto(task: Installation): Promise<void> {
+  const { install } = await import('./install/install.ts');
+  const { env, platform, execPath, argv } = process;
+  const machine = { env, platform, homeDir: homedir(), cwd: process.cwd(), execPath, script: argv[1] ?? '' };
+  print(install(task, machine, new Date()));
 }
 
 async function demo(config: Config, stdio: boolean, log: Log): Promise<void> {

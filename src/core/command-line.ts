@@ -10,6 +10,8 @@ export type Parsed<Values> =
       readonly values: Values;
       readonly fromFlag: (name: keyof Values) => boolean;
       readonly args: readonly string[];
+      /** What was given, by flag or variable, as variables for another start of the same program. */
+      readonly variables: Environment;
     }
   | { readonly print: string };
 
@@ -41,6 +43,7 @@ export function parseCommandLine<Values>(
   let printed = '';
   for (const each of [command, ...command.commands])
     each.exitOverride().configureOutput({ writeOut: (text) => (printed += text), writeErr: () => undefined });
+  const written = asWritten(command);
   try {
     command.parse([...argv], { from: 'user' });
     fillFromEnvironment(command, withoutUnfilled(environment));
@@ -53,7 +56,35 @@ export function parseCommandLine<Values>(
     values: command.opts() as Values,
     fromFlag: (name) => command.getOptionValueSource(String(name)) === 'cli',
     args: command.args,
+    variables: variablesOf(command, written, environment),
   };
+}
+
+/** Filled while the command line is parsed: the words of each flag, before they become numbers and URLs. */
+function asWritten(command: Command): ReadonlyMap<string, readonly string[]> {
+  const written = new Map<string, string[]>();
+  for (const option of command.options)
+    command.on(`option:${option.name()}`, (word: unknown) => {
+      const words = lists.has(option) ? (written.get(option.name()) ?? []) : [];
+      written.set(option.name(), [...words, typeof word === 'string' ? word : 'true']);
+    });
+  return written;
+}
+
+function variablesOf(
+  command: Command,
+  written: ReadonlyMap<string, readonly string[]>,
+  environment: Environment,
+): Environment {
+  const all = command.options.map((option) => {
+    const variable = environmentName(option.long ?? '');
+    const source = command.getOptionValueSource(option.attributeName());
+    return [
+      variable,
+      source === 'env' ? environment[variable] : written.get(option.name())?.join(','),
+    ] as const;
+  });
+  return Object.fromEntries(all.filter(([, value]) => value !== undefined));
 }
 
 /** Commander's sentence; where that does not say what is allowed, with it. */
@@ -61,7 +92,8 @@ function refusal({ code, message }: CommanderError, command: Command): string {
   const sentence = message.replace(/^error: /, '');
   const flags = [command, ...command.commands].flatMap(({ options }) => options.map(({ long }) => long));
   const allowed = `allowed are ${[...new Set(flags), '--help'].join(', ')}`;
-  const [excess] = (command.commands.find(({ args }) => args.length > 0) ?? command).args;
+  const { args, registeredArguments } = command.commands.find((each) => each.args.length > 0) ?? command;
+  const excess = args[registeredArguments.length];
   if (code === 'commander.unknownOption') return `${sentence}; ${allowed}`;
   if (code === 'commander.excessArguments') return `unexpected argument '${excess}'; ${allowed}`;
   return sentence;

@@ -11,6 +11,15 @@ export const faults = {
   NODE_NOT_FOUND: { retryable: false, hint: 'Leave `nodes` out to ask all, and see their names.' },
   SCENARIO_INVALID: { retryable: false, hint: 'Correct the line of the scenario file that is named.' },
 
+  HOST_CONFIG_INVALID: {
+    retryable: false,
+    hint: 'Correct the file, or paste what install --print prints into it by hand.',
+  },
+  HOST_CONFIG_UNWRITABLE: {
+    retryable: false,
+    hint: 'Give yourself the right to that file, or paste what install --print prints into it by hand.',
+  },
+
   DRIVER_NOT_FOUND: {
     retryable: false,
     hint: 'Give the pod the driver: runtimeClassName nvidia with NVIDIA_VISIBLE_DEVICES=all, or mount the host driver and set --nvml-library.',

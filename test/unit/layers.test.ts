@@ -23,6 +23,8 @@ const forbidden = [
   ['src/bridge', 'koffi'],
   ['src/bridge/fleet', '../cluster/cluster.ts'],
   ['src/bridge/cluster', '../config.ts'],
+  ['src/bridge/install', '../main.ts'],
+  ['src/bridge/install', '../cluster/programs.ts'],
   ['src/demo', '../server/nvml/lane.ts'],
   ['src/demo', '../server/libc.ts'],
   ['src', 'koffi'],
@@ -30,6 +32,7 @@ const forbidden = [
 const allowed = [
   ['src/server/nvml', 'koffi'],
   ['src/bridge/cluster', '@kubernetes/client-node'],
+  ['src/bridge/install', '../config.ts'],
   ['src/tools', '../core/fault.ts'],
   ['src/demo', '../server/agent.ts'],
 ] as const;
