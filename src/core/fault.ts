@@ -17,7 +17,7 @@ export const faults = {
   },
   HOST_CONFIG_UNWRITABLE: {
     retryable: false,
-    hint: 'Give yourself the right to that file, or paste what install --print prints into it by hand.',
+    hint: 'Install again once the file can be written, or paste what install --print prints into it by hand.',
   },
 
   DRIVER_NOT_FOUND: {

@@ -55,9 +55,9 @@ export function replaceConfig(file: ConfigFile, text: string, now: Date): string
     // Whoever can write the folder could replace it all the same: that it is read-only was meant.
     const mode = bytes === undefined ? 0o600 : statSync(target).mode & 0o777;
     if ((mode & 0o222) === 0) throw new Error('it is read-only');
-    const backup = bytes === undefined ? undefined : copyBeside(path, target, now);
     const changedMeanwhile = bytes === undefined ? contentOf(path) : !contentOf(path)?.equals(bytes);
     if (changedMeanwhile) throw new Error('another program changed it meanwhile; try again');
+    const backup = bytes === undefined ? undefined : copyBeside(path, target, now);
     replace(target, mark + text, mode);
     return backup;
   });
