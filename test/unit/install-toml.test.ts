@@ -101,6 +101,12 @@ command = "z"
     expect(serverIn(edited)).toEqual({ ...entry, env: { AWS_PROFILE: 'gpu', PATH: '/bin' } });
   });
 
+  test('of which its owner wrote only a permission keeps that', () => {
+    const edited = edit('[mcp_servers.k8s-gpu-mcp.tools.get_gpu_health]\napproval_mode = "auto"\n');
+
+    expect(serverIn(edited)).toEqual({ ...entry, tools: { get_gpu_health: { approval_mode: 'auto' } } });
+  });
+
   test('that was a remote server is replaced', () => {
     const edited = edit('[mcp_servers.k8s-gpu-mcp]\nurl = "https://x"\n');
 

@@ -106,12 +106,17 @@ export function isOurs(variable: string): boolean {
  * written there by hand stays too where the terminal has none.
  */
 export function merged(existing: unknown, entry: Entry): Values {
-  if (!isObject(existing) || typeof existing['command'] !== 'string') return { ...entry };
+  if (!isOfProcess(existing)) return { ...entry };
   const before = isObject(existing['env']) ? existing['env'] : {};
   const kept = Object.entries(before).filter(([name]) => name === 'KUBECONFIG' || !isOurs(name));
   const env = { ...Object.fromEntries(kept), ...entry.env };
   const hasEnv = entry.env !== undefined || existing['env'] !== undefined;
   return { ...existing, ...entry, ...(hasEnv && { env }) };
+}
+
+/** A server at a URL has keys that do not go with a command: nothing of it is kept. */
+export function isOfProcess(existing: unknown): existing is Values {
+  return isObject(existing) && existing['url'] === undefined;
 }
 
 export function isObject(value: unknown): value is Values {

@@ -14,7 +14,7 @@ import {
   stripComments,
 } from 'jsonc-parser';
 
-import { type Entry, isObject, merged, onlyChanged } from './entry.ts';
+import { type Entry, isObject, isOfProcess, merged, onlyChanged } from './entry.ts';
 import { type Edited, type Place, refused } from './refused.ts';
 
 /**
@@ -40,10 +40,9 @@ export function editJson(text: string, place: Place, entry: Entry, comments: boo
   const after = merged(before, entry);
   if (isDeepStrictEqual(before, after)) return { text, before, after };
 
-  const edited =
-    isObject(before) && typeof before['command'] === 'string'
-      ? changed(text, [key, name], before, after)
-      : set(text, [key, name], after);
+  const edited = isOfProcess(before)
+    ? changed(text, [key, name], before, after)
+    : set(text, [key, name], after);
   if (!onlyChanged(place.path, document, parse(edited, [], allowed), after))
     throw refused(place, 'it cannot be changed without touching other parts: is a key in it twice?');
   return { text: edited, before, after };

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { parse, stringify, TomlError } from 'smol-toml';
 
-import { type Entry, isObject, isOurs, merged, onlyChanged, plain } from './entry.ts';
+import { type Entry, isObject, isOfProcess, isOurs, merged, onlyChanged, plain } from './entry.ts';
 import { type Edited, type Place, refused } from './refused.ts';
 
 /**
@@ -62,7 +62,7 @@ function withEntry(
   { entry, before, after }: Change,
 ): string[] {
   const { env, ...main } = entry;
-  const isReplaced = !(isObject(before) && typeof before['command'] === 'string');
+  const isReplaced = !isOfProcess(before);
   const own = [section(lines, path), section(lines, [...path, 'env'])];
   const [mainBody, envBody] = own.map((each) =>
     each && !isReplaced ? lines.slice(each.from + 1, each.to) : [],
