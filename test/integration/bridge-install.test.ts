@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -6,7 +5,7 @@ import { parse as parseToml } from 'smol-toml';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 
 import { tools } from '../../src/tools/index.ts';
-import { bareEnvironment, runBridge } from '../support/bridge-process.ts';
+import { runBridge } from '../support/bridge-process.ts';
 import { bridgeEntry } from '../support/build.ts';
 import { desktopEnvironment, type Entry, listTools, startAsHost } from '../support/desktop-host.ts';
 
@@ -85,37 +84,6 @@ describe('from a clone', () => {
     });
     expect(stdout).not.toContain('s3cret');
   });
-});
-
-test('from a package, a host starts npx with it, far from any terminal', async () => {
-  const folder = join(home, 'installed');
-  mkdirSync(folder);
-  const npm = (...args: string[]) =>
-    execFileSync('npm', [...args, '--offline', '--no-audit', '--no-fund', '--loglevel=error'], {
-      cwd: folder,
-      encoding: 'utf8',
-      env: { ...desktopEnvironment(home), PATH: process.env['PATH'] ?? '' },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-  npm('pack', '--silent', '--ignore-scripts', join(dirname(bridgeEntry), '..'));
-  npm('install', `./${readdirSync(folder).find((name) => name.endsWith('.tgz'))}`);
-
-  const program = join(folder, 'node_modules/.bin/k8s-gpu-mcp');
-  const printed = execFileSync(process.execPath, [program, 'install', 'cursor', '--print'], {
-    encoding: 'utf8',
-    env: { ...bareEnvironment, ...desktopEnvironment(home) },
-  });
-  const entry: Entry = JSON.parse(printed).mcpServers['k8s-gpu-mcp'];
-  // In this folder npx finds the package without a registry.
-  const answers = await startAsHost(onTestFinished, {
-    entry: { ...entry, env: { ...entry.env, npm_config_offline: 'true' } },
-    home,
-    calls: [listTools],
-    cwd: folder,
-  });
-
-  expect(entry.args[1]).toMatch(/^k8s-gpu-mcp@\d/);
-  expect(answers[0]).toMatchObject(toolsListed);
 });
 
 test('a bridge that serves has read nothing of this: it is in a file that is loaded when asked for', () => {
