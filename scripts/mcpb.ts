@@ -3,10 +3,11 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { strToU8, zipSync } from 'fflate';
+
 import manifest from '../package.json' with { type: 'json' };
 import { environmentName } from '../src/core/command-line.ts';
 import { tools } from '../src/tools/index.ts';
-import { zip } from './zip.ts';
 
 const root = join(import.meta.dirname, '..');
 const entryPoint = manifest.bin['k8s-gpu-mcp'];
@@ -71,10 +72,11 @@ function placeholder(name: string, rest = ''): string {
 
 const scripts = readdirSync(join(root, 'dist')).filter((file) => file.endsWith('.js'));
 const files = ['package.json', 'README.md', 'LICENSE', ...scripts.sort().map((file) => `dist/${file}`)];
-const archive = zip([
-  { name: 'manifest.json', content: Buffer.from(`${JSON.stringify(bundle, undefined, 2)}\n`) },
-  ...files.map((name) => ({ name, content: readFileSync(join(root, name)) })),
-]);
+const contents = Object.fromEntries(files.map((name) => [name, readFileSync(join(root, name))]));
+const archive = zipSync(
+  { 'manifest.json': strToU8(`${JSON.stringify(bundle, undefined, 2)}\n`), ...contents },
+  { level: 9, mtime: new Date(1980, 0, 1) }, // local, as zip counts: the same files are the same bytes, wherever packed
+);
 writeFileSync(join(root, 'dist/k8s-gpu-mcp.mcpb'), archive);
 const sha256 = createHash('sha256').update(archive).digest('hex');
 process.stdout.write(`dist/k8s-gpu-mcp.mcpb: ${(archive.length / 1e6).toFixed(2)} MB, SHA-256 ${sha256}\n`);
