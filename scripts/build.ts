@@ -11,11 +11,13 @@ import {
   renameSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { embeddedKoffi, evaluatedAtBuild, jsoncParserAsModules, withoutAjv } from './bundling.ts';
+import { thirdPartyLicences } from './third-party.ts';
 
 const root = join(import.meta.dirname, '..');
 const dist = join(root, 'dist');
@@ -36,8 +38,9 @@ if (wanted.has('--all')) await buildAgent('arm64');
 /** Split, so that answering `initialize` parses nothing of Kubernetes. */
 async function buildBridge(): Promise<void> {
   const fresh = await inFolder(async (folder) => {
-    await Bun.build({
+    const { metafile } = await Bun.build({
       entrypoints: [join(root, 'src/bridge/main.ts')],
+      metafile: true,
       outdir: folder,
       target: 'node',
       minify: true,
@@ -45,12 +48,15 @@ async function buildBridge(): Promise<void> {
       naming: { entry: '[name].[ext]', chunk: 'chunk-[hash].[ext]' },
       plugins: [withoutAjv, evaluatedAtBuild, jsoncParserAsModules],
     });
+    const modules = Object.values(metafile?.outputs ?? {}).flatMap(({ inputs }) => Object.keys(inputs));
+    writeFileSync(join(folder, 'third-party-licences.txt'), thirdPartyLicences(root, modules));
     copyFileSync(join(root, 'src/bridge/launch.js'), join(folder, 'bridge.js'));
     chmodSync(join(folder, 'bridge.js'), 0o755);
   });
   const stale = readdirSync(dist).filter((file) => file.endsWith('.js') && !fresh.includes(file));
   for (const file of stale) rmSync(join(dist, file), { force: true });
-  const bytes = fresh.reduce((sum, file) => sum + statSync(join(dist, file)).size, 0);
+  const scripts = fresh.filter((file) => file.endsWith('.js'));
+  const bytes = scripts.reduce((sum, file) => sum + statSync(join(dist, file)).size, 0);
   say(`dist/bridge.js and its chunks: ${(bytes / 1e6).toFixed(2)} MB`);
 }
 

@@ -71,7 +71,13 @@ function placeholder(name: string, rest = ''): string {
 }
 
 const scripts = readdirSync(join(root, 'dist')).filter((file) => file.endsWith('.js'));
-const files = ['package.json', 'README.md', 'LICENSE', ...scripts.sort().map((file) => `dist/${file}`)];
+const files = [
+  'package.json',
+  'README.md',
+  'LICENSE',
+  'dist/third-party-licences.txt',
+  ...scripts.sort().map((file) => `dist/${file}`),
+];
 const contents = Object.fromEntries(files.map((name) => [name, readFileSync(join(root, name))]));
 const archive = zipSync(
   { 'manifest.json': strToU8(`${JSON.stringify(bundle, undefined, 2)}\n`), ...contents },

@@ -97,7 +97,7 @@ describe.skipIf(whyNot)(`the .mcpb bundle${whyNot ? ` (skipped: ${whyNot})` : ''
     const files = readdirSync(unpacked, { recursive: true, encoding: 'utf8' })
       .filter((name) => statSync(join(unpacked, name)).isFile())
       .filter((name) => name !== 'manifest.json');
-    const dist = readdirSync(join(clone, 'dist')).filter((name) => name.endsWith('.js'));
+    const dist = readdirSync(join(clone, 'dist')).filter((name) => /\.(js|txt)$/.test(name));
 
     expect(files.sort()).toEqual(
       ['LICENSE', 'README.md', 'package.json', ...dist.map((n) => `dist/${n}`)].sort(),

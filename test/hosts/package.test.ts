@@ -47,8 +47,12 @@ describe.skipIf(whyNot)(`the npm package${whyNot ? ` (skipped: ${whyNot})` : ''}
     expect(files.filter((file) => !scripts.includes(file))).toEqual([
       'package/LICENSE',
       'package/README.md',
+      'package/dist/third-party-licences.txt',
       'package/package.json',
     ]);
+    expect(contentOf(tarball, 'package/dist/third-party-licences.txt')).toMatch(
+      /^undici 7\.30\.2 \(MIT\)\n\nMIT License\n/m,
+    );
     expect(scripts).toContain('package/dist/bridge.js');
     expect(scripts.filter((file) => !/bridge\.js$/.test(file) && !text.includes(basename(file)))).toEqual([]);
   });
