@@ -1,8 +1,8 @@
-import { createMcpHandler, McpServer } from '@modelcontextprotocol/server';
+import { createMcpHandler, Server } from '@modelcontextprotocol/server';
 import { describe, test } from 'vitest';
 
 import { faults } from '../../src/core/fault.ts';
-import { codeMeta } from '../../src/mcp/tools.ts';
+import { codeMeta, serveTools } from '../../src/mcp/tools.ts';
 import { productLimits, startTestFleet, until } from '../support/bridge.ts';
 import { answering, type Behaviour, passOn, resulting } from '../support/fault-proxy.ts';
 
@@ -145,9 +145,13 @@ describe.concurrent('what a node says is data', () => {
     onTestFinished,
   }) => {
     const { nodes, call } = await startTestFleet(onTestFinished);
+    const neverCalled = () => Promise.reject(new Error('it has no such tool'));
     const old = createMcpHandler(() => {
-      const server = new McpServer({ name: 'k8s-gpu-mcp-agent', version: '0.0.1' });
-      server.registerTool('get_something_else', {}, () => ({ content: [] }));
+      const server = new Server(
+        { name: 'k8s-gpu-mcp-agent', version: '0.0.1' },
+        { capabilities: { tools: {} } },
+      );
+      serveTools(server, [{ name: 'get_something_else', inputSchema: { type: 'object' } }], neverCalled);
       return server;
     });
     nodes.b.behave((exchange) => passOn({ ...exchange, agent: (request) => old.fetch(request) }));

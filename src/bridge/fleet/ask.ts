@@ -70,8 +70,8 @@ function resultIn(reply: Reply): ToolResult {
   const { result, error } = messageIn(reply);
   if (result) return result;
   const text = plainText(error?.message ?? 'neither result nor error');
-  // -32602 Invalid params: the one way in which an agent says that it has no such tool.
-  const code = error?.code === -32_602 && /not found/.test(text) ? 'AGENT_LACKS_TOOL' : 'NODE_BAD_ANSWER';
+  // -32602 Invalid params: in whatever words, that there is no such tool. What is wrong with arguments comes as a result.
+  const code = error?.code === -32_602 ? 'AGENT_LACKS_TOOL' : 'NODE_BAD_ANSWER';
   throw new Fault(text, { code });
 }
 
