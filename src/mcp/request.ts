@@ -42,9 +42,15 @@ export function headersOf({ method, params }: Message): Record<string, string> {
     ...(typeof revision === 'string' && {
       'mcp-protocol-version': revision,
       'mcp-method': method ?? '',
-      ...(name !== undefined && { 'mcp-name': name }),
+      ...(name !== undefined && { 'mcp-name': headerValue(String(name)) }),
     }),
   };
+}
+
+/** As the specification encodes what a header cannot carry as it is: other than ASCII, blank ends, or what looks encoded. */
+function headerValue(text: string): string {
+  const plain = /^[!-~](?:[ -~]*[!-~])?$/.test(text) && !/^=\?base64\?.*\?=$/.test(text);
+  return plain ? text : `=?base64?${Buffer.from(text, 'utf8').toString('base64')}?=`;
 }
 
 /** The JSON-RPC messages in the body of an HTTP answer: one JSON document, or a stream of server-sent events. */

@@ -39,6 +39,13 @@ export const httpLimits = {
   drainMs: 10_000,
 } as const;
 
+/** How a socket is listened on. */
+export const listenerOptions = {
+  idleTimeout: httpLimits.keepAliveMs / 1000, // Bun's own 10 s would cut a slow answer off
+  development: false,
+  reusePort: false, // else a second agent would get half of the calls
+} as const;
+
 /** What a listener on loopback accepts: with it a web page cannot reach the agent by DNS rebinding. */
 export const loopbackHosts = localhostAllowedHostnames();
 

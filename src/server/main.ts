@@ -12,14 +12,13 @@ import { simulatedDriver } from '../simulate/driver.ts';
 import { nodeOf, parseScenario, type Scenario } from '../simulate/scenario.ts';
 import { type Agent, type AgentOptions, createAgent, type Door, loopbackDoor } from './agent.ts';
 import { type Config, isLoopback, type Mode, parseConfig } from './config.ts';
-import { type Fetch, httpLimits } from './http.ts';
+import { type Fetch, httpLimits, listenerOptions } from './http.ts';
 import { childReaper } from './libc.ts';
 import { nvmlLane } from './nvml/lane.ts';
 import { agentListens, oneshot, type Post } from './oneshot.ts';
 
 // Made here, in an entry: a URL made deeper down is not found in the compiled binary.
 const workerUrl = new URL('./nvml/worker.ts', import.meta.url);
-const keepAliveS = httpLimits.keepAliveMs / 1000;
 
 async function main(): Promise<void> {
   const parsed = parseConfig(process.argv.slice(2), process.env);
@@ -93,8 +92,7 @@ async function serveHttp(
 
 function listen(hostname: string, port: number, fetch: Fetch) {
   try {
-    const options = { hostname, port, idleTimeout: keepAliveS, development: false };
-    return Bun.serve({ ...options, fetch, reusePort: false }); // else a second agent would get half of the calls
+    return Bun.serve({ ...listenerOptions, hostname, port, fetch });
   } catch (cause) {
     throw badFlag(`cannot listen on ${hostname}:${port}: ${whyNot(cause as NodeJS.ErrnoException)}`, cause);
   }

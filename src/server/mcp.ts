@@ -2,6 +2,7 @@ import {
   type CallToolResult,
   createMcpHandler,
   type McpHttpHandler,
+  type McpServer,
   Server,
 } from '@modelcontextprotocol/server';
 
@@ -48,8 +49,17 @@ export function agentServer(agent: AgentMcp): Server {
 
 /** The agent's MCP endpoint, shaped like fetch: both protocol eras, stateless. */
 export function agentHandler(agent: AgentMcp, maxRequestBodySize: number): McpHttpHandler {
-  const onerror = (error: Error) => agent.log.debug('mcp', { error: error.message });
-  return createMcpHandler(() => agentServer(agent), { maxRequestBodySize, onerror });
+  return statelessHandler(() => agentServer(agent), maxRequestBodySize, agent.log);
+}
+
+/** Whatever server it is of: the conformance suite's fixtures are mounted on the same one as our tools. */
+export function statelessHandler(
+  server: () => Server | McpServer,
+  maxRequestBodySize: number,
+  log: Log,
+): McpHttpHandler {
+  const onerror = (error: Error) => log.debug('mcp', { error: error.message });
+  return createMcpHandler(server, { maxRequestBodySize, onerror });
 }
 
 /** One line and one sample per call: who asked what and how long it took, nothing of what was answered. */
