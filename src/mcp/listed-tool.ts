@@ -13,8 +13,29 @@ export function listedTool(tool: Tool, input: z.ZodObject, output?: z.ZodObject)
     name,
     title,
     description,
-    inputSchema: z.toJSONSchema(input, { io: 'input' }) as ListedTool['inputSchema'],
+    inputSchema: inputOf(input) as ListedTool['inputSchema'],
     annotations: { title, ...hints },
-    ...(output && { outputSchema: z.toJSONSchema(output, { io: 'output' }) as Record<string, unknown> }),
+    ...(output && { outputSchema: outputOf(output) as Record<string, unknown> }),
   };
+}
+
+function inputOf(schema: z.ZodObject) {
+  return z.toJSONSchema(schema, { io: 'input', override: ({ jsonSchema }) => unbounded(jsonSchema) });
+}
+
+function outputOf(schema: z.ZodObject) {
+  return z.toJSONSchema(schema, {
+    io: 'output',
+    override: ({ jsonSchema }) => {
+      unbounded(jsonSchema);
+      // Answers only grow: a host that kept an older list must not refuse what has been added since.
+      if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
+    },
+  });
+}
+
+/** zod bounds every integer by what a number can hold: it tells a model nothing, and every host pays for it in tokens. */
+function unbounded(schema: { minimum?: number; maximum?: number }): void {
+  if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
+  if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
 }

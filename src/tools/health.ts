@@ -71,10 +71,10 @@ export const health = defineTool({
   name: 'get_gpu_health',
   title: 'GPU health',
   description:
-    'A verdict per GPU (ok, watch, unknown, degraded, failed) with its evidence and what to do: temperature against its own ' +
-    "thresholds, uncorrectable ECC since driver load, row remaps, hardware slowdown, lost or hung GPUs, the driver's recovery " +
-    'action. Worst first; healthy GPUs are counted and grouped. detail=full shows every GPU with all evidence and what could ' +
-    'not be checked.',
+    'A verdict per GPU (ok, watch, unknown, degraded, failed) with its evidence and what to do. Looks at temperature against ' +
+    'its own thresholds, uncorrectable ECC since driver load, row remaps, hardware slowdown, lost or hung GPUs, the ' +
+    "driver's recovery action. Worst first; healthy GPUs are counted and grouped. detail=full shows every GPU with all evidence " +
+    'and what could not be checked.',
   input: z.strictObject(commonArguments),
   output,
   head: z.object({

@@ -37,16 +37,17 @@ const group = z.object({
     }),
   ),
 });
-const placed = {
+/** One shape for both kinds: with --structured every host gets its schema. */
+const placed = z.object({
+  kind: z.enum(['troubledGpu', 'gpu']),
   node: z.string(),
   driverVersion: z.string().nullable(),
   cudaVersion: z.string().nullable(),
   gpu: gpuRow,
-};
+});
 const row = z.union([
   z.object({ kind: z.literal('driverProblem'), node: z.string(), driver: driverAnswer }),
-  z.object({ kind: z.literal('troubledGpu'), ...placed }),
-  z.object({ kind: z.literal('gpu'), ...placed }),
+  placed,
   group,
 ]);
 type Row = z.output<typeof row>;
@@ -56,9 +57,10 @@ export const inventory = defineTool({
   name: 'get_gpu_inventory',
   title: 'GPU inventory',
   description:
-    'Which GPUs the cluster has: model, count, memory, driver and CUDA version, ECC, MIG, power limit per node; equal nodes ' +
-    'are grouped, GPUs that are lost or unreadable come first. detail=full lists every GPU with UUID, serial, PCI address and ' +
-    'all current readings: memory used, utilisation, temperature, power, clocks, ECC counts, remapped rows. Units are in the text.',
+    'Which GPUs the cluster has. Of each node: model, count, memory, driver and CUDA version, ECC, MIG, power limit; equal ' +
+    'nodes are grouped, GPUs that are lost or unreadable come first. detail=full lists every GPU with UUID, serial, PCI address ' +
+    'and all current readings: memory used, utilisation, temperature, power, clocks, ECC counts, remapped rows. Units are in ' +
+    'the text.',
   input: z.strictObject(commonArguments),
   output,
   head: z.object({

@@ -1,119 +1,112 @@
-import { Client, InMemoryTransport, type Tool } from '@modelcontextprotocol/client';
-import type { Server } from '@modelcontextprotocol/server';
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 
-import { bridgeServer } from '../../src/bridge/mcp.ts';
-import { createLog } from '../../src/core/log.ts';
-import { agentServer } from '../../src/server/mcp.ts';
-import { agentMetrics } from '../../src/server/metrics.ts';
-import { nowMs, snapshot } from '../support/gpus.ts';
+import { modern } from '../support/bridge-process.ts';
+import { agentBinary, bridgeEntry } from '../support/build.ts';
+import { answersOf } from '../support/stdio-program.ts';
+import { complaints, type OfferedTool } from '../support/tool-lint.ts';
 
-const node = { snapshot: snapshot([]), nowMs };
-const log = createLog('error', () => undefined);
-const metrics = agentMetrics(
-  () => node.snapshot,
-  () => nowMs,
-);
-const noFleet = () => Promise.reject(new Error('listing tools needs no fleet'));
+type ListedTool = OfferedTool & {
+  readonly inputSchema: { readonly properties?: Readonly<Record<string, unknown>> };
+  readonly outputSchema?: { readonly type?: unknown };
+};
 
-const programs = [
-  { file: 'agent-tools.json', server: () => agentServer({ node: 'a', context: () => node, log, metrics }) },
-  { file: 'bridge-tools.json', server: () => bridgeServer(noFleet, false) },
-  { file: 'bridge-tools-structured.json', server: () => bridgeServer(noFleet, true) },
-] as const;
-
-async function listed(server: Server): Promise<Tool[]> {
-  const [ours, theirs] = InMemoryTransport.createLinkedPair();
-  const client = new Client({ name: 'test', version: '1' });
-  await server.connect(theirs);
-  await client.connect(ours);
-  const { tools } = await client.listTools();
-  await client.close();
-  return tools;
+/** What a program answers to a host of either era, as it goes over the wire. */
+interface Told {
+  readonly line: string;
+  readonly list: { readonly tools: ListedTool[]; readonly ttlMs?: number; readonly cacheScope?: string };
+  readonly instructions: string;
 }
 
-describe.for(programs)('$file', ({ file, server }) => {
+const clientInfo = { name: 'test', version: '1' };
+const openings = {
+  '2026-07-28': { method: 'server/discover', params: modern() },
+  '2025-11-25': {
+    method: 'initialize',
+    params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo },
+  },
+} as const;
+type Era = keyof typeof openings;
+
+async function told([command, ...args]: readonly [string, ...string[]], era: Era): Promise<Told> {
+  const list = { method: 'tools/list', params: era === '2026-07-28' ? modern() : {} };
+  const messages = [openings[era], list].map((message, at) => ({ jsonrpc: '2.0', id: at + 1, ...message }));
+  const [opening = '', line = ''] = await answersOf(command, args, messages);
+  return { line, list: JSON.parse(line).result, instructions: JSON.parse(opening).result.instructions };
+}
+
+/** What every conversation with the tools may begin with; all 15 must fit, and --structured has the answers' schemas too. */
+const listBytes = 16 * 1024;
+
+const programs = [
+  { file: 'agent-tools.json', command: [agentBinary, '--nvml-mode', 'simulated'] },
+  { file: 'bridge-tools.json', command: [process.execPath, bridgeEntry] },
+  { file: 'bridge-tools-structured.json', command: [process.execPath, bridgeEntry, '--structured'] },
+] as const;
+
+describe.for(programs)('$file', ({ file, command }) => {
+  let now: Told;
+  let before: Told;
+
+  beforeAll(async () => {
+    [now, before] = await Promise.all([told(command, '2026-07-28'), told(command, '2025-11-25')]);
+  });
+
   test('is what tools/list answers; a change here is a change to clients', async () => {
-    const tools = await listed(server());
-
-    await expect(`${JSON.stringify(tools, null, 2)}\n`).toMatchFileSnapshot(`./${file}`);
+    await expect(`${JSON.stringify(now.list.tools, null, 2)}\n`).toMatchFileSnapshot(`./${file}`);
   });
 
-  test('is the same each time, in the same order', async () => {
-    expect(JSON.stringify(await listed(server()))).toBe(JSON.stringify(await listed(server())));
+  test('is the same each time, in the same order, for hosts of both eras', async () => {
+    expect((await told(command, '2026-07-28')).line).toBe(now.line);
+    expect(JSON.stringify(before.list.tools)).toBe(JSON.stringify(now.list.tools));
   });
 
-  test('fits every host: few tools, short names and descriptions, and a short list', async () => {
-    const tools = await listed(server());
-
-    expect(tools.length).toBeLessThanOrEqual(15);
-    for (const { name, title = '', description = '' } of tools) {
-      expect(name).toMatch(/^[a-zA-Z0-9_-]{1,32}$/);
-      expect(title.length).toBeGreaterThan(0);
-      expect(description.length).toBeGreaterThan(100);
-      expect(description.length).toBeLessThanOrEqual(600);
-    }
-    // Output schemas come on request only (--structured), for hosts that run code.
-    if (!file.includes('structured')) expect(JSON.stringify({ tools }).length).toBeLessThanOrEqual(16 * 1024);
+  test('may be kept by a host, and by whoever stands in between', () => {
+    expect(now.list).toMatchObject({ ttlMs: 300_000, cacheScope: 'public' });
   });
 
-  test('says of every tool that it only reads, and only what it is about', async () => {
-    for (const { name, title, annotations } of await listed(server()))
-      expect(annotations, name).toEqual({
-        title,
-        readOnlyHint: true,
-        destructiveHint: false,
-        idempotentHint: true,
-        openWorldHint: false,
-      });
+  test('fits every host: few tools, each as all of them want it, and a short list', () => {
+    expect(now.list.tools.length).toBeLessThanOrEqual(15);
+    for (const tool of now.list.tools) expect(complaints(tool), tool.name).toEqual([]);
+    expect(Buffer.byteLength(now.line)).toBeLessThanOrEqual(listBytes);
   });
 
-  test('has schemas that every model API takes', async () => {
-    for (const { name, inputSchema, outputSchema } of await listed(server()))
-      for (const schema of [inputSchema, ...(outputSchema ? [outputSchema] : [])]) {
-        expect(schema, name).toMatchObject({ type: 'object' });
-        for (const word of ['oneOf', 'anyOf', 'allOf', 'not', 'if']) expect(schema, name).not.toHaveProperty(word);
-        for (const [path, part] of parts(schema, name))
-          if (part['type'] === 'array') expect(part, path).toHaveProperty('items');
-      }
-  });
-
-  test('refuses arguments that it does not list, and describes those that it does', async () => {
-    for (const { name, inputSchema } of await listed(server())) {
-      expect(inputSchema['additionalProperties'], name).toBe(false);
-      for (const [argument, schema] of Object.entries(inputSchema.properties ?? {}))
-        expect(schema, `${name} ${argument}`).toHaveProperty('description');
-    }
+  test('comes with instructions that no host cuts off', () => {
+    expect(now.instructions.length).toBeGreaterThan(100);
+    expect(now.instructions.length).toBeLessThan(2048);
+    expect(before.instructions).toBe(now.instructions);
   });
 });
 
-test('only on request does the bridge declare what its data looks like', async () => {
-  const schemas = async (structured: boolean) =>
-    (await listed(bridgeServer(noFleet, structured))).map(({ outputSchema }) => outputSchema?.["type"]);
+const [agent, bridge, structured] = programs;
+const toolsOf = async ({ command }: (typeof programs)[number]) => (await told(command, '2026-07-28')).list.tools;
 
-  expect(new Set(await schemas(false))).toEqual(new Set([undefined]));
-  expect(new Set(await schemas(true))).toEqual(new Set(['object']));
+test('only on request does the bridge declare what its data looks like', async () => {
+  const schemas = async (program: (typeof programs)[number]) =>
+    (await toolsOf(program)).map(({ outputSchema }) => outputSchema?.type);
+
+  expect(new Set(await schemas(agent))).toEqual(new Set([undefined]));
+  expect(new Set(await schemas(bridge))).toEqual(new Set([undefined]));
+  expect(new Set(await schemas(structured))).toEqual(new Set(['object']));
+});
+
+// A host may keep the list of an older bridge, and then must not refuse what a newer one answers.
+test('no answer is declared to have no further fields', async () => {
+  const tools = await toolsOf(structured);
+
+  for (const { name, outputSchema } of tools)
+    expect(JSON.stringify(outputSchema), name).not.toContain('"additionalProperties":false');
 });
 
 test('the bridge takes all that an agent takes, and which nodes and where to go on', async () => {
-  const [agent, bridge] = await Promise.all([
-    listed(agentServer({ node: 'a', context: () => node, log, metrics })),
-    listed(bridgeServer(noFleet, false)),
-  ]);
+  const [ofAgent, ofBridge] = await Promise.all([toolsOf(agent), toolsOf(bridge)]);
 
-  expect(bridge.map(({ name, description }) => [name, description])).toEqual(
-    agent.map(({ name, description }) => [name, description]),
+  expect(ofBridge.map(({ name, description }) => [name, description])).toEqual(
+    ofAgent.map(({ name, description }) => [name, description]),
   );
-  for (const [at, { inputSchema }] of bridge.entries())
+  for (const [at, { inputSchema }] of ofBridge.entries())
     expect(inputSchema.properties).toEqual({
-      ...agent[at]?.inputSchema.properties,
+      ...ofAgent[at]?.inputSchema.properties,
       nodes: expect.anything(),
       cursor: expect.anything(),
     });
 });
-
-function parts(value: unknown, path: string): [string, Record<string, unknown>][] {
-  if (typeof value !== 'object' || value === null) return [];
-  const below = Object.entries(value).flatMap(([key, part]) => parts(part, `${path}.${key}`));
-  return [[path, value as Record<string, unknown>], ...below];
-}
