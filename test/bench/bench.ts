@@ -37,3 +37,9 @@ export function meets({ runs, bound }: Figure): boolean | undefined {
   const value = median(runs);
   return 'atMost' in bound ? value <= bound.atMost : value >= bound.atLeast;
 }
+
+/** @throws Error for a figure that no run, or a run without a value, has made */
+export function checkFigure(figure: Figure): Figure {
+  if (figure.runs.length > 0 && figure.runs.every(Number.isFinite)) return figure;
+  throw new Error(`${figure.what}: not a figure: [${figure.runs.join(', ')}]`);
+}

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { arch, cpus, release, totalmem, type } from 'node:os';
+import { arch, cpus, loadavg, release, totalmem, type } from 'node:os';
 
 import { median } from './bench.ts';
 
@@ -11,11 +11,14 @@ export interface Machine {
   readonly node: string;
   /** Median time of `node -e 0`: what a start on this machine costs before any of our code runs. */
   readonly bareNodeMs: number;
+  /** Processes that ran in the last minute before, on average: with more than a few tenths the figures are worth little. */
+  readonly load: number;
 }
 
 /** What the figures were measured on: without it they say little. */
 export function machine(): Machine {
   const [cpu] = cpus();
+  const [load = Number.NaN] = loadavg();
   return {
     cpu: cpu?.model ?? 'unknown',
     cores: cpus().length,
@@ -23,6 +26,7 @@ export function machine(): Machine {
     system: `${type()} ${release()} ${arch()}`,
     node: spawnSync('node', ['--version'], { encoding: 'utf8' }).stdout.trim(),
     bareNodeMs: Math.round(median(Array.from({ length: 15 }, () => bareStart()))),
+    load: Number(load.toFixed(2)),
   };
 }
 

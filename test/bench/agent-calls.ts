@@ -1,0 +1,49 @@
+import { whyNoWrk } from '../support/wrk.ts';
+import { callsFor } from './agent-load.ts';
+import { type Agent, type FakeNode, fakeNode, startAgent, whyNoAgent } from './agent-process.ts';
+import { bridgeCall, type HttpRequest, textCall, tools } from './agent-requests.ts';
+import type { Benchmark, Bound, Figure } from './bench.ts';
+
+const runs = 5;
+const runS = 3;
+const warmUpS = 3;
+const fleets = [1, 8, 16];
+/** The node that design.md's bound is for. */
+const boundGpus = 8;
+
+export const agentCalls: Benchmark = {
+  name: 'agent-calls',
+  about: 'the compiled agent on the C fake under wrk with 8 connections, 2.5 minutes',
+  whyNot: () => whyNoAgent() ?? whyNoWrk(),
+  async measure(report) {
+    for (const gpus of fleets) {
+      using node = fakeNode(gpus);
+      await using agent = await startAgent(node);
+      for (const tool of tools)
+        await measure(`${tool}, ${gpus} GPUs`, bridgeCall(tool), { agent, node, report });
+      if (gpus !== boundGpus) continue;
+      await measure(`get_gpu_health in words, ${gpus} GPUs`, textCall('get_gpu_health'), {
+        agent,
+        node,
+        report,
+      });
+    }
+  },
+};
+
+interface Measured {
+  readonly agent: Agent;
+  readonly node: FakeNode;
+  readonly report: (figure: Figure) => void;
+}
+
+async function measure(what: string, request: HttpRequest, { agent, node, report }: Measured): Promise<void> {
+  await callsFor(warmUpS, agent, node, request);
+  const results = [];
+  for (let run = 0; run < runs; run++) results.push(await callsFor(runS, agent, node, request));
+  const bound: { bound?: Bound } = node.gpus === boundGpus ? { bound: { atLeast: 6000 } } : {};
+  const rates = results.map(({ answers, seconds }) => answers / seconds);
+  report({ what: `${what}: rate`, unit: 'calls/s', runs: rates, ...bound });
+  report({ what: `${what}: p50`, unit: 'ms', runs: results.map(({ p50Ms }) => p50Ms) });
+  report({ what: `${what}: p99`, unit: 'ms', runs: results.map(({ p99Ms }) => p99Ms) });
+}
