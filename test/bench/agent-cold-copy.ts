@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { agentBinary } from '../support/build.ts';
@@ -12,15 +12,4 @@ export function coldCopy(folder: string): { readonly program: string } & Disposa
   const drop = [`of=${program}`, 'oflag=nocache', 'conv=notrunc,fdatasync', 'count=0', 'status=none'];
   execFileSync('dd', ['if=/dev/null', ...drop]);
   return { program, [Symbol.dispose]: () => rmSync(program) };
-}
-
-/** What a process has caused to be read from the disk so far, in MB. */
-export function readFromDiskMB(pid: number): number {
-  return Number(/^read_bytes: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1]) / 1e6;
-}
-
-/** How often a page had to be fetched from the disk for a process so far: thousands, where pages are evicted that are needed. */
-export function majorFaults(pid: number): number {
-  const [, afterName = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ');
-  return Number(afterName.split(' ')[9]);
 }

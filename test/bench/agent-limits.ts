@@ -1,11 +1,12 @@
 import { whyNoWrk } from '../support/wrk.ts';
-import { coldCopy, majorFaults, readFromDiskMB } from './agent-cold-copy.ts';
+import { coldCopy } from './agent-cold-copy.ts';
 import { callMany, manyCalls } from './agent-load.ts';
 import { oneshot } from './agent-oneshot.ts';
 import { fakeNode, startAgent, whyNoAgent } from './agent-process.ts';
 import type { Benchmark, Figure } from './bench.ts';
 import { type Cgroup, createCgroup, whyNoCgroup } from './cgroup.ts';
 import { createDisk, whyNoDisk } from './disk.ts';
+import { majorFaults, readFromDiskMB } from './proc.ts';
 
 const gpus = 8;
 /** design.md: 64 MiB. */

@@ -1,5 +1,6 @@
 import type { Agent, FakeNode } from './agent-process.ts';
 import { bridgeCall, checkAnswer, type HttpRequest, lastGpuOf, tools } from './agent-requests.ts';
+import { cpuMs } from './proc.ts';
 import { type LoadResult, wrk } from './wrk.ts';
 
 /**
@@ -12,10 +13,12 @@ export async function callsFor(
   agent: Agent,
   { gpus }: FakeNode,
   request: HttpRequest,
-): Promise<LoadResult> {
+): Promise<LoadResult & { readonly cpuMsPerCall: number }> {
   await checkAnswer(agent.url, request, gpus);
   const before = await agent.calls();
+  const cpuBeforeMs = cpuMs(agent.pid);
   const result = await wrk({ url: agent.url, requests: [request], forS: seconds });
+  const spentMs = cpuMs(agent.pid) - cpuBeforeMs;
   const after = await agent.calls();
   await checkAnswer(agent.url, request, gpus);
   const grown = (outcome: string) => (after[outcome] ?? 0) - (before[outcome] ?? 0);
@@ -24,7 +27,7 @@ export async function callsFor(
     const counted = `the agent counted ${grown('ok')} good ones and faults [${faults.join(', ')}]`;
     throw new Error(`of ${result.answers} calls ${result.failed} failed; ${counted}`);
   }
-  return result;
+  return { ...result, cpuMsPerCall: spentMs / grown('ok') };
 }
 
 export const manyCalls = 10_000;

@@ -2,8 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { whyNoWrk } from '../support/wrk.ts';
 import { callMany, manyCalls } from './agent-load.ts';
-import { fakeNode, residentMB, startAgent, whyNoAgent } from './agent-process.ts';
+import { fakeNode, startAgent, whyNoAgent } from './agent-process.ts';
 import type { Benchmark } from './bench.ts';
+import { residentMB } from './proc.ts';
 
 const runs = 5;
 const gpus = 8;

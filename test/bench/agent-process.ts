@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -120,12 +119,4 @@ function outcomesIn(metrics: string): Record<string, number> {
   ))
     outcomes[outcome] = (outcomes[outcome] ?? 0) + Number(calls);
   return outcomes;
-}
-
-/** Resident memory of a process, by what it is made of. */
-export function residentMB(pid: number): { readonly anon: number; readonly file: number } {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  const megabytes = (name: string) =>
-    (Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) * 1024) / 1e6;
-  return { anon: megabytes('RssAnon'), file: megabytes('RssFile') };
 }
