@@ -5,7 +5,7 @@ import { getRequestListener } from '@hono/node-server';
 
 import type { Log } from '../core/log.ts';
 import { type Agent, createAgent, loopbackDoor } from '../server/agent.ts';
-import { httpLimits } from '../server/http.ts';
+import { httpLimits } from '../server/limits.ts';
 import { demoScenario } from '../simulate/built-in.ts';
 import { simulatedDriver } from '../simulate/driver.ts';
 import { nodeNames } from '../simulate/scenario.ts';

@@ -14,7 +14,7 @@ import {
 import { checkLadder } from '../core/deadlines.ts';
 import { type LogLevel, logLevels } from '../core/log.ts';
 import { version } from '../version.ts';
-import { httpLimits } from './http.ts';
+import { httpLimits } from './limits.ts';
 
 interface Flags {
   readonly port: number;

@@ -1,19 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 
-import { serveStdio } from '@modelcontextprotocol/server/stdio';
-
 import { badFlag } from '../core/command-line.ts';
+import type { Driver } from '../core/driver.ts';
 import { Fault } from '../core/fault.ts';
 import { createLog, type Log } from '../core/log.ts';
 import { plainText, sentence } from '../core/words.ts';
-import { defaultScenario } from '../simulate/built-in.ts';
-import { simulatedDriver } from '../simulate/driver.ts';
-import { nodeOf, parseScenario, type Scenario } from '../simulate/scenario.ts';
-import { type Agent, type AgentOptions, createAgent, type Door, loopbackDoor } from './agent.ts';
-import { type Config, isLoopback, type Mode, parseConfig } from './config.ts';
-import { type Fetch, httpLimits, listenerOptions } from './http.ts';
-import { childReaper } from './libc.ts';
+import type { Agent, AgentOptions } from './agent.ts';
+import { type Config, type Mode, parseConfig } from './config.ts';
+import type { Fetch } from './http.ts';
+import { httpLimits, listenerOptions } from './limits.ts';
 import { nvmlLane } from './nvml/lane.ts';
 import { agentListens, oneshot, type Post } from './oneshot.ts';
 
@@ -37,8 +33,9 @@ async function main(): Promise<void> {
   }
 }
 
-function agentOf(config: Config, log: Log): Agent {
-  const { node, spawnDriver } = config.nvml.mode === 'simulated' ? simulated(config) : real(config);
+/** Loaded when it is needed: a thread for the driver starts meanwhile, and `--oneshot` beside an agent does without. */
+async function agentOf(config: Config, log: Log): Promise<Agent> {
+  const { node, spawnDriver } = config.nvml.mode === 'simulated' ? await simulated(config) : real(config);
   const options = {
     node: plainText(node, 253), // as long as the name of a node can be
     spawnDriver,
@@ -46,26 +43,33 @@ function agentOf(config: Config, log: Log): Agent {
     sampleIntervalMs: config.sampleIntervalMs,
     log,
   };
+  const { createAgent } = await import('./agent.ts');
   return createAgent(options, httpLimits.bodyBytes);
 }
 
-function real({ nvml, nodeName }: Config): Pick<AgentOptions, 'node' | 'spawnDriver'> {
-  return { node: nodeName ?? hostname(), spawnDriver: () => nvmlLane(workerUrl, nvml.library) };
+type Node = Pick<AgentOptions, 'node' | 'spawnDriver'>;
+
+function real({ nvml, nodeName }: Config): Node {
+  let early: Driver | undefined = nvmlLane(workerUrl, nvml.library);
+  const spawnDriver = () => {
+    const driver = early ?? nvmlLane(workerUrl, nvml.library);
+    early = undefined;
+    return driver;
+  };
+  return { node: nodeName ?? hostname(), spawnDriver };
 }
 
-function simulated({ scenarioFile, nodeName }: Config): Pick<AgentOptions, 'node' | 'spawnDriver'> {
-  const scenario = scenarioFile === undefined ? defaultScenario : readScenario(scenarioFile);
-  const node = nodeOf(scenario, scenarioFile === undefined ? undefined : nodeName).name;
-  const startedMs = performance.now();
-  const nowMs = () => performance.now() - startedMs;
-  return { node: nodeName ?? node, spawnDriver: () => simulatedDriver({ scenario, node, nowMs }) };
+async function simulated({ scenarioFile, nodeName }: Config): Promise<Node> {
+  const { simulatedNode } = await import('../simulate/node.ts');
+  const file =
+    scenarioFile === undefined ? undefined : { name: scenarioFile, text: scenarioText(scenarioFile) };
+  return simulatedNode(file, nodeName);
 }
 
-function readScenario(file: string): Scenario {
+function scenarioText(file: string): string {
   try {
-    return parseScenario(readFileSync(file, 'utf8'), file);
+    return readFileSync(file, 'utf8');
   } catch (cause) {
-    if (cause instanceof Fault) throw cause;
     throw badFlag(`--scenario ${file} cannot be read: ${(cause as Error).message}`, cause);
   }
 }
@@ -75,7 +79,8 @@ async function serveHttp(
   { port, addr }: Extract<Mode, { kind: 'http' }>,
   log: Log,
 ): Promise<void> {
-  const agent = agentOf(config, log);
+  const agent = await agentOf(config, log);
+  const { doorOf } = await import('./door.ts');
   const http = agent.http(doorOf(config, addr));
   const servers = [listen(addr, port, http.fetch)];
   if (config.health) servers.push(listen(config.health.addr, config.health.port, agent.health));
@@ -103,21 +108,13 @@ function whyNot({ code = '', message }: NodeJS.ErrnoException): string {
   return ['ENOTTY', 'EAGAIN', 'ENOENT'].includes(code) ? 'no such address' : message;
 }
 
-function doorOf({ token, insecureNoAuth, allowedHosts }: Config, addr: string): Door {
-  const { maxInFlight, responseMs } = httpLimits;
-  const limits = { maxInFlight, responseMs };
-  if (token !== undefined) return { ...limits, token, allowedHosts: undefined };
-  if (isLoopback(addr) && !insecureNoAuth) return { ...limits, ...loopbackDoor };
-  const hosts = allowedHosts && [...(loopbackDoor.allowedHosts ?? []), ...allowedHosts];
-  return { ...limits, token: undefined, allowedHosts: hosts };
-}
-
 async function serveStdin(config: Config, log: Log): Promise<void> {
   process.stdout.on('error', () => end(0)); // nobody reads any more
   process.stdout.setMaxListeners(0); // each answer that waits for a slow reader listens
   void terminated().then(endWritten);
-  const agent = agentOf(config, log);
+  const agent = await agentOf(config, log);
   await agent.answerable;
+  const { serveStdio } = await import('@modelcontextprotocol/server/stdio');
   serveStdio(() => agent.server(), { onerror: (error) => log.debug('mcp', { error: error.message }) });
   // Answers to requests that came just before the end are still under way: give them one turn of the loop each.
   process.stdin.on('end', () => setTimeout(endWritten, 100));
@@ -138,7 +135,7 @@ async function serveOnce(
     await oneshot(process.stdin, write, requests, remote);
     return endWritten();
   }
-  const agent = agentOf(config, log);
+  const agent = await agentOf(config, log);
   await agent.answerable;
   const local: Post = ({ headers, body }) =>
     agent.handler.fetch(new Request('http://localhost/mcp', { method: 'POST', headers, body }));
@@ -147,6 +144,7 @@ async function serveOnce(
 }
 
 async function idle(): Promise<void> {
+  const { childReaper } = await import('./libc.ts');
   const reap = childReaper();
   process.on('SIGCHLD', reap);
   const alive = setInterval(reap, 60_000); // also keeps the process alive

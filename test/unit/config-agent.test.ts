@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from 'vitest';
 
 import { Fault } from '../../src/core/fault.ts';
 import { type Config, isLoopback, parseConfig } from '../../src/server/config.ts';
-import { httpLimits } from '../../src/server/http.ts';
+import { httpLimits } from '../../src/server/limits.ts';
 
 function configOf(argv: readonly string[], environment: Record<string, string> = {}): Config {
   const parsed = parseConfig(argv, environment);

@@ -1,7 +1,8 @@
 // The conformance suite's fixtures on the agent's own HTTP stack. Compiled and run by tests only.
 import { createLog } from '../../../src/core/log.ts';
 import { loopbackDoor } from '../../../src/server/agent.ts';
-import { agentHttp, httpLimits, listenerOptions } from '../../../src/server/http.ts';
+import { agentHttp } from '../../../src/server/http.ts';
+import { httpLimits, listenerOptions } from '../../../src/server/limits.ts';
 import { statelessHandler } from '../../../src/server/mcp.ts';
 import { agentMetrics } from '../../../src/server/metrics.ts';
 import { fixtureServer } from './fixture-server.ts';

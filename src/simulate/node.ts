@@ -1,0 +1,25 @@
+import type { Driver } from '../core/driver.ts';
+import { defaultScenario } from './built-in.ts';
+import { simulatedDriver } from './driver.ts';
+import { nodeOf, parseScenario } from './scenario.ts';
+
+/** A node with made-up GPUs: its name, and its driver, opened as often as wanted. */
+export interface SimulatedNode {
+  readonly node: string;
+  readonly spawnDriver: () => Driver;
+}
+
+/**
+ * @param file  a scenario's text and the name by which messages call it; without one, the built-in node
+ * @throws Fault SCENARIO_INVALID
+ */
+export function simulatedNode(
+  file: { readonly name: string; readonly text: string } | undefined,
+  nodeName: string | undefined,
+): SimulatedNode {
+  const scenario = file ? parseScenario(file.text, file.name) : defaultScenario;
+  const { name } = nodeOf(scenario, file && nodeName);
+  const startedMs = performance.now();
+  const nowMs = () => performance.now() - startedMs;
+  return { node: nodeName ?? name, spawnDriver: () => simulatedDriver({ scenario, node: name, nowMs }) };
+}
