@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns/promises';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 
@@ -79,6 +80,7 @@ async function serveHttp(
   { port, addr }: Extract<Mode, { kind: 'http' }>,
   log: Log,
 ): Promise<void> {
+  await Promise.all([addr, config.health?.addr ?? addr].map(checkAddress));
   const agent = await agentOf(config, log);
   const { doorOf } = await import('./door.ts');
   const http = agent.http(doorOf(config, addr));
@@ -99,13 +101,15 @@ function listen(hostname: string, port: number, fetch: Fetch) {
   try {
     return Bun.serve({ ...listenerOptions, hostname, port, fetch });
   } catch (cause) {
-    throw badFlag(`cannot listen on ${hostname}:${port}: ${whyNot(cause as NodeJS.ErrnoException)}`, cause);
+    throw badFlag(`cannot listen on ${hostname}:${port}: ${(cause as Error).message}`, cause);
   }
 }
 
-/** For a name that does not resolve Bun passes on whatever errno was left by another call. */
-function whyNot({ code = '', message }: NodeJS.ErrnoException): string {
-  return ['ENOTTY', 'EAGAIN', 'ENOENT'].includes(code) ? 'no such address' : message;
+/** Looked up beforehand: for a name that does not resolve Bun.serve passes on whatever errno another call has left. */
+async function checkAddress(address: string): Promise<void> {
+  await lookup(address).catch((cause) => {
+    throw badFlag(`cannot listen on ${address}: no such address`, cause);
+  });
 }
 
 async function serveStdin(config: Config, log: Log): Promise<void> {

@@ -70,7 +70,9 @@ test('a port that another agent has is told too: the two shared it once, and eac
   });
 
   expect([second.code, second.stdout]).toEqual([2, '']);
-  expect(second.stderr).toMatch(new RegExp(`^agent: cannot listen on 127\\.0\\.0\\.1:${first.port}: .*\\n$`));
+  expect(second.stderr).toMatch(
+    new RegExp(`^agent: cannot listen on 127\\.0\\.0\\.1:${first.port}: .*\\n$`, 'm'),
+  );
 });
 
 test('an address that does not exist is called that', async (context) => {
@@ -79,7 +81,7 @@ test('an address that does not exist is called that', async (context) => {
   });
 
   expect(code).toBe(2);
-  expect(stderr).toMatch(/^agent: cannot listen on nohost\.invalid:1: no such address.*\n$/);
+  expect(stderr).toMatch(/^agent: cannot listen on nohost\.invalid: no such address.*\n$/);
 });
 
 test('all can be set by the environment', async (context) => {
