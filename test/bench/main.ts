@@ -9,6 +9,10 @@ import { agentMemory } from './agent-memory.ts';
 import { agentSample } from './agent-sample.ts';
 import { agentStart } from './agent-start.ts';
 import { type Benchmark, checkFigure, type Figure, meets } from './bench.ts';
+import { bridgeLives } from './bridge-lives.ts';
+import { bridgeSoak, bridgeSoakForwarded } from './bridge-soak.ts';
+import { bridgeStart } from './bridge-start.ts';
+import { fleetOf } from './fleet.ts';
 import { type Machine, machine } from './machine.ts';
 import { table } from './table.ts';
 
@@ -19,6 +23,19 @@ const benchmarks: readonly Benchmark[] = [
   agentMemory,
   agentLimits,
   agentLimitsReadAhead,
+  bridgeStart(15),
+  fleetOf({ nodes: 20, runs: 3, calls: 200, faultyCalls: 2000, faultyRuns: 3, bounds: {} }),
+  fleetOf({
+    nodes: 100,
+    runs: 3,
+    calls: 200,
+    faultyCalls: 2000,
+    faultyRuns: 1,
+    bounds: { cold: { atMost: 700 }, warmP50: { atMost: 40 }, warmP99: { atMost: 120 } },
+  }),
+  bridgeLives(1000, 2),
+  bridgeSoak({ calls: 100_000, warmCalls: 5000 }),
+  bridgeSoakForwarded({ calls: 20_000, warmCalls: 5000 }),
 ];
 
 interface Report {

@@ -1,8 +1,9 @@
 import { type Cluster, startCluster } from '../support/cluster/cluster.ts';
 import type { KubernetesVersion } from '../support/cluster/programs.ts';
 import { rolesFromReadme } from '../support/cluster/viewer.ts';
-import { compiledAgent, type RunningAgent, simulatedAgent } from '../support/fleet/agents.ts';
+import { compiledAgent } from '../support/fleet/agents.ts';
 import { type FleetScenario, fleetScenario } from '../support/fleet/scenario.ts';
+import { type RunningAgent, simulatedAgent } from '../support/fleet/simulated-agent.ts';
 
 export const namespace = 'gpu-mcp';
 export const nodeNames = Array.from({ length: 20 }, (_, at) => `node-${at + 1}`);
@@ -41,7 +42,7 @@ export async function startFleetOf20(
     for (const node of nodeNames) {
       const agent = compiled.has(node)
         ? compiledAgent(fleet.scenario, node, node === liar ? { nodeName: 'node-1' } : {})
-        : simulatedAgent(fleet.scenario, node, (line) => log.push(line));
+        : simulatedAgent(fleet.scenario, node, { onLine: (line) => log.push(line) });
       agents.set(node, await agent);
     }
     const daemonSet = await populate(cluster, agents);
@@ -55,7 +56,8 @@ export async function startFleetOf20(
   }
 }
 
-async function populate(cluster: Cluster, agents: ReadonlyMap<string, RunningAgent>) {
+/** A GPU node for each agent with a pod of one DaemonSet on it, a node without GPUs, and the roles of README for `viewer`. */
+export async function populate(cluster: Cluster, agents: ReadonlyMap<string, { readonly port: number }>) {
   await cluster.addNamespace(namespace);
   await cluster.apply(...rolesFromReadme('viewer', namespace));
   const daemonSet = await cluster.addDaemonSet({ name: 'agent', namespace });

@@ -7,9 +7,9 @@ import { type Cluster, startCluster } from '../support/cluster/cluster.ts';
 import { frozen } from '../support/cluster/kwok.ts';
 import { ensurePrograms, whyNotHere } from '../support/cluster/programs.ts';
 import { rolesFromReadme } from '../support/cluster/viewer.ts';
-import { type RunningAgent, simulatedAgent } from '../support/fleet/agents.ts';
 import { host } from '../support/fleet/host.ts';
 import { fleetScenario, seenIn } from '../support/fleet/scenario.ts';
+import { type RunningAgent, simulatedAgent } from '../support/fleet/simulated-agent.ts';
 
 const skipped = whyNotHere();
 const namespace = 'gpu-mcp';

@@ -4,51 +4,16 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { getRequestListener } from '@hono/node-server';
-import { createLog } from '../../../src/core/log.ts';
-import { createAgent, loopbackDoor } from '../../../src/server/agent.ts';
-import { simulatedDriver } from '../../../src/simulate/driver.ts';
 import type { Scenario } from '../../../src/simulate/scenario.ts';
 import { agentBinary } from '../build.ts';
+import { atExit } from '../cluster/clean-up.ts';
 import { buildFakeNvml, writeFakeNvml } from '../nvml/fake-nvml.ts';
 import { toFakeNvml } from '../scenario/to-fake-nvml.ts';
+import type { RunningAgent } from './simulated-agent.ts';
 
-export interface RunningAgent {
-  readonly port: number;
-  stop(): Promise<void>;
-}
-
-const limits = { maxInFlight: 32, responseMs: 90_000 };
-
-/** The agent's own code on simulated GPUs, in this process: many of them cost little. */
-export async function simulatedAgent(
-  scenario: Scenario,
-  node: string,
-  onLine: (line: string) => void = () => undefined,
-): Promise<RunningAgent> {
-  const startedMs = performance.now();
-  const nowMs = () => performance.now() - startedMs;
-  const agent = createAgent(
-    {
-      node,
-      spawnDriver: () => simulatedDriver({ scenario, node, nowMs }),
-      simulated: true,
-      sampleIntervalMs: 1000,
-      log: createLog('info', onLine),
-    },
-    256 * 1024,
-  );
-  const server = createServer(getRequestListener(agent.http({ ...loopbackDoor, ...limits }).fetch));
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
-  await agent.started;
-  return {
-    port: (server.address() as AddressInfo).port,
-    async stop() {
-      agent.stop();
-      server.close();
-      server.closeAllConnections();
-    },
-  };
+/** One that is a process of its own. */
+export interface AgentProcess extends RunningAgent {
+  readonly pid: number;
 }
 
 /** The compiled agent on the C fake: a process of its own, as on a node. */
@@ -56,7 +21,7 @@ export async function compiledAgent(
   scenario: Scenario,
   node: string,
   { nodeName = node }: { nodeName?: string } = {},
-): Promise<RunningAgent> {
+): Promise<AgentProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'agent-'));
   const fake = join(folder, 'nvml.conf');
   writeFakeNvml(fake, toFakeNvml(scenario, node, 0));
@@ -66,25 +31,37 @@ export async function compiledAgent(
     env: { FAKE_NVML_CONFIG: fake, NODE_NAME: nodeName },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
-  await ready(child);
-  return {
-    port,
-    async stop() {
-      const gone = new Promise((resolve) => child.once('exit', resolve));
-      child.kill('SIGKILL');
-      await gone;
-      rmSync(folder, { recursive: true, force: true });
-    },
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  const end = () => {
+    child.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
   };
+  const callOff = atExit(end);
+  const stop = async () => {
+    callOff();
+    end();
+    await gone;
+  };
+  try {
+    await ready(child);
+  } catch (cause) {
+    await stop();
+    throw cause;
+  }
+  return { port, pid: child.pid ?? 0, stop };
 }
 
+/** What it logs later, a line for each call, is read and thrown away. */
 function ready(child: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {
     let log = '';
-    child.stderr?.on('data', (chunk: Buffer) => {
+    const listen = (chunk: Buffer) => {
       log += chunk;
-      if (log.includes('"msg":"ready"')) resolve();
-    });
+      if (!log.includes('"msg":"ready"')) return;
+      child.stderr?.off('data', listen).resume();
+      resolve();
+    };
+    child.stderr?.on('data', listen);
     child.once('exit', (code) => reject(new Error(`the agent ended with ${code}: ${log}`)));
   });
 }
