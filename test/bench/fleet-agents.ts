@@ -7,6 +7,7 @@ import { startKubelet } from '../support/cluster/kubelet.ts';
 import { faults } from '../support/fault-proxy.ts';
 import { fleetScenario } from '../support/fleet/scenario.ts';
 import { simulatedAgent } from '../support/fleet/simulated-agent.ts';
+import { replaying } from './fleet-replay.ts';
 
 /** The first line. */
 export interface AgentsStart {
@@ -52,8 +53,8 @@ async function start({ nodes, certificate }: AgentsStart): Promise<AgentsStarted
   const { scenario } = fleetScenario(nodes);
   const ports: Record<string, number> = {};
   for (const node of nodes) {
-    const own = (request: IncomingMessage, response: ServerResponse) => intercept(node, request, response);
-    ports[node] = (await simulatedAgent(scenario, node, { intercept: own })).port;
+    const { port } = await simulatedAgent(scenario, node);
+    ports[node] = await replaying(port, (request, response) => intercept(node, request, response));
   }
   const { port: kubeletPort } = await startKubelet(certificate, (pod) => ports[pod.replace('agent-', '')]);
   return { ports, kubeletPort };

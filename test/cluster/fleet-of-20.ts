@@ -42,7 +42,7 @@ export async function startFleetOf20(
     for (const node of nodeNames) {
       const agent = compiled.has(node)
         ? compiledAgent(fleet.scenario, node, node === liar ? { nodeName: 'node-1' } : {})
-        : simulatedAgent(fleet.scenario, node, { onLine: (line) => log.push(line) });
+        : simulatedAgent(fleet.scenario, node, (line) => log.push(line));
       agents.set(node, await agent);
     }
     const daemonSet = await populate(cluster, agents);

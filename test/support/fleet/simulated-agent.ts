@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { createLog } from '../../../src/core/log.ts';
@@ -13,17 +13,11 @@ export interface RunningAgent {
 
 const limits = { maxInFlight: 32, responseMs: 90_000 };
 
-export interface SimulatedAgentOptions {
-  readonly onLine?: (line: string) => void;
-  /** Takes a request away from the agent, to misbehave with it; false leaves it. */
-  readonly intercept?: (request: IncomingMessage, response: ServerResponse) => boolean;
-}
-
 /** The agent's own code on simulated GPUs, in this process: many of them cost little. */
 export async function simulatedAgent(
   scenario: Scenario,
   node: string,
-  { onLine = () => undefined, intercept = () => false }: SimulatedAgentOptions = {},
+  onLine: (line: string) => void = () => undefined,
 ): Promise<RunningAgent> {
   const startedMs = performance.now();
   const nowMs = () => performance.now() - startedMs;
@@ -37,10 +31,7 @@ export async function simulatedAgent(
     },
     256 * 1024,
   );
-  const answer = getRequestListener(agent.http({ ...loopbackDoor, ...limits }).fetch);
-  const server = createServer((request, response) => {
-    if (!intercept(request, response)) void answer(request, response);
-  });
+  const server = createServer(getRequestListener(agent.http({ ...loopbackDoor, ...limits }).fetch));
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
   await agent.started;
   return {
