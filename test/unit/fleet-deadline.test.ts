@@ -1,10 +1,12 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 
 import { callCommand } from '../../src/bridge/call-command.ts';
+import { attempts } from '../../src/bridge/fleet/attempts.ts';
 import { createFleet, type Roster } from '../../src/bridge/fleet/fleet.ts';
 import { defaultLimits } from '../../src/bridge/fleet/limits.ts';
 import { Fault, type FaultCode } from '../../src/core/fault.ts';
 import { createLog } from '../../src/core/log.ts';
+import { health } from '../../src/tools/health.ts';
 
 const silent = createLog('error', () => undefined);
 const never = new AbortController().signal;
@@ -62,4 +64,28 @@ test('a cluster that refuses at once is no matter of time: exit code 1; and the 
   });
 
   expect({ exitCode, closed }).toEqual({ exitCode: 1, closed: 1 });
+});
+
+// Each question left its timers behind, a fan-out's for 5 s and two for each node: a busy bridge held thousands, and made
+// an error with a stack out of each when it rang.
+test('the limits of a question that was answered do not outlive it', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const roster: Roster = { members: [], withoutAgent: [], complete: true, notes: [] };
+  const fleet = createFleet({
+    roster: async () => roster,
+    token: undefined,
+    limits: defaultLimits,
+    log: silent,
+  });
+  const reply = { status: 200, contentType: null, body: 'well' };
+  const road = { open: () => true, post: async () => reply, close: () => undefined };
+  const once = { limits: defaultLimits, signal: never };
+  const question = { tool: health, args: {}, nodes: undefined, requestId: '1', onProgress: () => undefined };
+
+  await fleet.ask({ ...question, signal: never });
+  const { body } = await attempts(road, {}, '', (given) => given, once);
+
+  expect(body).toBe('well');
+  expect(vi.getTimerCount()).toBe(0);
 });

@@ -1,7 +1,7 @@
 import { DelegateBackoff, handleWhen, type IRetryBackoffContext, retry } from 'cockatiel';
 
 import { Fault } from '../../core/fault.ts';
-import { timeLimit } from '../../core/time-limit.ts';
+import { startTimeLimit } from '../../core/time-limit.ts';
 import { plainText } from '../../core/words.ts';
 import type { Limits } from './limits.ts';
 import type { Reply, Road } from './road.ts';
@@ -27,8 +27,8 @@ export async function attempts<T>(
   judge: (reply: Reply) => T,
   { limits, signal }: { limits: Limits; signal: AbortSignal },
 ): Promise<T> {
-  const node = timeLimit(limits.nodeMs);
-  const either = AbortSignal.any([signal, node]);
+  const node = startTimeLimit(limits.nodeMs);
+  const either = AbortSignal.any([signal, node.signal]);
   let last: Attempted | undefined;
   const tries = retry(
     handleWhen(() => last?.again === true),
@@ -49,8 +49,10 @@ export async function attempts<T>(
     return await untilAborted(tries, either);
   } catch (thrown) {
     signal.throwIfAborted();
-    if (node.aborted) throw last?.fault ?? noAnswer(limits.nodeMs);
+    if (node.signal.aborted) throw last?.fault ?? noAnswer(limits.nodeMs);
     throw thrown;
+  } finally {
+    node.lift();
   }
 }
 
@@ -66,12 +68,14 @@ async function attempt(
   { reused, limits, signal }: { reused: boolean; limits: Limits; signal: AbortSignal },
 ): Promise<Reply> {
   const ms = reused ? limits.attemptMs : limits.firstAttemptMs;
-  const deadline = timeLimit(ms);
+  const deadline = startTimeLimit(ms);
   try {
-    return await road.post(headers, body, AbortSignal.any([signal, deadline]));
+    return await road.post(headers, body, AbortSignal.any([signal, deadline.signal]));
   } catch (cause) {
     signal.throwIfAborted();
-    throw deadline.aborted ? noAnswer(ms, cause) : broken(cause);
+    throw deadline.signal.aborted ? noAnswer(ms, cause) : broken(cause);
+  } finally {
+    deadline.lift();
   }
 }
 

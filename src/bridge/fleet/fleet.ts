@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { Fault } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
 import { byName } from '../../core/names.ts';
-import { timeLimit } from '../../core/time-limit.ts';
+import { startTimeLimit } from '../../core/time-limit.ts';
 import type { Answer, Tool } from '../../tools/tool.ts';
 import { type FailedNode, failedNode } from './envelope.ts';
 import type { Limits } from './limits.ts';
@@ -61,27 +61,39 @@ const suspectDials = 8;
 export function createFleet(options: FleetOptions): Fleet {
   const crew = createCrew(options);
   let turn = 0;
+
+  async function askWithin<T extends Tool>(
+    either: AbortSignal,
+    question: Question<T>,
+  ): Promise<Asked<z.output<T['output']>>> {
+    const { limits, log, roster } = options;
+    const { signal, requestId, tool } = question;
+    const { members, withoutAgent, complete, notes } = await inTime(roster(either), either, signal, limits);
+    const known = crew.follow(members);
+    const all = [...known.map(({ name }) => name), ...withoutAgent.map(({ node }) => node)].sort(byName);
+    const healthy = known.filter((node) => !node.failure).map(({ name }) => name);
+    const chosen = selectNodes(question.nodes, all, { healthy, turn: turn++ });
+    const asked = known.filter(({ name }) => chosen.has(name));
+    const { answers, failed } = await askAll(asked, question, { either, signal, limits, log });
+    const failures = failed.map(({ node, code }) => ({ node, code }));
+    log.info('call', { tool: tool.name, requestId, answered: answers.length, failed: failures });
+    return {
+      answers,
+      failed,
+      withoutAgent: withoutAgent.filter(({ node }) => chosen.has(node)),
+      nodesTotal: complete ? chosen.size : null,
+      notes,
+    };
+  }
+
   return {
     async ask(question) {
-      const { limits, log, roster } = options;
-      const { signal, requestId, tool } = question;
-      const either = AbortSignal.any([signal, timeLimit(limits.fanOutMs)]);
-      const { members, withoutAgent, complete, notes } = await inTime(roster(either), either, signal, limits);
-      const known = crew.follow(members);
-      const all = [...known.map(({ name }) => name), ...withoutAgent.map(({ node }) => node)].sort(byName);
-      const healthy = known.filter((node) => !node.failure).map(({ name }) => name);
-      const chosen = selectNodes(question.nodes, all, { healthy, turn: turn++ });
-      const asked = known.filter(({ name }) => chosen.has(name));
-      const { answers, failed } = await askAll(asked, question, { either, signal, limits, log });
-      const failures = failed.map(({ node, code }) => ({ node, code }));
-      log.info('call', { tool: tool.name, requestId, answered: answers.length, failed: failures });
-      return {
-        answers,
-        failed,
-        withoutAgent: withoutAgent.filter(({ node }) => chosen.has(node)),
-        nodesTotal: complete ? chosen.size : null,
-        notes,
-      };
+      const limit = startTimeLimit(options.limits.fanOutMs);
+      try {
+        return await askWithin(AbortSignal.any([question.signal, limit.signal]), question);
+      } finally {
+        limit.lift();
+      }
     },
     close: () => void crew.follow([]),
   };
