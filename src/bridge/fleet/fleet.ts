@@ -9,6 +9,7 @@ import type { Answer, Tool } from '../../tools/tool.ts';
 import { type FailedNode, failedNode } from './envelope.ts';
 import type { Limits } from './limits.ts';
 import { FleetNode, type Member } from './node.ts';
+import { takePlace } from './place.ts';
 import { selectNodes } from './select.ts';
 
 /** Who is in the fleet now. */
@@ -57,9 +58,15 @@ export interface Fleet {
 
 const maxDials = 64;
 const suspectDials = 8;
+/**
+ * Calls in progress at once; the others wait for their turn before their time begins. Each node has one stream, so more
+ * would only wait behind each other, and a healthy node would be told to be silent for the wait in our own queue.
+ */
+const maxFanOuts = 4;
 
 export function createFleet(options: FleetOptions): Fleet {
   const crew = createCrew(options);
+  const fanOuts = pLimit(maxFanOuts);
   let turn = 0;
 
   async function askWithin<T extends Tool>(
@@ -88,11 +95,13 @@ export function createFleet(options: FleetOptions): Fleet {
 
   return {
     async ask(question) {
+      const leave = await takePlace(fanOuts, question.signal);
       const limit = startTimeLimit(options.limits.fanOutMs);
       try {
         return await askWithin(AbortSignal.any([question.signal, limit.signal]), question);
       } finally {
         limit.lift();
+        leave();
       }
     },
     close: () => void crew.follow([]),

@@ -9,6 +9,7 @@ import { timeLimit } from '../../core/time-limit.ts';
 import type { Tool } from '../../tools/tool.ts';
 import { type AskOptions, askNode, type NodeReply, probeNode } from './ask.ts';
 import type { Limits } from './limits.ts';
+import { takePlace } from './place.ts';
 import { type Road, road } from './road.ts';
 
 /** Where one node's agent is. A new `key` is a new agent: a replaced pod, another URL. */
@@ -118,18 +119,9 @@ export class FleetNode {
     if (!this.#dialMember || this.#road.open() || this.#place) return;
     const { dials } = this.#options;
     const places = this.#failure ? dials.suspect : dials.usual;
-    await new Promise<void>((taken, left) => {
-      const abort = () => left(signal.reason);
-      signal.addEventListener('abort', abort, { once: true });
-      void places(() => {
-        signal.removeEventListener('abort', abort);
-        taken();
-        if (signal.aborted || this.#place) return undefined;
-        return new Promise<void>((leave) => {
-          this.#place = leave;
-        });
-      });
-    });
+    const leave = await takePlace(places, signal);
+    if (this.#place) leave();
+    else this.#place = leave;
   }
 
   #leavePlace(): void {

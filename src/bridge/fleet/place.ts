@@ -1,0 +1,18 @@
+import type { LimitFunction } from 'p-limit';
+
+/**
+ * Waits for one of a limited number of places; resolves to what leaves it again.
+ *
+ * @throws the signal's reason, at once, also while it waits
+ */
+export async function takePlace(places: LimitFunction, signal: AbortSignal): Promise<() => void> {
+  signal.throwIfAborted();
+  return new Promise((taken, left) => {
+    const abort = () => left(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    void places(() => {
+      signal.removeEventListener('abort', abort);
+      return signal.aborted ? undefined : new Promise<void>((leave) => taken(leave));
+    });
+  });
+}
