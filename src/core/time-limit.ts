@@ -4,20 +4,14 @@
  * (seen on 20.20). Here its own timer holds it. Does not keep the process alive.
  */
 export function timeLimit(ms: number): AbortSignal {
-  return startTimeLimit(ms).signal;
-}
-
-/** For what is asked often: lifted once the answer is there, its timer and all that it holds do not outlive the question. */
-export interface TimeLimit {
-  readonly signal: AbortSignal;
-  lift(): void;
-}
-
-export function startTimeLimit(ms: number): TimeLimit {
   const limit = new AbortController();
-  const abort = () => limit.abort(new DOMException(`${ms} ms have passed`, 'TimeoutError'));
-  const timer = setTimeout(abort, ms).unref();
-  return { signal: limit.signal, lift: () => clearTimeout(timer) };
+  setTimeout(() => limit.abort(timedOut(ms)), ms).unref();
+  return limit.signal;
+}
+
+/** The reason of a signal whose time was up. */
+export function timedOut(ms: number): DOMException {
+  return new DOMException(`${ms} ms have passed`, 'TimeoutError');
 }
 
 /** True for the reason of a signal whose time was up, ours or `AbortSignal.timeout`'s. */

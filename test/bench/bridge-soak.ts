@@ -9,14 +9,14 @@ import { type Handles, handlesOf, residentMb } from './bridge-proc.ts';
 
 export interface SoakPlan {
   readonly calls: number;
-  /** Until then caches fill and code is compiled: what is held against the end is how it stands there. */
+  /** Until then code is compiled and heaps find their size: what is held against the end is how it stands there. */
   readonly warmCalls: number;
 }
 
 const node = 'gpu-1';
 /** So many are in progress: the bridge is never idle, and a host's several agents are like that. */
 const callers = 4;
-/** Heaps breathe: a run of 100,000 calls ends anywhere between two collections. What leaks passes this. */
+/** Heaps breathe, and a run ends anywhere between two collections; a leak of 1 KB for each call is beyond this. */
 const memoryBound = { atMost: 1.2 };
 
 /** Whether a bridge and its agent grow with use. */

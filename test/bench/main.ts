@@ -32,8 +32,8 @@ const benchmarks: readonly Benchmark[] = [
     bounds: { cold: { atMost: 700 }, warmP50: { atMost: 40 }, warmP99: { atMost: 120 } },
   }),
   bridgeLives(1000, 2),
-  bridgeSoak({ calls: 100_000, warmCalls: 5000 }),
-  bridgeSoakForwarded({ calls: 20_000, warmCalls: 5000 }),
+  bridgeSoak({ calls: 100_000, warmCalls: 20_000 }),
+  bridgeSoakForwarded({ calls: 30_000, warmCalls: 10_000 }),
 ];
 
 interface Report {

@@ -1,10 +1,10 @@
 import { DelegateBackoff, handleWhen, type IRetryBackoffContext, retry } from 'cockatiel';
 
 import { Fault } from '../../core/fault.ts';
-import { startTimeLimit } from '../../core/time-limit.ts';
 import { plainText } from '../../core/words.ts';
 import type { Limits } from './limits.ts';
 import type { Reply, Road } from './road.ts';
+import { tieFor } from './tie.ts';
 
 /** Waits before the second, third and fourth attempt. */
 const backOffsMs = [25, 50, 100];
@@ -27,8 +27,7 @@ export async function attempts<T>(
   judge: (reply: Reply) => T,
   { limits, signal }: { limits: Limits; signal: AbortSignal },
 ): Promise<T> {
-  const node = startTimeLimit(limits.nodeMs);
-  const either = AbortSignal.any([signal, node.signal]);
+  const { signal: either, release } = tieFor(limits.nodeMs, signal);
   let last: Attempted | undefined;
   const tries = retry(
     handleWhen(() => last?.again === true),
@@ -49,10 +48,10 @@ export async function attempts<T>(
     return await untilAborted(tries, either);
   } catch (thrown) {
     signal.throwIfAborted();
-    if (node.signal.aborted) throw last?.fault ?? noAnswer(limits.nodeMs);
+    if (either.aborted) throw last?.fault ?? noAnswer(limits.nodeMs);
     throw thrown;
   } finally {
-    node.lift();
+    release();
   }
 }
 
@@ -68,14 +67,14 @@ async function attempt(
   { reused, limits, signal }: { reused: boolean; limits: Limits; signal: AbortSignal },
 ): Promise<Reply> {
   const ms = reused ? limits.attemptMs : limits.firstAttemptMs;
-  const deadline = startTimeLimit(ms);
+  const { signal: either, release } = tieFor(ms, signal);
   try {
-    return await road.post(headers, body, AbortSignal.any([signal, deadline.signal]));
+    return await road.post(headers, body, either);
   } catch (cause) {
     signal.throwIfAborted();
-    throw deadline.signal.aborted ? noAnswer(ms, cause) : broken(cause);
+    throw either.aborted ? noAnswer(ms, cause) : broken(cause);
   } finally {
-    deadline.lift();
+    release();
   }
 }
 

@@ -4,13 +4,13 @@ import type { z } from 'zod';
 import { Fault } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
 import { byName } from '../../core/names.ts';
-import { startTimeLimit } from '../../core/time-limit.ts';
 import type { Answer, Tool } from '../../tools/tool.ts';
 import { type FailedNode, failedNode } from './envelope.ts';
 import type { Limits } from './limits.ts';
 import { FleetNode, type Member } from './node.ts';
 import { takePlace } from './place.ts';
 import { selectNodes } from './select.ts';
+import { tieFor } from './tie.ts';
 
 /** Who is in the fleet now. */
 export interface Roster {
@@ -96,11 +96,11 @@ export function createFleet(options: FleetOptions): Fleet {
   return {
     async ask(question) {
       const leave = await takePlace(fanOuts, question.signal);
-      const limit = startTimeLimit(options.limits.fanOutMs);
+      const { signal: either, release } = tieFor(options.limits.fanOutMs, question.signal);
       try {
-        return await askWithin(AbortSignal.any([question.signal, limit.signal]), question);
+        return await askWithin(either, question);
       } finally {
-        limit.lift();
+        release();
         leave();
       }
     },

@@ -5,12 +5,12 @@ import type { z } from 'zod';
 
 import { Fault, type FaultCode } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
-import { timeLimit } from '../../core/time-limit.ts';
 import type { Tool } from '../../tools/tool.ts';
 import { type AskOptions, askNode, type NodeReply, probeNode } from './ask.ts';
 import type { Limits } from './limits.ts';
 import { takePlace } from './place.ts';
 import { type Road, road } from './road.ts';
+import { tie, tieFor } from './tie.ts';
 
 /** Where one node's agent is. A new `key` is a new agent: a replaced pod, another URL. */
 export interface Member {
@@ -84,8 +84,8 @@ export class FleetNode {
     const askedMs = performance.now();
     this.#usedAtMs = askedMs;
     this.#dialMs = 0;
+    const { signal: either, release } = tie(signal, this.#gone.signal);
     try {
-      const either = AbortSignal.any([signal, this.#gone.signal]);
       await this.#takePlace(either);
       const queueMs = performance.now() - askedMs;
       const reply = await askNode(tool, args, requestId, this.#askOptions(either));
@@ -97,6 +97,7 @@ export class FleetNode {
       this.#note(Fault.from(thrown));
       throw thrown;
     } finally {
+      release();
       this.#leavePlace();
       this.#schedule(this.#options.limits.firstProbeMs);
     }
@@ -131,7 +132,7 @@ export class FleetNode {
 
   async #dial(): Promise<Duplex> {
     const startedMs = performance.now();
-    const signal = AbortSignal.any([this.#gone.signal, timeLimit(this.#options.limits.firstAttemptMs)]);
+    const { signal, release } = tieFor(this.#options.limits.firstAttemptMs, this.#gone.signal);
     try {
       await this.#takePlace(signal); // it is held already, unless a stream broke and is opened anew
       signal.throwIfAborted();
@@ -140,6 +141,7 @@ export class FleetNode {
       this.#dialMs = performance.now() - startedMs;
       return stream;
     } finally {
+      release();
       this.#leavePlace();
     }
   }
