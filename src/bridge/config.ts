@@ -11,9 +11,13 @@ import {
   option,
   parseCommandLine,
 } from '../core/command-line.ts';
+import type { Fault } from '../core/fault.ts';
 import { type LogLevel, logLevels } from '../core/log.ts';
+import { didYouMean } from '../core/similar.ts';
+import { whyUnreadable } from '../core/words.ts';
 import { version } from '../version.ts';
 import { checkLimits, defaultLimits, type Limits } from './fleet/limits.ts';
+import { listedTools } from './listed-tools.ts';
 
 interface Flags {
   readonly context?: string;
@@ -82,6 +86,8 @@ const flags = [
   option('--log-level <level>', 'least level that is logged, to stderr').choices(logLevels).default('warn'),
 ];
 
+const toolNames = listedTools.plain.map(({ name }) => name);
+
 /** Flags first, then commands; with none it is an MCP server on stdin and stdout, as hosts start it. */
 function command(task: (task: Task) => void): Command {
   const program = new Command('k8s-gpu-mcp')
@@ -93,15 +99,14 @@ function command(task: (task: Task) => void): Command {
     .helpCommand(false)
     .allowExcessArguments()
     .action((_options, { args: [word], commands }: Command) => {
-      const known = commands.map((each) => each.name()).join(', ');
-      if (word !== undefined) throw badFlag(`there is no command ${word}; there are ${known}`);
+      if (word !== undefined) throw noCommand(word, commands);
       task({ kind: 'serve' });
     });
   for (const flag of flags) program.addOption(flag);
   program
     .command('call')
     .description('print one answer: call get_gpu_health nodes=gpu-1,gpu-2 detail=full')
-    .argument('<tool>')
+    .argument('<tool>', toolNames.join(' or '))
     .argument('[arguments...]', "key=value … or one '{json}'")
     .action((tool: string, args: string[]) => task({ kind: 'call', tool, args }));
   program
@@ -123,6 +128,13 @@ function command(task: (task: Task) => void): Command {
   return program;
 }
 
+function noCommand(word: string, commands: readonly Command[]): Fault {
+  if (toolNames.includes(word)) return badFlag(`${word} is a tool, and no command: call ${word}`);
+  const known = commands.map((each) => each.name());
+  const near = didYouMean(word, [...known, '--help', '--version']);
+  return badFlag(`there is no command ${word}${near}; there are ${known.join(', ')}`);
+}
+
 /** @throws Fault BAD_FLAG naming the flag or variable and what is allowed */
 export function parseConfig(
   argv: readonly string[],
@@ -139,7 +151,7 @@ export function parseConfig(
   checkLimits(limits);
   // The demo brings nodes of its own: what the environment says of others must not reach them, nor fail it.
   const isDemo = task.kind === 'demo' || (task.kind === 'install' && task.demo);
-  const where = isDemo ? noWhere : whereOf(given);
+  const where = isDemo ? noWhere : whereOf(given, parsed.givenAs);
   if (task.kind === 'install') task = { ...task, variables: variablesFor(isDemo, parsed.variables) };
   return {
     config: {
@@ -173,15 +185,21 @@ const noWhere: Where = {
   token: undefined,
 };
 
-function whereOf({ context, namespace, selector, node: nodes = [], tokenFile }: Flags): Where {
-  if (nodes.length > 0 && (context ?? namespace ?? selector) !== undefined)
-    throw badFlag('--node asks no cluster: --context, --namespace and --selector do not go with it');
+function whereOf(flags: Flags, givenAs: (flag: keyof Flags) => string): Where {
+  const { context, namespace, selector, node: nodes = [], tokenFile } = flags;
+  const ofCluster = (['context', 'namespace', 'selector'] as const).filter(
+    (flag) => flags[flag] !== undefined,
+  );
+  const [first] = ofCluster;
+  if (nodes.length > 0 && first !== undefined)
+    throw badFlag(`${givenAs('node')} asks no cluster: ${givenAs(first)} does not go with it`);
   const names = nodes.map(({ name }) => name);
   const twice = names.find((name, at) => names.indexOf(name) !== at);
-  if (twice !== undefined) throw badFlag(`--node names ${twice} twice: each node needs a name of its own`);
+  if (twice !== undefined)
+    throw badFlag(`${givenAs('node')} names ${twice} twice: each node needs a name of its own`);
   if (tokenFile !== undefined && nodes.length === 0 && namespace === undefined)
-    throw badFlag('--token-file needs --namespace or --node: a token goes only where you named');
-  const token = tokenFile === undefined ? undefined : readToken(tokenFile);
+    throw badFlag(`${givenAs('tokenFile')} needs --namespace or --node: a token goes only where you named`);
+  const token = tokenFile === undefined ? undefined : readToken(tokenFile, givenAs('tokenFile'));
   return { context, namespace, selector, nodes, token };
 }
 
@@ -193,20 +211,18 @@ function namedUrl(text: string): NamedUrl {
 }
 
 /** What it holds is a secret, also where it is none: no message quotes it. */
-function readToken(path: string): string {
-  const token = contentOf(path).trim();
-  if (token === '') throw badFlag(`--token-file ${path} is empty`);
+function readToken(path: string, flag: string): string {
+  const token = contentOf(path, flag).trim();
+  if (token === '') throw badFlag(`${flag} ${path} is empty`);
   if (!/^[\x21-\x7e]+$/.test(token))
-    throw badFlag(
-      `--token-file ${path} holds no token: allowed are visible ASCII characters, without spaces`,
-    );
+    throw badFlag(`${flag} ${path} holds no token: allowed are visible ASCII characters, without spaces`);
   return token;
 }
 
-function contentOf(path: string): string {
+function contentOf(path: string, flag: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
-    throw badFlag(`--token-file ${path} cannot be read: ${(cause as Error).message}`, cause);
+    throw badFlag(`${flag} ${path} cannot be read: ${whyUnreadable(cause)}`, cause);
   }
 }

@@ -1,6 +1,7 @@
 import { type Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 
 import { Fault } from './fault.ts';
+import { didYouMean, nearest } from './similar.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -9,6 +10,8 @@ export type Parsed<Values> =
   | {
       readonly values: Values;
       readonly fromFlag: (name: keyof Values) => boolean;
+      /** As it was given: `--token-file`, or `K8S_GPU_MCP_TOKEN_FILE`. For messages. */
+      readonly givenAs: (name: keyof Values) => string;
       readonly args: readonly string[];
       /** What was given, by flag or variable, as variables for another start of the same program. */
       readonly variables: Environment;
@@ -55,6 +58,10 @@ export function parseCommandLine<Values>(
   return {
     values: command.opts() as Values,
     fromFlag: (name) => command.getOptionValueSource(String(name)) === 'cli',
+    givenAs: (name) => {
+      const long = command.options.find((each) => each.attributeName() === name)?.long ?? String(name);
+      return command.getOptionValueSource(String(name)) === 'env' ? environmentName(long) : long;
+    },
     args: command.args,
     variables: variablesOf(command, written, environment),
   };
@@ -87,19 +94,45 @@ function variablesOf(
   return Object.fromEntries(all.filter(([, value]) => value !== undefined));
 }
 
-/** Commander's sentence; where that does not say what is allowed, with it. */
-function refusal({ code, message }: CommanderError, command: Command): string {
-  const sentence = message.replace(/^error: /, '');
-  const flags = [command, ...command.commands].flatMap(({ options }) => options.map(({ long }) => long));
-  const allowed = `allowed are ${[...new Set(flags), '--help'].join(', ')}`;
-  const { args, registeredArguments } = command.commands.find((each) => each.args.length > 0) ?? command;
-  const excess = args[registeredArguments.length];
-  if (code === 'commander.unknownOption') return `${sentence}; ${allowed}`;
-  if (code === 'commander.excessArguments') return `unexpected argument '${excess}'; ${allowed}`;
-  return sentence;
+/** What commander found wrong, with what would be right. */
+function refusal({ code, message }: CommanderError, program: Command): string {
+  const used = program.commands.find(({ args }) => args.length > 0) ?? program;
+  const flags = [...new Set([...longFlags(used), ...longFlags(program), '--help'])];
+  const [, quoted = ''] = /'([^']*)'/.exec(message) ?? [];
+  if (code === 'commander.unknownOption') return unknownFlag(quoted, flags, program);
+  if (code === 'commander.excessArguments') {
+    const excess = used.args[used.registeredArguments.length] ?? '';
+    return `unexpected argument '${excess}'${didYouMean(excess, flags) || `; there are ${flags.join(', ')}`}`;
+  }
+  if (code === 'commander.optionMissingArgument') return `${quoted} is given without its value`;
+  if (code === 'commander.missingArgument') return missingArgument(quoted, program);
+  return noSuchChoice(message) ?? message.replace(/^error: /, '');
+}
+
+function noSuchChoice(message: string): string | undefined {
+  const pattern = /^error: command-argument value '(.*)' is invalid for argument '(\w+)'\. Allowed choices are (.*)\.$/;
+  const [, value = '', name, choices] = pattern.exec(message) ?? [];
+  return choices && `there is no ${name} ${value}${didYouMean(value, choices.split(', '))}; there are ${choices}`;
+}
+
+function longFlags({ options }: Command): string[] {
+  return options.flatMap(({ long }) => long ?? []);
+}
+
+function unknownFlag(flag: string, known: readonly string[], program: Command): string {
+  const owner = program.commands.find((each) => longFlags(each).includes(flag));
+  if (owner) return `${flag} is a flag of the command ${owner.name()}: ${owner.name()} ${flag}`;
+  return `there is no flag ${flag}${didYouMean(flag, known) || `; there are ${known.join(', ')}`}`;
+}
+
+function missingArgument(name: string, { commands }: Command): string {
+  const missing = commands.flatMap((each) => each.registeredArguments).find((each) => each.name() === name);
+  const allowed = missing?.argChoices?.join(' or ') ?? missing?.description;
+  return `the ${name} is missing${allowed ? `: ${allowed}` : ''}`;
 }
 
 function fillFromEnvironment(command: Command, environment: Environment): void {
+  refuseMistypedNames(longFlags(command).map(environmentName), environment);
   for (const option of command.options) {
     const name = option.attributeName();
     const variable = option.long && environmentName(option.long);
@@ -110,6 +143,17 @@ function fillFromEnvironment(command: Command, environment: Environment): void {
     } catch (error) {
       throw badFlag(`${variable}='${given}' is invalid. ${(error as Error).message}`, error);
     }
+  }
+}
+
+/** A mistyped name is as if it were not set: the wrong cluster would be asked, and nobody told. */
+function refuseMistypedNames(known: readonly string[], environment: Environment): void {
+  const prefix = environmentName('');
+  const suffixes = known.map((name) => name.slice(prefix.length));
+  for (const [name, value] of Object.entries(environment)) {
+    if (!name.startsWith(prefix) || known.includes(name) || !ownValue(value)) continue;
+    const near = nearest(name.slice(prefix.length), suffixes);
+    if (near !== undefined) throw badFlag(`${name} means nothing here (did you mean ${prefix}${near}?)`);
   }
 }
 

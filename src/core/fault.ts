@@ -5,7 +5,7 @@
  * `retryable` says that the same request may succeed a moment later; only then does the bridge ask again.
  */
 export const faults = {
-  BAD_ARGUMENT: { retryable: false, hint: 'Correct the named argument and call again.' },
+  BAD_ARGUMENT: { retryable: false, hint: 'Correct it and call again.' },
   BAD_FLAG: { retryable: false, hint: 'See --help.' },
   GPU_NOT_FOUND: { retryable: false, hint: 'Call get_gpu_inventory with detail=full to see every GPU.' },
   NODE_NOT_FOUND: { retryable: false, hint: 'Leave `nodes` out to ask all, and see their names.' },
@@ -44,7 +44,10 @@ export const faults = {
 
   AGENT_STARTING: { retryable: true, hint: 'Call again in a second.' },
   AGENT_BUSY: { retryable: true, hint: 'Too many calls at once: call again in a second.' },
-  AGENT_LACKS_TOOL: { retryable: false, hint: 'The agent is older than the bridge: helm upgrade the chart.' },
+  AGENT_LACKS_TOOL: {
+    retryable: false,
+    hint: "The agent is older than the bridge: update the agents' DaemonSet.",
+  },
   AGENT_UNAUTHORIZED: { retryable: false, hint: "Give the agent's bearer token by --token-file." },
   AGENT_FORBIDDEN: {
     retryable: false,
@@ -62,7 +65,7 @@ export const faults = {
 
   KUBECONFIG_NOT_FOUND: {
     retryable: false,
-    hint: 'Set KUBECONFIG in the env of the MCP server entry, or name nodes by --node NAME=URL.',
+    hint: 'Set KUBECONFIG to your kubeconfig (for a host: in the env of its MCP server entry), or name nodes by --node NAME=URL.',
   },
   KUBECONFIG_INVALID: { retryable: false, hint: 'Try: kubectl config view' },
   CONTEXT_NOT_FOUND: { retryable: false, hint: 'Set --context to one of the contexts named.' },
@@ -79,9 +82,15 @@ export const faults = {
     retryable: false,
     hint: 'Use an https:// server; for kubectl proxy set insecure-skip-tls-verify: true on the cluster.',
   },
-  CLUSTER_UNAUTHORIZED: { retryable: false, hint: 'The login has expired: log in again as for kubectl.' },
+  CLUSTER_UNAUTHORIZED: {
+    retryable: false,
+    hint: 'Log in again as for kubectl: the login has expired, or is none of this cluster.',
+  },
   CLUSTER_FORBIDDEN: { retryable: false, hint: 'Ask for the right that is named; README has the roles.' },
-  NO_AGENTS: { retryable: false, hint: 'Install the chart, or set --namespace and --selector.' },
+  NO_AGENTS: {
+    retryable: false,
+    hint: 'Run the agent there as a DaemonSet with that label (README: Agents in a cluster), or set --namespace and --selector.',
+  },
   AGENTS_AMBIGUOUS: { retryable: false, hint: 'Set --namespace or --selector to choose one.' },
   INTERNAL: { retryable: false, hint: 'A defect of ours: report it with the log line.' },
 } as const satisfies Record<string, { retryable: boolean; hint: string }>;

@@ -34,3 +34,20 @@ export function plainText(text: string, maxCharacters = 300): string {
 export function clipped(text: string, maxCharacters: number): string {
   return text.length > maxCharacters ? `${text.slice(0, maxCharacters)}…` : text;
 }
+
+/** What the system said about a file, without the path, which whoever tells it names anyway. */
+export function whyUnreadable(thrown: unknown): string {
+  const { code } = Object(thrown) as { code?: unknown };
+  if (typeof code === 'string' && Object.hasOwn(unreadable, code)) return unreadable[code] ?? code;
+  return typeof code === 'string'
+    ? code
+    : plainText(thrown instanceof Error ? thrown.message : String(thrown));
+}
+
+const unreadable: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  ENOTDIR: 'there is no such file',
+  EISDIR: 'it is a folder',
+  EACCES: 'its permissions forbid it',
+  EPERM: 'the system forbids it',
+};

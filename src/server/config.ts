@@ -13,6 +13,7 @@ import {
 } from '../core/command-line.ts';
 import { checkLadder } from '../core/deadlines.ts';
 import { type LogLevel, logLevels } from '../core/log.ts';
+import { whyUnreadable } from '../core/words.ts';
 import { version } from '../version.ts';
 import { httpLimits } from './limits.ts';
 
@@ -164,7 +165,7 @@ function readToken(path: string): string {
   try {
     token = readFileSync(path, 'utf8').trim();
   } catch (cause) {
-    throw badFlag(`--token-file ${path} cannot be read: ${(cause as Error).message}`, cause);
+    throw badFlag(`--token-file ${path} cannot be read: ${whyUnreadable(cause)}`, cause);
   }
   if (/[^\x21-\x7e]/.test(token))
     throw badFlag(`--token-file ${path} must hold one line of visible ASCII characters, without spaces`);

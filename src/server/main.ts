@@ -6,7 +6,7 @@ import { badFlag } from '../core/command-line.ts';
 import type { Driver } from '../core/driver.ts';
 import { Fault } from '../core/fault.ts';
 import { createLog, type Log } from '../core/log.ts';
-import { plainText, sentence } from '../core/words.ts';
+import { plainText, sentence, whyUnreadable } from '../core/words.ts';
 import type { Agent, AgentOptions } from './agent.ts';
 import { type Config, type Mode, parseConfig } from './config.ts';
 import type { Fetch } from './http.ts';
@@ -71,7 +71,7 @@ function scenarioText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (cause) {
-    throw badFlag(`--scenario ${file} cannot be read: ${(cause as Error).message}`, cause);
+    throw badFlag(`--scenario ${file} cannot be read: ${whyUnreadable(cause)}`, cause);
   }
 }
 

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 
 import { Fault } from '../core/fault.ts';
+import { didYouMean } from '../core/similar.ts';
+import { plainText } from '../core/words.ts';
 
 /** What every tool takes on a node. */
 export const commonArguments = {
@@ -29,13 +31,45 @@ export const fleetArguments = {
 
 /** Checked by a strict schema; one sentence names the argument that is wrong and what is allowed. */
 export function parseArguments<Schema extends z.ZodObject>(schema: Schema, given: unknown): z.output<Schema> {
-  const parsed = schema.safeParse(given ?? {});
+  const parsed = schema.safeParse(given ?? {}, { reportInput: true });
   if (parsed.success) return parsed.data;
-  const known = Object.keys(schema.shape).join(', ');
-  const problems = parsed.error.issues.map((issue) => {
-    if (issue.code === 'unrecognized_keys')
-      return `unknown argument ${issue.keys.map((key) => `"${key}"`).join(', ')}; there are ${known}`;
-    return `${issue.path.join('.') || 'arguments'}: ${issue.message}`;
-  });
+  const known = Object.keys(schema.shape);
+  const problems = parsed.error.issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys'
+      ? `${issue.keys.map((key) => unknown(key, known)).join(', ')}; there are ${known.join(', ')}`
+      : `${issue.path.join('.') || 'arguments'}: ${problem(issue)}`,
+  );
   throw new Fault(problems.join('; '), { code: 'BAD_ARGUMENT' });
+}
+
+function unknown(key: string, known: readonly string[]): string {
+  return `unknown argument "${plainText(key, 64)}"${didYouMean(key, known)}`;
+}
+
+/** In words that hold on a command line and in JSON alike. */
+function problem(issue: z.core.$ZodIssue): string {
+  const given = plainText(JSON.stringify(issue.input) ?? 'nothing', 64);
+  if (issue.code === 'invalid_value') {
+    const allowed = issue.values.map(String);
+    const near = typeof issue.input === 'string' ? didYouMean(issue.input, allowed) : '';
+    return `${given} is not possible${near}; allowed is ${allowed.join(' or ')}`;
+  }
+  if (issue.code === 'too_small' && issue.origin !== 'number')
+    return 'it is empty; leave it out to ask for all';
+  if (issue.code === 'too_small') return `${given} is too small; allowed is ${issue.minimum} or more`;
+  if (issue.code === 'too_big') return `${given} is too big; allowed is ${issue.maximum} or less`;
+  return `${given} is not possible; it takes ${expected(issue)}`;
+}
+
+function expected(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_union') return [...new Set(issue.errors.flat().map(expected))].join(' or ');
+  const kind = issue.code === 'invalid_type' ? issue.expected : '';
+  const words: Readonly<Record<string, string>> = {
+    array: 'a list, as in ["gpu-1", "gpu-2"]',
+    int: 'a whole number',
+    number: 'a whole number',
+    string: 'text',
+    object: 'an object',
+  };
+  return words[kind] ?? 'another value';
 }

@@ -1,4 +1,5 @@
 import { Fault } from '../core/fault.ts';
+import { didYouMean } from '../core/similar.ts';
 import { health } from './health.ts';
 import { inventory } from './inventory.ts';
 import type { Tool } from './tool.ts';
@@ -10,6 +11,7 @@ export const tools: readonly Tool[] = [inventory, health];
 export function toolNamed(name: string): Tool {
   const tool = tools.find((each) => each.name === name);
   if (tool) return tool;
-  const names = tools.map((each) => each.name).join(', ');
-  throw new Fault(`there is no tool ${name}; there are ${names}`, { code: 'BAD_ARGUMENT' });
+  const names = tools.map((each) => each.name);
+  const message = `there is no tool ${name}${didYouMean(name, names)}; there are ${names.join(', ')}`;
+  throw new Fault(message, { code: 'BAD_ARGUMENT' });
 }

@@ -7,7 +7,7 @@ import { fakeDriver } from '../support/agent-driver.ts';
 
 // Which values each flag takes is tested in test/unit/config-agent.test.ts; here, what the program makes of it.
 test.concurrent.for([
-  [['--prot', '8080'], /^agent: unknown option '--prot'.*allowed are .*--port.*\n$/],
+  [['--prot', '8080'], /^agent: there is no flag --prot \(did you mean --port\?\)\. See --help\.\n$/],
   [['--port', 'http'], /^agent: .*'http' is invalid.*0 to 65535.*\n$/],
   [['--oneshot=2', '--port', '8080'], /^agent: --oneshot and --port exclude each other.*\n$/],
   [['--idle', '--port', '8080'], /^agent: --idle and --port exclude each other.*\n$/],

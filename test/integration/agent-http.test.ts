@@ -84,7 +84,7 @@ test.concurrent('an argument that is not known is refused by name, and so is a b
 
   expect(unknown).toMatchObject({ isError: true, _meta: { 'k8s-gpu-mcp/code': 'BAD_ARGUMENT' } });
   expect(unknown.content[0]?.text).toMatch(/unknown argument "nodez"; there are gpu, detail, limit/);
-  expect(bad.content[0]?.text).toMatch(/detail: .*"summary"\|"full"/);
+  expect(bad.content[0]?.text).toMatch(/detail: "everything" .*allowed is summary or full/);
   expect(none.content[0]?.text).toMatch(/no GPU 99 on gpu-7/);
 });
 

@@ -112,25 +112,30 @@ describe.concurrent('call: its exit code says how it went', () => {
   });
 
   test.for<[string, readonly string[], RegExp]>([
-    ['no tool', ['call'], /missing required argument 'tool'/],
+    ['no tool', ['call'], /the tool is missing: get_gpu_inventory or get_gpu_health/],
+    ['a tool that there is not', ['call', 'get_weather'], /no tool get_weather; there are get_gpu_/],
     [
-      'a tool that there is not',
-      ['call', 'get_weather'],
-      /no tool get_weather; there are get_gpu_inventory, get_gpu_health/,
+      'a tool that is mistyped',
+      ['call', 'get_gpu_helth'],
+      /^there is no tool get_gpu_helth .*get_gpu_health\?\)/,
     ],
     [
       'a word that is no argument',
       ['call', 'get_gpu_health', 'now'],
-      /'now' is not of the form key=value; keys are gpu, detail/,
+      /'now' is not .* key=value; keys are gpu, /,
     ],
     [
       'an argument that there is not',
       ['call', 'get_gpu_health', 'node=a'],
-      /unknown argument "node"; there are gpu, detail, limit, nodes, cursor/,
+      /unknown argument "node" \(did you mean nodes\?\); there are gpu, detail, limit, nodes, cursor/,
     ],
     ['a value that is wrong', ['call', 'get_gpu_health', 'limit=many'], /^limit: /],
     ['broken JSON', ['call', 'get_gpu_health', '{"gpu":'], /the arguments are not JSON/],
-    ['a flag that there is not', ['call', 'get_gpu_health', '--bogus'], /'--bogus'/],
+    [
+      'a flag that there is not',
+      ['call', 'get_gpu_health', '--bogus'],
+      /there is no flag --bogus; there are /,
+    ],
     ['a command that there is not', ['ask'], /no command ask; there are call, demo/],
     [
       'a waiting time that breaks the ladder',

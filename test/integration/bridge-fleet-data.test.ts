@@ -162,7 +162,7 @@ describe.concurrent('what a node says is data', () => {
     for (const { gpus, envelope } of [first, second]) {
       expect(gpus).toEqual(others);
       expect(envelope.failed).toMatchObject([
-        { node: 'b', code: 'AGENT_LACKS_TOOL', hint: expect.stringContaining('helm upgrade') },
+        { node: 'b', code: 'AGENT_LACKS_TOOL', hint: expect.stringContaining('update') },
       ]);
     }
     expect(nodes.b.received).toHaveLength(2);

@@ -186,7 +186,7 @@ describe('why a node has no agent', () => {
 
   test('no DaemonSet of ours at all', () => {
     expect(why({ nodes, daemonSets: [] })).toBe(
-      'no DaemonSet with the label k8s-gpu-mcp/agent=true in any namespace',
+      'no DaemonSet with the label k8s-gpu-mcp/agent=true in any namespace; README, Agents in a cluster, says what to run',
     );
     expect(why({ nodes, daemonSets: null })).toBe('no agent pod on this node');
   });

@@ -74,8 +74,15 @@ test('without KUBECONFIG it is ~/.kube/config', () => {
 });
 
 test('no file: the paths are named', () => {
-  expect(() => load()).toThrow(fault('KUBECONFIG_NOT_FOUND', /home.\.kube.config/));
-  expect(() => load(`/x/one${delimiter}/x/two`)).toThrow(fault('KUBECONFIG_NOT_FOUND', /one, .*two/));
+  expect(() => load()).toThrow(
+    fault(
+      'KUBECONFIG_NOT_FOUND',
+      /^no kubeconfig: KUBECONFIG is not set, .*home.\.kube.config does not exist/,
+    ),
+  );
+  expect(() => load(`/x/one${delimiter}/x/two`)).toThrow(
+    fault('KUBECONFIG_NOT_FOUND', /^KUBECONFIG is \/x\/one, \/x\/two, and no such file exists/),
+  );
 });
 
 test.for<[string, string, RegExp]>([
@@ -99,9 +106,20 @@ test('a wrong context names those there are', () => {
   expect(() => load(write(config({ name: 'prod' })), { context: 'x' })).toThrow(
     fault('CONTEXT_NOT_FOUND', /there is no context "x" in .*; there are prod$/),
   );
+  expect(() => load(write(config({ name: 'prod' })), { context: 'prd' })).toThrow(
+    fault('CONTEXT_NOT_FOUND', /there is no context "prd" in .* \(did you mean prod\?\); there are prod$/),
+  );
   expect(() => load(write(config({ current: '' })))).toThrow(
     fault('CONTEXT_NOT_FOUND', /no context is current/),
   );
+});
+
+test.for(['', 'apiVersion: v1\nkind: Config\n'])('%j names no context, so none can be chosen', (content) => {
+  expect(() => load(write(content))).toThrow(fault('KUBECONFIG_INVALID', /names no context/));
+});
+
+test('a folder is called one', () => {
+  expect(() => load(folder)).toThrow(fault('KUBECONFIG_INVALID', /^cannot use .*: it is a folder$/));
 });
 
 test('a context whose cluster or user does not exist is named', () => {
@@ -125,7 +143,7 @@ test('http:// needs a word of consent, and without a user keeps it', async () =>
   const server = 'http://someone:secret@127.0.0.1:8001';
 
   expect(() => load(write(config({ cluster: { server } })))).toThrow(
-    fault('CLUSTER_PLAIN_HTTP', /at http:\/\/127.0.0.1:8001: .*insecure-skip-tls-verify: true/),
+    fault('CLUSTER_PLAIN_HTTP', /at http:\/\/127.0.0.1:8001: without TLS/),
   );
   const allowed = load(write(config({ cluster: { server, 'insecure-skip-tls-verify': true }, user: null })));
   const options: { rejectUnauthorized?: boolean } = {};

@@ -70,6 +70,17 @@ test('a plugin that fails: the last line of its stderr', async () => {
   await expect(run({ command })).rejects.toEqual(failing(/exit code 3: expired \[0m$/));
 });
 
+test('advice that follows the error is told with it', async () => {
+  const command = install(
+    'advises',
+    'console.error("I1122 cred.go\\nERROR: no account\\nPlease run:\\n\\n  gcloud auth login\\n)"); process.exit(1)',
+  );
+
+  await expect(run({ command })).rejects.toEqual(
+    failing(/exit code 1: ERROR: no account Please run: gcloud auth login \)$/),
+  );
+});
+
 test('what a plugin prints is never quoted', async () => {
   const rubbish = install('rubbish', 'console.log("hunter2")');
   const empty = install('empty', print('{ user: "hunter2" }'));

@@ -65,6 +65,29 @@ test.for<[string, string, string]>([
   expect(faultOfError(Object.assign(new Error(message), { code }), asked).code).toBe(fault);
 });
 
+test('a name that nobody knows is told in words', () => {
+  const unknown = Object.assign(new Error('getaddrinfo ENOTFOUND api.x'), {
+    code: 'ENOTFOUND',
+    hostname: 'api.x',
+  });
+
+  expect(faultOfError(unknown, asked).message).toBe(
+    'cannot reach https://api: the name api.x is not known here (ENOTFOUND)',
+  );
+});
+
+test('a certificate that the kubeconfig names and nobody has: the path is named once', () => {
+  const missing = Object.assign(new Error("ENOENT: no such file or directory, open '/x/c.crt'"), {
+    code: 'ENOENT',
+    path: '/x/c.crt',
+  });
+
+  expect(faultOfError(missing, asked)).toMatchObject({
+    code: 'KUBECONFIG_INVALID',
+    message: 'cannot read /x/c.crt, which the kubeconfig names: there is no such file',
+  });
+});
+
 test('all addresses of a name that were tried are told', () => {
   const both = new AggregateError([
     new Error('connect ECONNREFUSED ::1:1'),

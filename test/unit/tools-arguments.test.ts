@@ -9,7 +9,7 @@ import { gpu, snapshot } from '../support/gpus.ts';
 
 test.for(tools)('$name refuses an argument it does not know, by name, and says which it knows', (tool) => {
   expect(() => parseArguments(fleetInput(tool), { node: ['a'] })).toThrow(
-    'unknown argument "node"; there are gpu, detail, limit, nodes, cursor',
+    'unknown argument "node" (did you mean nodes?); there are gpu, detail, limit, nodes, cursor',
   );
   expect(() => parseArguments(tool.input, { nodes: ['a'] })).toThrow(
     'unknown argument "nodes"; there are gpu, detail, limit',
@@ -33,6 +33,21 @@ test.for([
       code: 'BAD_ARGUMENT',
       message: expect.stringMatching(new RegExp(`^${name}\\b`)),
     }),
+  );
+});
+
+test.for<[object, string]>([
+  [{ detail: 'ful' }, 'detail: "ful" is not possible (did you mean full?); allowed is summary or full'],
+  [{ detail: 7 }, 'detail: 7 is not possible; allowed is summary or full'],
+  [{ limit: 0 }, 'limit: 0 is too small; allowed is 1 or more'],
+  [{ limit: 1001 }, 'limit: 1001 is too big; allowed is 1000 or less'],
+  [{ limit: '3' }, 'limit: "3" is not possible; it takes a whole number'],
+  [{ nodes: [] }, 'nodes: it is empty; leave it out to ask for all'],
+  [{ nodes: 'gpu-1' }, 'nodes: "gpu-1" is not possible; it takes a list, as in ["gpu-1", "gpu-2"]'],
+  [{ gpu: {} }, 'gpu: {} is not possible; it takes text or a whole number'],
+])('%j: what was given, and what would be right', ([given, message]) => {
+  expect(() => parseArguments(fleetInput(health), given)).toThrow(
+    expect.objectContaining({ code: 'BAD_ARGUMENT', message }),
   );
 });
 

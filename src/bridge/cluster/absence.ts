@@ -32,7 +32,10 @@ export function whyNoPod(node: Node, circumstances: Circumstances): string {
   const { daemonSets, warnings, namespace } = circumstances;
   if (daemonSets === null) return 'no agent pod on this node';
   if (daemonSets.length === 0)
-    return `no DaemonSet with the label ${agentLabel} in ${namespace === null ? 'any namespace' : `namespace ${namespace}`}`;
+    return (
+      `no DaemonSet with the label ${agentLabel} in ${namespace === null ? 'any namespace' : `namespace ${namespace}`}; ` +
+      'README, Agents in a cluster, says what to run'
+    );
 
   const refusals = daemonSets.map((daemonSet) => refusal(daemonSet, node, circumstances));
   const willing = daemonSets.filter((_, index) => refusals[index] === null);

@@ -1,5 +1,6 @@
 import { type Cluster, type Context, KubeConfig } from '@kubernetes/client-node';
 import { Fault } from '../../core/fault.ts';
+import { didYouMean } from '../../core/similar.ts';
 import { plainText } from '../../core/words.ts';
 import type { Machine } from './programs.ts';
 import { proxyFor } from './proxy.ts';
@@ -48,22 +49,24 @@ export function chooseContext(config: KubeConfig, name: string | undefined, sour
 }
 
 function noContext({ contexts }: KubeConfig, name: string | undefined, { from }: Source): Fault {
-  const what = name ? `there is no context ${JSON.stringify(plainText(name))}` : 'no context is current';
   const names = contexts.map((context) => context.name);
-  const there = names.length > 0 ? `there are ${listed(names, 20)}` : 'there are no contexts at all';
-  return new Fault(`${what} in ${from}; ${there}`, { code: 'CONTEXT_NOT_FOUND' });
+  if (names.length === 0)
+    return new Fault(`${from} names no context, and so no cluster`, { code: 'KUBECONFIG_INVALID' });
+  const what = name
+    ? `there is no context ${JSON.stringify(plainText(name))} in ${from}${didYouMean(name, names)}`
+    : `no context is current in ${from}`;
+  return new Fault(`${what}; there are ${listed(names, 20)}`, { code: 'CONTEXT_NOT_FOUND' });
 }
 
 /** The library refuses http:// too, but at each request and without saying what would make it work. */
 function refuseServer({ name, server, skipTLSVerify }: Cluster, from: string): void {
   if (!URL.canParse(server) || !/^https?:/.test(server))
-    throw new Fault(`the server of cluster ${name} in ${from} is no http(s) URL`, {
+    throw new Fault(`the server of cluster ${name} in ${from} is no URL that begins with https://`, {
       code: 'KUBECONFIG_INVALID',
     });
   if (server.startsWith('http:') && !skipTLSVerify)
     throw new Fault(
-      `cluster ${name} in ${from} is at ${publicUrl(server)}: without TLS everyone on the way can read the login. ` +
-        `insecure-skip-tls-verify: true on that cluster says that this is meant`,
+      `cluster ${name} in ${from} is at ${publicUrl(server)}: without TLS everyone on the way can read the login`,
       { code: 'CLUSTER_PLAIN_HTTP' },
     );
 }

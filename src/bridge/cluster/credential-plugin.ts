@@ -3,6 +3,7 @@ import { Fault } from '../../core/fault.ts';
 import { isTimeout } from '../../core/time-limit.ts';
 import { plainText } from '../../core/words.ts';
 import { environmentFor, findProgram, type Machine, programFolders } from './programs.ts';
+import { listed } from './text.ts';
 
 /** `users[].user.exec` of a kubeconfig. */
 export interface Plugin {
@@ -46,10 +47,16 @@ export async function runPlugin(
   const env = { ...environmentFor(machine), ...askedFor(plugin, cluster) };
   const { code, stdout, stderr } = await output(start(program, plugin.args ?? [], { env, signal }), command);
   if (code !== 0) {
-    const last = stderr.trimEnd().split('\n').at(-1) ?? '';
-    throw failed(command, `exit code ${code}: ${plainText(last) || 'it says nothing'}`);
+    throw failed(command, `exit code ${code}: ${complaint(stderr) || 'it says nothing'}`);
   }
   return parse(stdout, command);
+}
+
+/** From the first line that speaks of an error, since advice may follow; else the last line. */
+function complaint(stderr: string): string {
+  const lines = stderr.trimEnd().split('\n');
+  const first = lines.findIndex((line) => /error|fail|denied|expired/i.test(line));
+  return plainText(lines.slice(first).join(' '), 500);
 }
 
 function askedFor(plugin: Plugin, cluster: object): Record<string, string> {
@@ -134,6 +141,6 @@ function failed(command: string, why: string): Fault {
 
 function notFound({ command = '', installHint }: Plugin, machine: Machine): Fault {
   const hint = installHint ? `; the kubeconfig says: ${plainText(installHint)}` : '';
-  const where = /[\\/]/.test(command) ? '' : `; looked in ${programFolders(machine).join(', ')}`;
+  const where = /[\\/]/.test(command) ? '' : `; looked in ${listed(programFolders(machine), 6)} folders`;
   return failed(command, `there is no such program${where}${hint}`);
 }

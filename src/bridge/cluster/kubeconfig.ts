@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, posix, win32 } from 'node:path';
 import { KubeConfig, loadYaml } from '@kubernetes/client-node';
 import { Fault } from '../../core/fault.ts';
-import { plainText } from '../../core/words.ts';
+import { plainText, whyUnreadable } from '../../core/words.ts';
 import { chooseContext, type Kubeconfig } from './context.ts';
 import { inClusterConfig } from './in-cluster.ts';
 import type { Machine } from './programs.ts';
@@ -20,7 +20,7 @@ export function loadKubeconfig(machine: Machine, context: string | undefined): K
   const present = paths.filter((path) => existsSync(path));
   const config = present.length > 0 ? merge(present.map(readFile)) : inClusterConfig(machine);
   if (!config)
-    throw new Fault(`no kubeconfig: looked at ${listed(paths)}, and this is no pod of a cluster`, {
+    throw new Fault(`${whatIsMissing(machine, paths)}, and this is not a pod in a cluster`, {
       code: 'KUBECONFIG_NOT_FOUND',
     });
   const from = present.length > 0 ? listed(present) : 'the service account';
@@ -34,6 +34,13 @@ function kubeconfigPaths({ env, homeDir, platform }: Machine): readonly string[]
   // Hosts start us without a shell, so nobody has expanded the tilde of their settings.
   const expanded = named.map((path) => (/^~[\\/]/.test(path) ? join(homeDir, path.slice(2)) : path));
   return expanded.length > 0 ? expanded : [join(homeDir, '.kube', 'config')];
+}
+
+/** Which of both it was tells a host that passes no environment on from a path that is mistyped. */
+function whatIsMissing({ env }: Machine, paths: readonly string[]): string {
+  return env['KUBECONFIG']
+    ? `KUBECONFIG is ${listed(paths)}, and no such file exists`
+    : `no kubeconfig: KUBECONFIG is not set, ${listed(paths)} does not exist`;
 }
 
 const notOne = 'it is not a kubeconfig';
@@ -82,7 +89,7 @@ function makeUsable(
 function reasonOf(thrown: unknown): string {
   const { reason, mark, code } = thrown as { reason?: unknown; mark?: { line?: number }; code?: unknown };
   if (typeof reason === 'string') return plainText(`line ${(mark?.line ?? 0) + 1}: ${reason}`, 120);
-  return typeof code === 'string' ? code : notOne;
+  return typeof code === 'string' ? whyUnreadable(thrown) : notOne;
 }
 
 /** The first file that has a name, or a current context, wins. */

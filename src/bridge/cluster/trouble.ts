@@ -1,6 +1,6 @@
 import { Fault, type FaultCode } from '../../core/fault.ts';
 import { isTimeout } from '../../core/time-limit.ts';
-import { plainText } from '../../core/words.ts';
+import { plainText, whyUnreadable } from '../../core/words.ts';
 
 /** What was asked of the API server, for the message and for the `kubectl auth can-i` line. */
 export interface Question {
@@ -59,7 +59,11 @@ export function faultOfError(thrown: unknown, asked: Asked): Fault {
   const { path } = Object(thrown) as { path?: unknown };
   const reason = reasonOf(thrown);
   if (typeof path === 'string')
-    return fault(`cannot read ${path}, which the kubeconfig names: ${reason}`, 'KUBECONFIG_INVALID', thrown);
+    return fault(
+      `cannot read ${path}, which the kubeconfig names: ${whyUnreadable(thrown)}`,
+      'KUBECONFIG_INVALID',
+      thrown,
+    );
   if (isTimeout(thrown))
     return fault(`${asked.server} has not answered in time`, 'CLUSTER_UNREACHABLE', thrown);
   return ofCode(thrown, reason, asked);
@@ -101,6 +105,10 @@ const untrusted: ReadonlySet<string> = new Set([
 function reasonOf(thrown: unknown): string {
   if (thrown instanceof AggregateError) return [...new Set(thrown.errors.map(reasonOf))].join('; ');
   const message = thrown instanceof Error ? thrown.message : String(thrown);
+  const { code, hostname } = Object(thrown) as { code?: unknown; hostname?: unknown };
+  if (code === 'ENOTFOUND') return `the name ${plainText(String(hostname))} is not known here (ENOTFOUND)`;
+  if (code === 'EAI_AGAIN')
+    return `the name ${plainText(String(hostname))} could not be looked up (EAI_AGAIN)`;
   const proxyStatus = /^Bad response: (\d+)$/.exec(message)?.[1]; // hpagent's words
   return proxyStatus ? `the proxy answered ${proxyStatus}` : plainText(message);
 }
