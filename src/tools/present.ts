@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 
 import { Fault } from '../core/fault.ts';
-import { clipped } from '../core/words.ts';
+import { clipped, plainText } from '../core/words.ts';
 import type { Answer, Tool } from './tool.ts';
 
 /** What one answer may hold, so that no host cuts it: Claude Code stops at 50,000 characters, others sooner. */
@@ -75,14 +75,17 @@ function startOf(cursor: unknown): number {
   if (cursor === undefined) return 0;
   const [, row] = /^row-(\d+)$/.exec(String(cursor)) ?? [];
   if (row === undefined)
-    throw new Fault(`cursor: "${cursor}" is not one that an answer gave; it gave row-N`, {
-      code: 'BAD_ARGUMENT',
-    });
+    throw new Fault(
+      `cursor: "${plainText(String(cursor), 64)}" is not one that an answer gave; it gave row-N`,
+      {
+        code: 'BAD_ARGUMENT',
+      },
+    );
   return Number(row);
 }
 
 function gpuNotFound(gpu: unknown, answers: readonly Answer<unknown>[]): Fault {
   const where =
     answers.length === 1 ? `on ${answers[0]?.node}` : `on any of the ${answers.length} nodes that answered`;
-  return new Fault(`no GPU ${gpu} ${where}`, { code: 'GPU_NOT_FOUND' });
+  return new Fault(`no GPU ${plainText(String(gpu), 64)} ${where}`, { code: 'GPU_NOT_FOUND' });
 }

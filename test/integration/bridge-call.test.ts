@@ -127,7 +127,7 @@ describe.concurrent('call: its exit code says how it went', () => {
     [
       'an argument that there is not',
       ['call', 'get_gpu_health', 'node=a'],
-      /unknown argument "node" \(did you mean nodes\?\); there are gpu, detail, limit, nodes, cursor/,
+      /^unknown argument "node" .*nodes\?/,
     ],
     ['a value that is wrong', ['call', 'get_gpu_health', 'limit=many'], /^limit: /],
     ['broken JSON', ['call', 'get_gpu_health', '{"gpu":'], /the arguments are not JSON/],

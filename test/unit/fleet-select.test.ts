@@ -87,6 +87,15 @@ test('what matches nothing is named, with what there is', () => {
   expect(() => selectNodes(['gpu-1'], [], { healthy: [], turn: 0 })).toThrow('there are none');
 });
 
+test.for([
+  ['x'.repeat(300_000), /^no GPU node matches x{300}…; there are cpu/], // it was a defect of ours once: picomatch threw
+  ['gpu\u2028-\u001b[2J9', /^no GPU node matches gpu -\[2J9; there are cpu/],
+] as const)('what a model made up is told back as text, and not at length', ([made, message]) => {
+  expect(() => selectNodes([made], all, usual)).toThrow(
+    expect.objectContaining({ code: 'NODE_NOT_FOUND', message: expect.stringMatching(message) }),
+  );
+});
+
 test('"any" is one healthy node, another one each time, and all in turn', () => {
   const chosen = [0, 1, 2, 3].map((turn) => [
     ...selectNodes(['any'], all, { healthy: ['gpu-1', 'gpu-2'], turn }),

@@ -5,12 +5,15 @@ const foldedNumbers = /\[(\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)\]/g;
 /** Each of those is one of these while picomatch reads the rest, which escapes it; no name of a node contains them. */
 const placeholders = /\\?([\uE000-\uF8FF])/g;
 const firstPlaceholder = 0xe000;
+/** More than a list of names that an answer folds (1500). picomatch throws at 65,536. */
+const maxCharacters = 4000;
 
 /**
  * What a pattern matches: a glob, in which a bracket of numbers means numbers. A glob's own `[1-12]` would be one digit
  * from 1 to 1, or 2; and who copies `gpu-[1-12]` from an answer means twelve nodes.
  */
 export function matcherOf(pattern: string): (name: string) => boolean {
+  if (pattern.length > maxCharacters) return () => false;
   const numbers: string[] = [];
   const glob = pattern.replace(foldedNumbers, (_, inside: string) => {
     numbers.push(anyOf(inside.split(',').map((part) => rangeOf(part.split('-')))));

@@ -1,5 +1,6 @@
 import { Fault } from '../../core/fault.ts';
 import { foldNames, splitNames } from '../../core/names.ts';
+import { plainText } from '../../core/words.ts';
 import { matcherOf } from './pattern.ts';
 
 /** The word that stands for one healthy node, another one each time. */
@@ -29,7 +30,8 @@ export function selectNodes(
   const found = patterns.map((pattern) => ({ pattern, names: all.filter(matcherOf(pattern)) }));
   const unmatched = found.filter(({ names }) => names.length === 0).map(({ pattern }) => pattern);
   if (unmatched.length === 0) return new Set(found.flatMap(({ names }) => names));
-  throw new Fault(`no GPU node matches ${unmatched.join(', ')}; there are ${foldNames(all) || 'none'}`, {
+  const given = plainText(unmatched.join(', '));
+  throw new Fault(`no GPU node matches ${given}; there are ${foldNames(all) || 'none'}`, {
     code: 'NODE_NOT_FOUND',
   });
 }
