@@ -110,9 +110,12 @@ function refusal({ code, message }: CommanderError, program: Command): string {
 }
 
 function noSuchChoice(message: string): string | undefined {
-  const pattern = /^error: command-argument value '(.*)' is invalid for argument '(\w+)'\. Allowed choices are (.*)\.$/;
+  const pattern =
+    /^error: command-argument value '(.*)' is invalid for argument '(\w+)'\. Allowed choices are (.*)\.$/;
   const [, value = '', name, choices] = pattern.exec(message) ?? [];
-  return choices && `there is no ${name} ${value}${didYouMean(value, choices.split(', '))}; there are ${choices}`;
+  return (
+    choices && `there is no ${name} ${value}${didYouMean(value, choices.split(', '))}; there are ${choices}`
+  );
 }
 
 function longFlags({ options }: Command): string[] {

@@ -33,23 +33,30 @@ export async function showDemo(
     for (const block of content) if (block.type === 'text') write(`${indented(block.text)}\n`);
   }
   await client.close();
-  write(`\n${howToGoOn(command, entry)}\n`);
+  write(`\n${howToGoOn({ command, entry })}\n`);
 }
 
 function indented(text: string): string {
   return text.replaceAll(/^/gm, '  ');
 }
 
-function howToGoOn(command: string, entry: string): string {
-  const server = (start: string, args: readonly string[]) =>
-    JSON.stringify({ mcpServers: { 'k8s-gpu-mcp': { command: start, args } } }, null, 2);
+/** What a host is to start: this very program; where npm has put it, by npx, since such a folder comes and goes. */
+export function serverEntry({ command, entry }: Program, args: readonly string[]) {
+  return /[\\/]node_modules[\\/]/.test(entry)
+    ? { command: 'npx', args: ['-y', 'k8s-gpu-mcp', ...args] }
+    : { command, args: [entry, ...args] };
+}
+
+function howToGoOn(program: Program): string {
+  const server = (args: readonly string[]) =>
+    JSON.stringify({ mcpServers: { 'k8s-gpu-mcp': serverEntry(program, args) } }, null, 2);
   return [
     'To ask these nodes from Claude Desktop, paste this into claude_desktop_config.json:',
     '',
-    server(command, [entry, 'demo', '--stdio']),
+    server(['demo', '--stdio']),
     '',
     'And to ask your own cluster, with the kubeconfig you have:',
     '',
-    server('npx', ['-y', 'k8s-gpu-mcp']),
+    server([]),
   ].join('\n');
 }

@@ -62,7 +62,11 @@ describe('node dist/bridge.js demo', () => {
           },
         },
       },
-      { mcpServers: { 'k8s-gpu-mcp': { command: 'npx', args: ['-y', 'k8s-gpu-mcp'] } } },
+      {
+        mcpServers: {
+          'k8s-gpu-mcp': { command: process.execPath, args: [expect.stringMatching(/bridge\.js$/)] },
+        },
+      },
     ]);
   });
 

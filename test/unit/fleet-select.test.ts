@@ -89,7 +89,7 @@ test('what matches nothing is named, with what there is', () => {
 
 test.for([
   ['x'.repeat(300_000), /^no GPU node matches x{300}…; there are cpu/], // it was a defect of ours once: picomatch threw
-  ['gpu\u2028-\u001b[2J9', /^no GPU node matches gpu -\[2J9; there are cpu/],
+  ['gpu\u2028-\u001b[2J9', /^no GPU node matches gpu - \[2J9; there are cpu/],
 ] as const)('what a model made up is told back as text, and not at length', ([made, message]) => {
   expect(() => selectNodes([made], all, usual)).toThrow(
     expect.objectContaining({ code: 'NODE_NOT_FOUND', message: expect.stringMatching(message) }),

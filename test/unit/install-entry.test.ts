@@ -164,11 +164,19 @@ describe('flags', () => {
   });
 
   test.for([
-    ['an unknown host', ['install', 'emacs'], 'there is no host emacs; there are claude-desktop, claude-code, cursor'],
+    [
+      'an unknown host',
+      ['install', 'emacs'],
+      'there is no host emacs; there are claude-desktop, claude-code, cursor',
+    ],
     ['a host that is mistyped', ['install', 'vs-code'], 'there is no host vs-code (did you mean vscode?)'],
     ['no host', ['install'], 'the host is missing: claude-desktop or claude-code or cursor'],
     ['two hosts', ['install', 'cursor', 'codex'], "unexpected argument 'codex'"],
-    ['an unknown flag', ['install', 'cursor', '--force'], 'there is no flag --force; there are --demo, --print'],
+    [
+      'an unknown flag',
+      ['install', 'cursor', '--force'],
+      'there is no flag --force; there are --demo, --print',
+    ],
     ['a flag that is wrong', ['--timeout', 'soon', 'install', 'cursor'], '--timeout'],
     [
       'flags that exclude each other',
