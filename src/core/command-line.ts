@@ -102,7 +102,7 @@ function refusal({ code, message }: CommanderError, program: Command): string {
   if (code === 'commander.unknownOption') return unknownFlag(quoted, flags, program);
   if (code === 'commander.excessArguments') {
     const excess = used.args[used.registeredArguments.length] ?? '';
-    return `unexpected argument '${excess}'${didYouMean(excess, flags) || `; there are ${flags.join(', ')}`}`;
+    return `unexpected argument '${excess}'${didYouMean(excess, flags) || `; the flags are ${flags.join(', ')}`}`;
   }
   if (code === 'commander.optionMissingArgument') return `${quoted} is given without its value`;
   if (code === 'commander.missingArgument') return missingArgument(quoted, program);

@@ -1,5 +1,6 @@
 import { Fault } from '../core/fault.ts';
 import { didYouMean } from '../core/similar.ts';
+import { plainText } from '../core/words.ts';
 import { health } from './health.ts';
 import { inventory } from './inventory.ts';
 import type { Tool } from './tool.ts';
@@ -12,6 +13,6 @@ export function toolNamed(name: string): Tool {
   const tool = tools.find((each) => each.name === name);
   if (tool) return tool;
   const names = tools.map((each) => each.name);
-  const message = `there is no tool ${name}${didYouMean(name, names)}; there are ${names.join(', ')}`;
+  const message = `there is no tool ${plainText(name, 64)}${didYouMean(name, names)}; there are ${names.join(', ')}`;
   throw new Fault(message, { code: 'BAD_ARGUMENT' });
 }

@@ -122,7 +122,7 @@ test('oneshot and idle beat a port of the environment, and remember it', () => {
 const refused: [argv: string[], sentence: RegExp][] = [
   [['--prot', '8080'], /^BAD_FLAG: there is no flag --prot \(did you mean --port\?\)$/],
   [['--bogus'], /^BAD_FLAG: there is no flag --bogus; there are .*--port, --addr,.*--help$/],
-  [['serve'], /unexpected argument 'serve'; there are .*--port/],
+  [['serve'], /unexpected argument 'serve'; the flags are .*--port/],
   [['idle'], /unexpected argument 'idle' \(did you mean --idle\?\)/],
   [['--port'], /--port <number> is given without its value/],
   [['--port', 'http'], /'--port <number>' argument 'http' is invalid.*0 to 65535/],
