@@ -1,5 +1,7 @@
 import picomatch from 'picomatch';
 
+import { Fault } from '../../core/fault.ts';
+
 /** Numbers and ranges, as our own answers fold names: `[1-12]`, `[8-9,11]`, `[007-012]`. */
 const foldedNumbers = /\[(\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)\]/g;
 /** Each of those is one of these while picomatch reads the rest, which escapes it; no name of a node contains them. */
@@ -7,19 +9,25 @@ const placeholders = /\\?([\uE000-\uF8FF])/g;
 const firstPlaceholder = 0xe000;
 /** More than a list of names that an answer folds (1500). picomatch throws at 65,536. */
 const maxCharacters = 4000;
+/** Each star more multiplies the time by the length of a name: a dozen of them hold the bridge for minutes. */
+const maxStars = 4;
 
 /**
  * What a pattern matches: a glob, in which a bracket of numbers means numbers. A glob's own `[1-12]` would be one digit
  * from 1 to 1, or 2; and who copies `gpu-[1-12]` from an answer means twelve nodes.
+ *
+ * @throws Fault BAD_ARGUMENT for more stars than can be matched in no time
  */
 export function matcherOf(pattern: string): (name: string) => boolean {
   if (pattern.length > maxCharacters) return () => false;
+  if (pattern.split(/\*+/).length - 1 > maxStars)
+    throw new Fault(`nodes: "${pattern}" has more than ${maxStars} stars`, { code: 'BAD_ARGUMENT' });
   const numbers: string[] = [];
   const glob = pattern.replace(foldedNumbers, (_, inside: string) => {
     numbers.push(anyOf(inside.split(',').map((part) => rangeOf(part.split('-')))));
     return String.fromCharCode(firstPlaceholder + numbers.length - 1);
   });
-  const { source } = picomatch.makeRe(glob, { expandRange });
+  const { source } = picomatch.makeRe(glob, { expandRange, noextglob: true });
   const matches = new RegExp(
     source.replace(placeholders, (all, at: string) => numbers[at.charCodeAt(0) - firstPlaceholder] ?? all),
   );
