@@ -18,7 +18,7 @@ export function nvmlLane(workerUrl: URL, library: string | undefined): Driver {
   worker.unref(); // a hung call must not keep the process alive
 
   let waiting: { resolve(reply: LaneReply): void; reject(error: Fault): void } | undefined;
-  worker.on('message', (reply: LaneReply) => waiting?.resolve(reply));
+  worker.on('message', (reply: string) => waiting?.resolve(JSON.parse(reply)));
   worker.on('error', (cause) => {
     waiting?.reject(new Fault(`the NVML worker failed: ${cause}`, { code: 'DRIVER_FAILED', cause }));
   });

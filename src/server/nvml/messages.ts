@@ -5,6 +5,7 @@ import type { GpuReadings } from '../../core/gpu.ts';
 /** What the main thread asks of the Worker that calls NVML: one request at a time. */
 export type LaneRequest = { readonly op: 'open' | 'close' } | { readonly op: 'read'; readonly index: number };
 
+/** Travels as JSON. */
 export type LaneReply =
   | { readonly value: DriverInfo | GpuReadings | null }
   | { readonly fault: { readonly code: FaultCode; readonly message: string } };

@@ -17,7 +17,7 @@ const driver = nvmlDriver(library, {
 
 parentPort?.on('message', (request: LaneRequest) => {
   const reply = answer(request);
-  parentPort?.postMessage(reply);
+  parentPort?.postMessage(JSON.stringify(reply)); // a third of the time that cloning an object of objects takes
   if (isAbandoned()) leave();
 });
 
