@@ -2,7 +2,7 @@ import { type GpuReadings, readingNames, symbolOf } from '../core/gpu.ts';
 import type { Missing, Reading } from '../core/reading.ts';
 import type { DriverState, GpuState } from '../core/snapshot.ts';
 import { count, duration } from '../core/words.ts';
-import { type Rule, rules } from './rules.ts';
+import { type Found, type Rule, rules } from './rules.ts';
 import { type Action, actions, type Finding, type Verdict, verdicts, worst } from './verdict.ts';
 
 export interface Judgement {
@@ -17,13 +17,15 @@ export interface Judgement {
 /** Judges one GPU by what is known of it. Never `ok` unless at least one rule could look. */
 export function judge(gpu: GpuState, driver: DriverState, nowMs: number): Judgement {
   const ageMs = gpu.readAtMs === null ? null : Math.round(nowMs - gpu.readAtMs);
-  const judged = rules.map((rule) => apply(rule, gpu.readings, ageMs));
+  const judged = judgedBy(gpu.readings);
   const unchecked = judged.flatMap((result) => (typeof result === 'string' ? [result] : []));
   const findings = [
     ...presence(gpu, nowMs),
     ...freshness(gpu, driver, nowMs),
     ...unreadable(gpu, driver, ageMs),
-    ...judged.flatMap((result) => (result === null || typeof result === 'string' ? [] : [result])),
+    ...judged.flatMap((result) =>
+      result === null || typeof result === 'string' ? [] : [aged(result, ageMs)],
+    ),
   ].sort((a, b) => verdicts.indexOf(b.verdict) - verdicts.indexOf(a.verdict));
   const looked = judged.some((result) => typeof result !== 'string');
   const sure = looked ? 'ok' : 'unknown';
@@ -39,15 +41,30 @@ export function judge(gpu: GpuState, driver: DriverState, nowMs: number): Judgem
   };
 }
 
-function apply(rule: Rule, readings: GpuReadings, ageMs: number | null): Finding | null | string {
+/** A rule's finding, null where it found nothing, or what it could not look at. */
+type Judged = Found | string;
+
+/** Made once for each sample: until the next one, many calls may ask, and only ages change. */
+const known = new WeakMap<GpuReadings, readonly Judged[]>();
+
+function judgedBy(readings: GpuReadings): readonly Judged[] {
+  const judged = known.get(readings) ?? rules.map((rule) => apply(rule, readings));
+  known.set(readings, judged);
+  return judged;
+}
+
+function apply(rule: Rule, readings: GpuReadings): Judged {
   const values: unknown[] = [];
   for (const name of rule.needs) {
     const reading: Reading<unknown> = readings[name];
     if ('missing' in reading) return hasInstead(rule, readings) ? null : `${rule.name}: ${reading.missing}`;
     values.push(reading.value);
   }
-  const found = rule.check(values);
-  return found && { ...found, evidence: found.evidence.map((fact) => ({ ...fact, ageMs })) };
+  return rule.check(values);
+}
+
+function aged(found: NonNullable<Found>, ageMs: number | null): Finding {
+  return { ...found, evidence: found.evidence.map((fact) => ({ ...fact, ageMs })) };
 }
 
 function hasInstead({ insteadOf }: Rule, readings: GpuReadings): boolean {

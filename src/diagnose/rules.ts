@@ -7,7 +7,12 @@ type Values<Names extends readonly (keyof GpuReadings)[]> = {
 };
 
 /** What a rule found: a finding whose evidence has no age yet, or null when there is nothing to say. */
-type Found = { verdict: Verdict; action: Action; text: string; evidence: readonly EvidenceDraft[] } | null;
+export type Found = {
+  verdict: Verdict;
+  action: Action;
+  text: string;
+  evidence: readonly EvidenceDraft[];
+} | null;
 type EvidenceDraft = Omit<Finding['evidence'][number], 'ageMs'>;
 
 /** Judges a GPU by some of its readings. Without one of them the rule says nothing, and the answer says so. */

@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto';
 /** The MCP revision that our own programs speak to each other: stateless, one POST per call. */
 export const protocolVersion = '2026-07-28';
 
-const versionMeta = 'io.modelcontextprotocol/protocolVersion';
-const clientMeta = 'io.modelcontextprotocol/clientInfo';
-const capabilitiesMeta = 'io.modelcontextprotocol/clientCapabilities';
+export const versionMeta = 'io.modelcontextprotocol/protocolVersion';
+export const clientMeta = 'io.modelcontextprotocol/clientInfo';
+export const capabilitiesMeta = 'io.modelcontextprotocol/clientCapabilities';
 
 export interface Message {
   readonly id?: string | number | null;

@@ -28,7 +28,11 @@ export const cacheHints = {
 /** A tool as `tools/list` shows it. */
 export type ListedTool = ListToolsResult['tools'][number];
 
-export type Call = (name: string, args: unknown, context: ServerContext) => Promise<CallToolResult>;
+export type Call<Context = ServerContext> = (
+  name: string,
+  args: unknown,
+  context: Context,
+) => Promise<CallToolResult>;
 
 /** Arguments are checked by the tools, in words of our own, not by the SDK. */
 export function serveTools(server: Server, listed: readonly ListedTool[], call: Call): void {
@@ -40,19 +44,24 @@ export function serveTools(server: Server, listed: readonly ListedTool[], call: 
         ProtocolErrorCode.InvalidParams,
         `There is no tool ${name}; there are ${names.join(', ')}.`,
       );
-    try {
-      return await call(name, args, context);
-    } catch (thrown) {
-      return failed(Fault.from(thrown));
-    }
+    return answered(() => call(name, args, context));
   });
 }
 
+/** What goes wrong in a tool is an answer too: the model may be able to mend it. */
+export async function answered(call: () => Promise<CallToolResult>): Promise<CallToolResult> {
+  try {
+    return await call();
+  } catch (thrown) {
+    return failed(Fault.from(thrown));
+  }
+}
+
 /** A failure the model can act on: what happened, then what to do about it. */
-export function failed({ code, message, hint }: Fault): CallToolResult {
+function failed({ code, message, hint }: Fault): CallToolResult {
   return {
-    isError: true,
     content: [{ type: 'text', text: `${code}: ${sentence(message)} ${hint}` }],
+    isError: true,
     _meta: { [codeMeta]: code },
   };
 }

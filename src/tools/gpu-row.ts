@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import type { GpuReadings } from '../core/gpu.ts';
 import { orNull, reasons } from '../core/reading.ts';
 import type { GpuState } from '../core/snapshot.ts';
 import { duration, gibibytes } from '../core/words.ts';
@@ -58,16 +59,28 @@ export const gpuRow = z.object({
 export type GpuRow = z.output<typeof gpuRow>;
 
 export function gpuRowOf({ index, readings, readAtMs, trouble }: GpuState, nowMs: number): GpuRow {
-  const values = Object.fromEntries(
-    Object.entries(readings).map(([name, reading]) => [name, orNull(reading)]),
-  ) as Omit<GpuRow, 'index' | 'ageMs' | 'trouble' | 'missing'>;
   return {
     index,
     ageMs: readAtMs === null ? null : Math.round(nowMs - readAtMs),
     trouble: trouble && { kind: trouble.kind, forMs: Math.round(nowMs - trouble.sinceMs) },
-    ...values,
-    missing: reasons(readings),
+    ...valuesOf(readings),
   };
+}
+
+type Values = Omit<GpuRow, 'index' | 'ageMs' | 'trouble'>;
+
+/** Made once for each sample: until the next one, many calls may ask, and only ages change. */
+const made = new WeakMap<GpuReadings, Values>();
+
+function valuesOf(readings: GpuReadings): Values {
+  const known = made.get(readings);
+  if (known) return known;
+  const values = Object.fromEntries(
+    Object.entries(readings).map(([name, reading]) => [name, orNull(reading)]),
+  ) as Omit<Values, 'missing'>;
+  const whole = { ...values, missing: reasons(readings) };
+  made.set(readings, whole);
+  return whole;
 }
 
 const troubles: Readonly<Record<string, string>> = {

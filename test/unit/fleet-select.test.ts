@@ -111,7 +111,7 @@ test('"any" of nodes none of which is healthy is one of them all the same', () =
 
 test('a pattern that a matcher would sit over for minutes is refused, and a nested one matches at once', () => {
   const long = ['a'.repeat(63)];
-  const nested = '*('.repeat(12) + 'a' + ')'.repeat(12);
+  const nested = `${'*('.repeat(12)}a${')'.repeat(12)}`;
 
   expect(() => selectNodes([`${'*a'.repeat(12)}b`], long, usual)).toThrow(/has more than 4 stars/);
   expect(() => selectNodes([`${nested}b`], long, usual)).toThrow(/has more than 4 stars/);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import { createLog } from '../../src/core/log.ts';
 import { headersOf, request } from '../../src/mcp/request.ts';
-import { agentServer, statelessHandler } from '../../src/server/mcp.ts';
+import { agentHandler } from '../../src/server/mcp.ts';
 import { agentMetrics } from '../../src/server/metrics.ts';
 import { nowMs, snapshot } from '../support/gpus.ts';
 
@@ -12,11 +12,7 @@ const metrics = agentMetrics(
   () => node.snapshot,
   () => nowMs,
 );
-const handler = statelessHandler(
-  () => agentServer({ node: 'a', context: () => node, log, metrics }),
-  65_536,
-  log,
-);
+const handler = agentHandler({ node: 'a', context: () => node, log, metrics }, 65_536);
 
 // `--oneshot` passes on whatever it is given: with the name as it was, fetch refused "工具", and the agent " x " for another
 // name than that in the body; who asked heard only that there was no answer.

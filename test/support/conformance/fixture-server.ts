@@ -5,7 +5,16 @@ import { registerInputRequired } from './fixture-input-required.ts';
 import { registerPrompts } from './fixture-prompts.ts';
 import { registerClientRequests } from './fixture-requests.ts';
 import { registerResources } from './fixture-resources.ts';
-import { registerTools } from './fixture-tools.ts';
+import { contents, registerTools } from './fixture-tools.ts';
+
+const serverInfo = { name: 'conformance-fixtures', version: '1' };
+
+/** The tools that are answered without the SDK where the agent's would be. */
+export const directFixtures = {
+  serverInfo,
+  names: new Set(Object.keys(contents)),
+  call: async (name: string) => ({ content: [...(contents[name] ?? [])] }),
+};
 
 /** For as long as the program runs: each request is served by a server of its own, and the state is all that is left. */
 const state = createRequestStateCodec<Record<string, unknown>>({
@@ -17,20 +26,17 @@ const state = createRequestStateCodec<Record<string, unknown>>({
  * no part of our product; that they come through our HTTP stack as the specification says, is.
  */
 export function fixtureServer(notify: () => McpHttpHandler['notify']): McpServer {
-  const server = new McpServer(
-    { name: 'conformance-fixtures', version: '1' },
-    {
-      cacheHints,
-      capabilities: {
-        tools: { listChanged: true },
-        resources: { subscribe: true, listChanged: true },
-        prompts: { listChanged: true },
-        logging: {},
-        completions: {},
-      },
-      requestState: { verify: state.verify },
+  const server = new McpServer(serverInfo, {
+    cacheHints,
+    capabilities: {
+      tools: { listChanged: true },
+      resources: { subscribe: true, listChanged: true },
+      prompts: { listChanged: true },
+      logging: {},
+      completions: {},
     },
-  );
+    requestState: { verify: state.verify },
+  });
   registerTools(server, notify);
   registerClientRequests(server);
   registerInputRequired(server, (payload) => state.mint(payload));

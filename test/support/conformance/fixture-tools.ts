@@ -17,7 +17,7 @@ const wav = 'UklGRiYAAABXQVZFZm10IBAAAAABAAEAQB8AAAB9AAACABAAZGF0YQIAAAA=';
 
 const image = { type: 'image', data: png, mimeType: 'image/png' } as const;
 
-const contents: Readonly<Record<string, readonly ContentBlock[]>> = {
+export const contents: Readonly<Record<string, readonly ContentBlock[]>> = {
   test_simple_text: [{ type: 'text', text: 'This is a simple text response for testing.' }],
   test_image_content: [image],
   test_audio_content: [{ type: 'audio', data: wav, mimeType: 'audio/wav' }],

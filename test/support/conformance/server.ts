@@ -5,14 +5,18 @@ import { agentHttp } from '../../../src/server/http.ts';
 import { httpLimits, listenerOptions } from '../../../src/server/limits.ts';
 import { statelessHandler } from '../../../src/server/mcp.ts';
 import { agentMetrics } from '../../../src/server/metrics.ts';
-import { fixtureServer } from './fixture-server.ts';
+import { directFixtures, fixtureServer } from './fixture-server.ts';
 
 const log = createLog('error', (line) => process.stderr.write(line));
 const metrics = agentMetrics(
   () => ({ simulated: true, driver: { state: 'starting' }, gpus: [] }),
   () => performance.now(),
 );
-const handler = statelessHandler(() => fixtureServer(() => handler.notify), httpLimits.bodyBytes, log);
+const handler = statelessHandler(() => fixtureServer(() => handler.notify), {
+  maxRequestBodySize: httpLimits.bodyBytes,
+  direct: directFixtures,
+  log,
+});
 const http = agentHttp({
   mcp: (request) => handler.fetch(request),
   log,
