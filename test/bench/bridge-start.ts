@@ -70,9 +70,9 @@ async function start(node: string): Promise<{ initializeMs: number; toolsListMs:
   const host = startBridge({ node });
   const sinceStart = () => performance.now() - host.startedMs;
   try {
-    const initializeMs = initialize(host).then(sinceStart);
-    const toolsListMs = host.ask('tools/list').then(sinceStart);
-    return { initializeMs: await initializeMs, toolsListMs: await toolsListMs };
+    const initializeMs = await initialize(host).then(sinceStart);
+    const toolsListMs = await host.ask('tools/list').then(sinceStart); // as hosts do, once they have been greeted
+    return { initializeMs, toolsListMs };
   } finally {
     await host.leave();
   }
