@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { agentBinary } from '../support/build.ts';
-import { freePort } from '../support/cluster/processes.ts';
+import { freePort } from '../support/free-port.ts';
 import { buildFakeNvml, h100, writeFakeNvml } from '../support/nvml/fake-nvml.ts';
 import { diesWithUs, temporaryFolder } from './processes.ts';
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 
 import { agentBinary } from '../support/build.ts';
-import { freePort } from '../support/cluster/processes.ts';
+import { freePort } from '../support/free-port.ts';
 import { oneshot } from './agent-oneshot.ts';
 import { type FakeNode, fakeNode, startAgent, whyNoAgent } from './agent-process.ts';
 import type { Benchmark } from './bench.ts';

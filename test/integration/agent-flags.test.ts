@@ -1,9 +1,10 @@
 import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
 
-import { freePort, runAgent, startAgent } from '../support/agent.ts';
+import { runAgent, startAgent } from '../support/agent.ts';
 import { inventoryOf } from '../support/agent-client.ts';
 import { fakeDriver } from '../support/agent-driver.ts';
+import { freePort } from '../support/free-port.ts';
 
 // Which values each flag takes is tested in test/unit/config-agent.test.ts; here, what the program makes of it.
 test.concurrent.for([

@@ -109,7 +109,7 @@ describe.concurrent('a node that failed is remembered', () => {
 
     await until('b is back', async () => (await call()).status === 'success');
 
-    expect([waited, waitedLater]).toEqual([4, 4]);
+    expect([waited, waitedLater]).toEqual([5, 5]);
     expect((await call()).gpus).toEqual(all);
   });
 

@@ -1,13 +1,13 @@
 import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, type TestContext } from 'vitest';
 
 import { agentBinary } from './build.ts';
+import { freePort } from './free-port.ts';
 
 /** For whatever is waited for: a busy machine may take long, a failure must end. */
 const patienceMs = 20_000;
@@ -133,22 +133,6 @@ export async function within<T>(work: Promise<T>, what: string, more = () => '')
     return await Promise.race([work, limit]);
   } finally {
     late.abort();
-  }
-}
-
-/** Below the range from which the kernel takes ports for outgoing connections: only another test could take it too. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 15_000 + Math.floor(Math.random() * 17_000);
-    const server = createServer().listen(port, '127.0.0.1');
-    const free = await Promise.race([
-      once(server, 'listening').then(() => true),
-      once(server, 'error').then(() => false),
-    ]);
-    if (!free) continue;
-    server.close();
-    await once(server, 'close');
-    return port;
   }
 }
 

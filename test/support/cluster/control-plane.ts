@@ -1,12 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePort } from '../free-port.ts';
 import { type Api, connect } from './api.ts';
 import { atExit } from './clean-up.ts';
 import { admin, type Credentials, makeCredentials } from './credentials.ts';
 import { makeFolder, removeFolder } from './folder.ts';
 import { type ForwardsSeen, forwardsSeen } from './forwards-seen.ts';
 import { kwokArgs, portForwardDefinition, stages } from './kwok.ts';
-import { freePort, launch, type Running, untilReady } from './processes.ts';
+import { launch, type Running, untilReady } from './processes.ts';
 import type { Programs } from './programs.ts';
 
 /** The programs of one cluster, running in a folder of their own. */

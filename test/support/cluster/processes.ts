@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, closeSync, openSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A program of the cluster, running or not any more. */
@@ -62,20 +61,6 @@ export async function untilReady(
     }
     await sleep(50);
   }
-}
-
-/**
- * A loopback port that nobody listens on. Taken below the range of outgoing connections (32768 and up on Linux):
- * a client that dials a port in that range while its server is stopped may end up connected to itself.
- */
-export async function freePort(): Promise<number> {
-  const port = 10_000 + Math.floor(Math.random() * 20_000);
-  const free = await new Promise<boolean>((resolve) => {
-    const server = createServer()
-      .once('error', () => resolve(false))
-      .listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
-  return free ? port : freePort();
 }
 
 async function end(child: ChildProcess): Promise<void> {

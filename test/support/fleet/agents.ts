@@ -1,12 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Scenario } from '../../../src/simulate/scenario.ts';
 import { agentBinary } from '../build.ts';
 import { atExit } from '../cluster/clean-up.ts';
+import { freePort } from '../free-port.ts';
 import { buildFakeNvml, writeFakeNvml } from '../nvml/fake-nvml.ts';
 import { toFakeNvml } from '../scenario/to-fake-nvml.ts';
 import type { RunningAgent } from './simulated-agent.ts';
@@ -64,12 +63,4 @@ function ready(child: ChildProcess): Promise<void> {
     child.stderr?.on('data', listen);
     child.once('exit', (code) => reject(new Error(`the agent ended with ${code}: ${log}`)));
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
