@@ -63,13 +63,16 @@ describe('what is said', () => {
     expect(said).not.toContain('does not seem to be installed');
   });
 
-  test('of a changed entry: what it was and what it is, without values that are its owner’s', () => {
-    cursorFile('{"mcpServers":{"k8s-gpu-mcp":{"command":"old","env":{"AWS_SECRET_ACCESS_KEY":"s3cret"}}}}');
+  test.for([
+    ['command":"old","env":{"AWS_SECRET_ACCESS_KEY', '-   "command": "old"', '"AWS_SECRET_ACCESS_KEY": "…"'],
+    ['url":"https://x","headers":{"Authorization', '-   "url": "https://x"', '"Authorization": "…"'],
+  ])('of a changed entry: what was and what is, no secrets: %s', ([entry = '', was = '', masked = '']) => {
+    cursorFile(`{"mcpServers":{"k8s-gpu-mcp":{"${entry}":"s3cret"}}}}`);
 
     const said = run('cursor');
 
-    expect(said).toContain('-   "command": "old"');
-    expect(said).toContain('"AWS_SECRET_ACCESS_KEY": "…"');
+    expect(said).toContain(was);
+    expect(said).toContain(masked);
     expect(said).not.toContain('s3cret');
   });
 

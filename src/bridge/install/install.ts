@@ -84,11 +84,20 @@ function printed(host: Host, { path }: Place, entry: unknown): readonly string[]
   return `${JSON.stringify(path[1])}: ${JSON.stringify(shown, null, 2)}`.split('\n');
 }
 
-/** Variables that the entry's owner added may be keys and passwords: a terminal keeps what was printed. */
+/**
+ * Variables that the entry's owner added, and the headers of a server at a URL, may be keys and passwords: a terminal keeps
+ * what was printed.
+ */
 function withoutSecrets(entry: unknown): unknown {
-  if (!isObject(entry) || !isObject(entry['env'])) return entry;
-  const env = Object.entries(entry['env']).map(([name, value]) => [name, isOurs(name) ? value : '…']);
-  return { ...entry, env: Object.fromEntries(env) };
+  if (!isObject(entry)) return entry;
+  const shown = Object.entries(entry).map(([key, value]) => [key, isObject(value) ? masked(value) : value]);
+  return Object.fromEntries(shown);
+}
+
+function masked(values: object): object {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, isOurs(name) ? value : '…']),
+  );
 }
 
 /** Homebrew's and the systems': links that stay when Node is upgraded, where its own folder has the version in its name. */
