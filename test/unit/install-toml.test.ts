@@ -131,6 +131,11 @@ describe('refused, with nothing of its content', () => {
     ],
     ['our entry in an inline table', '[mcp_servers]\nk8s-gpu-mcp = { command = "s3cret" }\n', 'line by line'],
     ['servers in a list', '[[mcp_servers]]\ncommand = "s3cret"\n', 'mcp_servers is not a table'],
+    [
+      'a header in a string among our variables',
+      '[mcp_servers.k8s-gpu-mcp.env]\nKEY = "s3cret"\nNOTE = """\n[a]\n"""\n',
+      'line by line',
+    ],
     ['our entry in a string', 't = """\n[mcp_servers.k8s-gpu-mcp]\ns3cret = 1\n"""\n', 'line by line'],
   ])('%s', ([, text = '', said = '']) => {
     const attempt = () => edit(text);

@@ -71,7 +71,7 @@ function withEntry(
   const envAfter = isObject(after['env']) ? after['env'] : {};
   const keptEnv = without(envBody ?? [], (key) => isOurs(key));
   // Those that stood in the table itself, as `env = { … }`, move to the lines of their own.
-  const standing = parse(keptEnv.join('\n'));
+  const standing = Object(attempted(keptEnv.join('\n')));
   const added = Object.fromEntries(
     Object.entries(envAfter).filter(([variable]) => !Object.hasOwn(standing, variable)),
   );
