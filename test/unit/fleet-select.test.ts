@@ -109,6 +109,13 @@ test('"any" of nodes none of which is healthy is one of them all the same', () =
   expect([...selectNodes(['any'], [], { healthy: [], turn: 0 })]).toEqual([]);
 });
 
+test('a range of numbers of many digits is no long expression', () => {
+  const big = `n${'7'.repeat(30)}`;
+
+  expect([...selectNodes([`n[1-${'9'.repeat(30)}]`], [big, 'n0'], usual)]).toEqual([big]);
+  expect(() => selectNodes([`n[1-${'9'.repeat(3000)}]`], [big], usual)).toThrow(/^no GPU node matches/);
+});
+
 test('a pattern that a matcher would sit over for minutes is refused, and a nested one matches at once', () => {
   const long = ['a'.repeat(63)];
   const nested = `${'*('.repeat(12)}a${')'.repeat(12)}`;

@@ -4,6 +4,8 @@ import { Fault } from '../../core/fault.ts';
 
 /** Numbers and ranges, as our own answers fold names: `[1-12]`, `[8-9,11]`, `[007-012]`. */
 const foldedNumbers = /\[(\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)\]/g;
+/** As long as a part of a node's name can be. */
+const maxDigits = 63;
 /** Each of those is one of these while picomatch reads the rest, which escapes it; no name of a node contains them. */
 const placeholders = /\\?([\uE000-\uF8FF])/g;
 const firstPlaceholder = 0xe000;
@@ -42,7 +44,7 @@ function expandRange(...given: unknown[]): string {
 }
 
 function rangeOf([first = '', last = first]: readonly string[]): string {
-  if (BigInt(first) > BigInt(last)) return '(?!)';
+  if (last.length > maxDigits || BigInt(first) > BigInt(last)) return '(?!)';
   const widths = Array.from({ length: last.length - first.length + 1 }, (_, more) => first.length + more);
   return anyOf(
     widths.map((width) => {
@@ -55,6 +57,7 @@ function rangeOf([first = '', last = first]: readonly string[]): string {
 /** `008` to `120`: the numbers between, written with as many digits. */
 function ofOneWidth(least: string, most: string): string {
   if (least === most) return least;
+  if (/^0+$/.test(least) && /^9+$/.test(most)) return '[0-9]'.repeat(least.length); // else each digit would double it
   const [from = '', to = ''] = [least.slice(0, 1), most.slice(0, 1)];
   const [low, high] = [least.slice(1), most.slice(1)];
   if (from === to) return from + ofOneWidth(low, high);
