@@ -9,7 +9,7 @@ const runs = 5;
 const runS = 3;
 const warmUpS = 3;
 const fleets = [1, 8, 16];
-/** The node that design.md's bound is for. */
+/** The node that the bound is for. */
 const boundGpus = 8;
 
 export const agentCalls: Benchmark = {

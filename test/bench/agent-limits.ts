@@ -9,7 +9,7 @@ import { createDisk, whyNoDisk } from './disk.ts';
 import { majorFaults, readFromDiskMB } from './proc.ts';
 
 const gpus = 8;
-/** design.md: 64 MiB. */
+/** 64 MiB. */
 const workingSetBound = { atMost: 67.1 };
 const roomyMiB = 256;
 const roomyRuns = 5;

@@ -9,7 +9,7 @@ import type { Benchmark, Figure } from './bench.ts';
 import { callTool, initialize, machineNode, startBridge, withBridge } from './bridge-host.ts';
 import { openRows, type Rows } from './bridge-rows.ts';
 
-/** From design: `initialize` and `tools/list` without touching the cluster. */
+/** For `initialize` and `tools/list`, which touch no cluster. */
 const bound = { atMost: 130 };
 
 /** What a person waits for when a host starts the bridge. */
