@@ -116,12 +116,21 @@ test('a range of numbers of many digits is no long expression', () => {
   expect(() => selectNodes([`n[1-${'9'.repeat(3000)}]`], [big], usual)).toThrow(/^no GPU node matches/);
 });
 
-test('a pattern that a matcher would sit over for minutes is refused, and a nested one matches at once', () => {
-  const long = ['a'.repeat(63)];
-  const nested = `${'*('.repeat(12)}a${')'.repeat(12)}`;
+test.for(['*a'.repeat(12), '{a,?}'.repeat(60), '([a-z]+)+', '[a-z]+'.repeat(30)])(
+  'a pattern that a matcher would sit over for years is refused: %s',
+  (pattern) => {
+    expect(() => selectNodes([`${pattern}!`], ['a'.repeat(63)], usual)).toThrow(
+      expect.objectContaining({
+        code: 'BAD_ARGUMENT',
+        message: expect.stringContaining('too long to match'),
+      }),
+    );
+  },
+);
 
-  expect(() => selectNodes([`${'*a'.repeat(12)}b`], long, usual)).toThrow(/has more than 4 stars/);
-  expect(() => selectNodes([`${nested}b`], long, usual)).toThrow(/has more than 4 stars/);
+test('a nested pattern matches at once', () => {
+  const long = ['a'.repeat(63)];
+
   expect(() => selectNodes(['*(*(a))b'], long, usual)).toThrow(/^no GPU node matches/);
   expect([...selectNodes(['**a***a*'], long, usual)]).toEqual(long);
 });

@@ -1,7 +1,7 @@
 import { Fault } from '../../core/fault.ts';
 import { foldNames, splitNames } from '../../core/names.ts';
 import { plainText } from '../../core/words.ts';
-import { matcherOf } from './pattern.ts';
+import { inPatience, matcherOf } from './pattern.ts';
 
 /** The word that stands for one healthy node, another one each time. */
 const any = 'any';
@@ -12,7 +12,8 @@ const any = 'any';
  * @param all every GPU node, with or without an agent, by name
  * @param healthy those of them that answered when last asked
  * @param turn how often `any` was asked before
- * @throws Fault NODE_NOT_FOUND naming what matched nothing, and what there is; BAD_ARGUMENT for `any` beside others
+ * @throws Fault NODE_NOT_FOUND naming what matched nothing, and what there is; BAD_ARGUMENT for `any` beside others, and for a
+ *   pattern that takes too long
  */
 export function selectNodes(
   wanted: readonly string[] | undefined,
@@ -27,7 +28,9 @@ export function selectNodes(
       code: 'BAD_ARGUMENT',
     });
   }
-  const found = patterns.map((pattern) => ({ pattern, names: all.filter(matcherOf(pattern)) }));
+  const found = inPatience(() =>
+    patterns.map((pattern) => ({ pattern, names: all.filter(matcherOf(pattern)) })),
+  );
   const unmatched = found.filter(({ names }) => names.length === 0).map(({ pattern }) => pattern);
   if (unmatched.length === 0) return new Set(found.flatMap(({ names }) => names));
   const given = plainText(unmatched.join(', '));
