@@ -57,6 +57,19 @@ test.for<[string, Post]>([
   expect(await answerOf(ours, post)).toEqual(await answerOf(sdk, post));
 });
 
+test('a call of the bridge is answered without the SDK', async () => {
+  const serverInfo = { name: 'a', version: '1' };
+  const names = new Set(['get_gpu_health']);
+  const withoutSdk = statelessHandler(() => Promise.reject(new Error('not to be made')) as never, {
+    maxRequestBodySize,
+    direct: { serverInfo, names, call: async () => ({ content: [] }) },
+    log,
+  });
+
+  expect(await answerOf(withoutSdk, health)).toMatchObject({ status: 200 });
+  expect(await answerOf(withoutSdk, call('get_gpu_inventory'))).toMatchObject({ status: 500 });
+});
+
 const { params = {} } = health.body as Message;
 const changed = (body: object, headers: Record<string, string> = {}): Post => ({
   body: { ...health.body, ...body },
