@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // The first lines that run, on whatever Node a host has found: Claude Desktop takes the first of ~/.nvm, however old. So
-// this is written in what every Node understands, and says which Node is needed where the program itself would not parse.
+// this is written in what Node 10 understands, and says which Node is needed where the program itself would not parse.
 var version = process.versions.node.split('.').map(Number);
-if (version[0] > 20 || (version[0] === 20 && version[1] >= 18)) {
+if (version[0] * 1e6 + version[1] * 1e3 + version[2] >= 20018001) {
   void import('./main.js');
 } else {
   console.error(

@@ -8,7 +8,8 @@ import {
 } from '@modelcontextprotocol/server';
 
 import { Fault } from '../core/fault.ts';
-import { sentence } from '../core/words.ts';
+import { didYouMean } from '../core/similar.ts';
+import { plainText, sentence } from '../core/words.ts';
 
 /** Set in a request's `_meta`: the agent then answers in data for a program, not in text for a model. */
 export const structuredMeta = 'k8s-gpu-mcp/structured';
@@ -42,7 +43,7 @@ export function serveTools(server: Server, listed: readonly ListedTool[], call: 
     if (!names.includes(name))
       throw new ProtocolError(
         ProtocolErrorCode.InvalidParams,
-        `There is no tool ${name}; there are ${names.join(', ')}.`,
+        `There is no tool ${plainText(name, 64)}${didYouMean(name, names)}; there are ${names.join(', ')}.`,
       );
     return answered(() => call(name, args, context));
   });

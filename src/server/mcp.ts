@@ -94,13 +94,12 @@ export function statelessHandler(
 
 /**
  * The request with its body parsed. The SDK would copy the request and read its stream piece by piece, a tenth of the time
- * that a call takes. What is to be refused (too long, of unknown length, broken off, no JSON) is left for it to refuse.
+ * that a call takes. What is to be refused (too long, of unknown length, no JSON) is left for it to refuse.
  */
 async function parsed(request: Request, maxBytes: number): Promise<Parameters<McpHttpHandler['fetch']>> {
   const length = Number(request.headers.get('content-length'));
   if (request.method !== 'POST' || !(length > 0 && length <= maxBytes)) return [request];
-  const text = await request.text().catch(() => undefined);
-  if (text === undefined) return [request];
+  const text = await request.text();
   try {
     return [request, { parsedBody: JSON.parse(text) }];
   } catch {

@@ -86,7 +86,7 @@ async function healthy(bench: Bench): Promise<void> {
   await withBridge(startOf(bench), async (host) => {
     const cold = await series(host, allOf(bench), { calls: 1, atOnce: 1 });
     rows.add(`${nodes} nodes, cold: first call of a bridge`, 'ms', percentile(cold.tookMs, 50), bounds.cold);
-    rows.add(`${nodes} nodes, cold: success`, '%', success(cold), { atLeast: 99 });
+    rows.add(`${nodes} nodes, cold: success`, '%', success(cold), { above: 99 });
     await series(host, allOf(bench), { calls: 20, atOnce: 1 }); // warm: what is measured is what follows
     for (const atOnce of [1, 8, 32]) {
       const one = await series(host, allOf(bench), { calls, atOnce });
@@ -95,7 +95,7 @@ async function healthy(bench: Bench): Promise<void> {
       rows.add(`${what}: p50`, 'ms', percentile(one.tookMs, 50), bounded.warmP50);
       rows.add(`${what}: p99`, 'ms', percentile(one.tookMs, 99), bounded.warmP99);
       rows.add(`${what}: calls/s`, 'calls/s', (calls / one.wholeMs) * 1000);
-      rows.add(`${what}: success of ${calls} calls`, '%', success(one), { atLeast: 99 });
+      rows.add(`${what}: success of ${calls} calls`, '%', success(one), { above: 99 });
     }
     rows.add(`${nodes} nodes: bridge memory after that`, 'MB', residentMb(await host.pid));
   });
@@ -112,7 +112,7 @@ async function oneDead(bench: Bench): Promise<void> {
     try {
       const one = await series(host, expected, { calls: plan.calls, atOnce: 1 });
       const what = `${plan.nodes} nodes, one dead`;
-      rows.add(`${what}: success of ${plan.calls} calls`, '%', success(one), { atLeast: 99 });
+      rows.add(`${what}: success of ${plan.calls} calls`, '%', success(one), { above: 99 });
       rows.add(`${what}: p50`, 'ms', percentile(one.tookMs, 50), { atMost: 500 });
       rows.add(`${what}: p99`, 'ms', percentile(one.tookMs, 99), { atMost: 2000 });
       rows.add(`${what}: slowest call`, 'ms', Math.max(...one.tookMs));
@@ -131,7 +131,7 @@ async function withFaults(bench: Bench, calls: number): Promise<void> {
       const one = await series(host, allOf(bench), { calls, atOnce: 1 });
       const seen = await fleet.misbehave(allWell);
       const what = `${plan.nodes} nodes, ${100 * faultShare} % of requests fail`;
-      rows.add(`${what}: success of ${calls} calls`, '%', success(one), { atLeast: 99.9 });
+      rows.add(`${what}: success of ${calls} calls`, '%', success(one), { above: 99.9 });
       rows.add(`${what}: p50`, 'ms', percentile(one.tookMs, 50));
       rows.add(`${what}: p99`, 'ms', percentile(one.tookMs, 99));
       rows.add(`${what}: share that did`, '%', (100 * seen.faults) / seen.requests);

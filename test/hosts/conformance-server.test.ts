@@ -14,11 +14,15 @@ const timeout = ['--timeout', '5000'];
 describe.skipIf(whyNot)(`the suite's fixtures on the agent's HTTP stack${skipped}`, () => {
   let server: ChildProcess;
   let url: string;
+  let printed = '';
 
   beforeAll(async () => {
     server = spawn(built('server'), { stdio: ['ignore', 'pipe', 'inherit'] });
     const [line] = server.stdout ? await once(server.stdout, 'data') : [];
     url = String(line).trim();
+    server.stdout?.on('data', (text) => {
+      printed += text;
+    });
   });
 
   afterAll(async () => {
@@ -37,6 +41,15 @@ describe.skipIf(whyNot)(`the suite's fixtures on the agent's HTTP stack${skipped
     ]);
 
     expect(code, output).toBe(0);
+    const directly = new Set(printed.match(/(?<=^directly: ).+$/gm));
+    expect([...directly].sort(), 'tools that were answered without the SDK').toEqual([
+      'test_audio_content',
+      'test_embedded_resource',
+      'test_image_content',
+      'test_multiple_content_types',
+      'test_simple_text',
+      'test_streaming_elicitation',
+    ]);
   });
 
   test('do all that the revision of 2025-11-25 requires, but for what takes a session', async () => {

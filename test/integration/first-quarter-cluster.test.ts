@@ -110,7 +110,7 @@ const cases: Readonly<Record<string, Case>> = {
   },
   'the credential plugin is not installed': {
     kubeconfig: () => write({ user: exec('aws-iam-authentcator') }),
-    said: /^CREDENTIAL_PLUGIN_FAILED: logging in by aws-iam-authentcator failed: there is no such program; looked in \/usr\/bin, \/bin, .* and \d+ more folders\. Log in as for kubectl; if the program is missing from PATH, add its folder/,
+    said: /^CREDENTIAL_PLUGIN_FAILED: logging in by aws-iam-authentcator failed: there is no such program; looked in the folders \/usr\/bin, \/bin, .* and \d+ more\. Log in as for kubectl; if the program is missing from PATH, add its folder/,
   },
   'it is not installed, and the kubeconfig says how to': {
     kubeconfig: () =>

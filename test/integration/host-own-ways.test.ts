@@ -76,7 +76,7 @@ describe('Claude Desktop', () => {
     const answer = await host.call('get_gpu_health');
 
     expect(textOf(answer)).toMatch(
-      /^CREDENTIAL_PLUGIN_FAILED: logging in by kubelogn failed: there is no such program; looked in \/usr\/bin, \/bin, \/usr\/sbin, \/sbin, .* Log in as for kubectl; if the program is missing from PATH, add its folder to PATH in the env of the MCP server entry\.$/,
+      /^CREDENTIAL_PLUGIN_FAILED: logging in by kubelogn failed: there is no such program; looked in the folders \/usr\/bin, \/bin, \/usr\/sbin, \/sbin, .* Log in as for kubectl; if the program is missing from PATH, add its folder to PATH in the env of the MCP server entry\.$/,
     );
   });
 

@@ -39,6 +39,9 @@ test.for([
   [{ atMost: 150 }, [151], false],
   [{ atLeast: 6000 }, [6000], true],
   [{ atLeast: 6000 }, [5999], false],
+  [{ above: 99 }, [100, 99.5], true],
+  [{ above: 99 }, [100, 99], false],
+  [{ above: 99 }, [100, 100, 50], false],
   [{ atMost: 150 }, [100, 100, 900], true],
   [{ atMost: 150 }, [100, 200, 200], false],
 ] as const)('%o with runs %o: %s', ([bound, runs, expected]) => {

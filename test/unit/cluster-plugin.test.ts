@@ -59,7 +59,7 @@ test('a plugin finds its own helpers in the usual folders too', async () => {
 test('a plugin that is nowhere: the name, the folders and the kubeconfig’s own hint are named', async () => {
   await expect(run({ command: 'gone', installHint: 'get it\u001b[1m' })).rejects.toEqual(
     failing(
-      /by gone failed: there is no such program; looked in \/nowhere, .*\/snap\/bin.*says: get it \[1m/,
+      /by gone failed: there is no such program; looked in the folders \/nowhere, .*\/snap\/bin.*says: get it \[1m/,
     ),
   );
 });

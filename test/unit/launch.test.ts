@@ -17,7 +17,7 @@ function launchedOn(node: string): { said: string; wentOn: boolean } {
   return seen;
 }
 
-test.each(['10.24.1', '14.21.3', '18.20.8', '20.9.0', '20.17.0'])(
+test.each(['10.24.1', '14.21.3', '18.20.8', '20.9.0', '20.17.0', '20.18.0'])(
   'Node %s is told, by its path, that it is too old',
   (node) => {
     expect(launchedOn(node)).toEqual({

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 
 import { createLog } from '../../src/core/log.ts';
+import { plainText } from '../../src/core/words.ts';
 import { headersOf, request } from '../../src/mcp/request.ts';
 import { agentHandler } from '../../src/server/mcp.ts';
 import { agentMetrics } from '../../src/server/metrics.ts';
@@ -25,7 +26,7 @@ test.for(['get_gpu_heath', 'größe', '工具', 'a\nb', ' x ', '', '=?base64?eA=
     const response = await handler.fetch(new Request('http://localhost/mcp', init));
 
     expect(await response.json()).toMatchObject({
-      error: { code: -32_602, message: expect.stringContaining(`There is no tool ${name}; `) },
+      error: { code: -32_602, message: expect.stringContaining(`There is no tool ${plainText(name, 64)}`) },
     });
   },
 );

@@ -141,6 +141,7 @@ function failed(command: string, why: string): Fault {
 
 function notFound({ command = '', installHint }: Plugin, machine: Machine): Fault {
   const hint = installHint ? `; the kubeconfig says: ${plainText(installHint)}` : '';
-  const where = /[\\/]/.test(command) ? '' : `; looked in ${listed(programFolders(machine), 6)} folders`;
+  const folders = programFolders(machine);
+  const where = /[\\/]/.test(command) ? '' : `; looked in the folders ${listed(folders, 6)}`;
   return failed(command, `there is no such program${where}${hint}`);
 }

@@ -13,7 +13,10 @@ const serverInfo = { name: 'conformance-fixtures', version: '1' };
 export const directFixtures = {
   serverInfo,
   names: new Set(Object.keys(contents)),
-  call: async (name: string) => ({ content: [...(contents[name] ?? [])] }),
+  call: async (name: string) => {
+    process.stdout.write(`directly: ${name}\n`);
+    return { content: [...(contents[name] ?? [])] };
+  },
 };
 
 /** For as long as the program runs: each request is served by a server of its own, and the state is all that is left. */
