@@ -29,6 +29,7 @@ const benchmarks: readonly Benchmark[] = [
     nodes: 100,
     runs: 3,
     calls: 200,
+    faulty: { runs: 1, calls: 2000 },
     bounds: { cold: { atMost: 700 }, warmP50: { atMost: 40 }, warmP99: { atMost: 120 } },
   }),
   bridgeLives(1000, 2),
