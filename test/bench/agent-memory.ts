@@ -4,7 +4,7 @@ import { whyNoWrk } from '../support/wrk.ts';
 import { callMany, manyCalls } from './agent-load.ts';
 import { fakeNode, startAgent, whyNoAgent } from './agent-process.ts';
 import type { Benchmark } from './bench.ts';
-import { residentMB } from './proc.ts';
+import { residentOf } from './proc.ts';
 
 const runs = 5;
 const gpus = 8;
@@ -23,18 +23,18 @@ export const agentMemory: Benchmark = {
       using node = fakeNode(gpus);
       await using agent = await startAgent(node);
       await sleep(idleMs);
-      idle.push(residentMB(agent.pid));
+      idle.push(residentOf(agent.pid));
       const { answers, failed } = await callMany(agent, node, { forS: callsS });
       if (failed > 0 || answers < manyCalls)
         throw new Error(`${answers} of ${manyCalls} calls, ${failed} failed`);
-      loaded.push(residentMB(agent.pid));
+      loaded.push(residentOf(agent.pid));
     }
     for (const [when, sizes] of [
       ['idle', idle],
       ['after 10,000 calls', loaded],
     ] as const) {
-      report({ what: `agent ${when}: RssAnon`, unit: 'MB', runs: sizes.map(({ anon }) => anon) });
-      report({ what: `agent ${when}: RssFile`, unit: 'MB', runs: sizes.map(({ file }) => file) });
+      report({ what: `agent ${when}: RssAnon`, unit: 'MB', runs: sizes.map(({ anonMb }) => anonMb) });
+      report({ what: `agent ${when}: RssFile`, unit: 'MB', runs: sizes.map(({ fileMb }) => fileMb) });
     }
   },
 };

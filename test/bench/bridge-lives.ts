@@ -6,7 +6,7 @@ import { blackHole } from '../support/fleet/listeners.ts';
 import { fleetScenario } from '../support/fleet/scenario.ts';
 import { type Benchmark, type Figure, percentile } from './bench.ts';
 import { type BridgeHost, callTool, initialize, startBridge } from './bridge-host.ts';
-import { isAlive, type Process, processOf } from './bridge-proc.ts';
+import { isAlive, type Process, processOf } from './proc.ts';
 
 /** One way in which a host's end shows. Resolves when the bridge is seen to have ended. */
 interface Road {

@@ -5,7 +5,7 @@ import { type AgentProcess, compiledAgent } from '../support/fleet/agents.ts';
 import { fleetScenario } from '../support/fleet/scenario.ts';
 import type { Benchmark, Figure } from './bench.ts';
 import { type BridgeHost, type BridgeStart, callTool, withBridge } from './bridge-host.ts';
-import { type Handles, handlesOf, residentMb } from './bridge-proc.ts';
+import { type Handles, handlesOf, residentOf } from './proc.ts';
 
 export interface SoakPlan {
   readonly calls: number;
@@ -104,7 +104,7 @@ interface State {
 }
 
 function stateOf(pids: { readonly bridge: number; readonly agent: number }) {
-  const of = (pid: number): State => ({ memoryMb: residentMb(pid), handles: handlesOf(pid) });
+  const of = (pid: number): State => ({ memoryMb: residentOf(pid).allMb, handles: handlesOf(pid) });
   return { bridge: of(pids.bridge), agent: of(pids.agent) };
 }
 

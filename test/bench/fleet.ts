@@ -1,10 +1,10 @@
 import { ensurePrograms, whyNotHere } from '../support/cluster/programs.ts';
 import { type Benchmark, type Bound, type Figure, percentile } from './bench.ts';
 import { type BridgeHost, callTool, withBridge } from './bridge-host.ts';
-import { residentMb } from './bridge-proc.ts';
 import { openRows, type Rows } from './bridge-rows.ts';
 import { type BenchFleet, startBenchFleet } from './fleet-cluster.ts';
 import { type Expected, whyNoSuccess } from './fleet-success.ts';
+import { residentOf } from './proc.ts';
 
 export interface FleetPlan {
   readonly nodes: number;
@@ -97,7 +97,7 @@ async function healthy(bench: Bench): Promise<void> {
       rows.add(`${what}: calls/s`, 'calls/s', (calls / one.wholeMs) * 1000);
       rows.add(`${what}: success of ${calls} calls`, '%', success(one), { above: 99 });
     }
-    rows.add(`${nodes} nodes: bridge memory after that`, 'MB', residentMb(await host.pid));
+    rows.add(`${nodes} nodes: bridge memory after that`, 'MB', residentOf(await host.pid).allMb);
   });
 }
 
