@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds one program of the test cluster from its Go module: build.sh PROGRAM VERSION OUTPUT
 #
-# PROGRAM  etcd, kwok, kube-apiserver or kubectl
+# PROGRAM  etcd, kwok, helm, kubectl, kubelet, kube-apiserver, kube-controller-manager or kube-scheduler
 # VERSION  the module version, such as v1.34.4
 # OUTPUT   the file to make; it appears complete or not at all
 #
@@ -41,7 +41,11 @@ kwok)
   wrap sigs.k8s.io/kwok sigs.k8s.io/kwok/cmd/kwok
   compile sigs.k8s.io/kwok/cmd/kwok ''
   ;;
-kube-apiserver | kubectl)
+helm)
+  wrap helm.sh/helm/v3 helm.sh/helm/v3/cmd/helm
+  compile helm.sh/helm/v3/cmd/helm "-X helm.sh/helm/v3/internal/version.version=$version"
+  ;;
+kubectl | kubelet | kube-apiserver | kube-controller-manager | kube-scheduler)
   wrap k8s.io/kubernetes "k8s.io/kubernetes/cmd/$program"
   # k8s.io/kubernetes v1.X.Y requires its staging modules at v0.0.0; they are published as v0.X.Y.
   staging=v0.${version#v1.}
