@@ -69,6 +69,7 @@ async function buildAgent(architecture: 'x64' | 'arm64'): Promise<void> {
       compile: { target: `bun-linux-${architecture}`, outfile: join(folder, name) },
       minify: true,
       bytecode: true, // else parsing takes a third of the time to ready
+      format: 'esm', // as CommonJS, bytecode's default, the worker is looked for where its source was at the build
       plugins: [withoutAjv, evaluatedAtBuild, embeddedKoffi(koffiAddon(architecture))],
     });
   });
