@@ -1,0 +1,75 @@
+{{- define "k8s-gpu-mcp.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/* At most 54 characters: the names made from it have to stay within 63. */}}
+{{- define "k8s-gpu-mcp.fullname" -}}
+{{- $name := include "k8s-gpu-mcp.name" . }}
+{{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) }}
+{{- default $full .Values.fullnameOverride | trunc 54 | trimSuffix "-" }}
+{{- end }}
+
+{{/* ClusterRoles have no namespace: the name tells apart releases of the same name. */}}
+{{- define "k8s-gpu-mcp.viewerName" -}}
+{{ .Release.Namespace }}-{{ include "k8s-gpu-mcp.fullname" . }}-viewer
+{{- end }}
+
+{{- define "k8s-gpu-mcp.accessName" -}}
+{{ include "k8s-gpu-mcp.fullname" . }}-access
+{{- end }}
+
+{{- define "k8s-gpu-mcp.claimTemplateName" -}}
+{{ include "k8s-gpu-mcp.fullname" . }}-gpus
+{{- end }}
+
+{{- define "k8s-gpu-mcp.tokenSecretName" -}}
+{{- .Values.expose.existingSecret | default (printf "%s-token" (include "k8s-gpu-mcp.fullname" .)) }}
+{{- end }}
+
+{{- define "k8s-gpu-mcp.serverName" -}}
+{{ include "k8s-gpu-mcp.fullname" . }}.{{ .Release.Namespace }}.svc
+{{- end }}
+
+{{- define "k8s-gpu-mcp.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "k8s-gpu-mcp.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "k8s-gpu-mcp.labels" -}}
+{{ include "k8s-gpu-mcp.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/* What the bridge finds agents by, on the DaemonSet and on its pods. */}}
+{{- define "k8s-gpu-mcp.agentLabels" -}}
+k8s-gpu-mcp/agent: "true"
+k8s-gpu-mcp/mode: {{ .Values.agent.mode }}
+{{- if .Values.expose.enabled }}
+k8s-gpu-mcp/exposed: "true"
+{{- end }}
+{{- end }}
+
+{{- define "k8s-gpu-mcp.image" -}}
+{{- with .Values.image }}
+{{- .repository }}{{ if .digest }}@{{ .digest }}{{ else }}:{{ .tag | default $.Chart.AppVersion }}{{ end }}
+{{- end }}
+{{- end }}
+
+{{/* Non-empty where the pod has to be root on the node's behalf. */}}
+{{- define "k8s-gpu-mcp.root" -}}
+{{- with .Values }}
+{{- if or .kernelLog.enabled .podResources.enabled .hostProc.enabled (eq .gpuAccess.mode "hostDriver") }}yes{{ end }}
+{{- end }}
+{{- end }}
+
+{{/* Why Pod Security `baseline` and `restricted` refuse the pod; empty where they do not. */}}
+{{- define "k8s-gpu-mcp.privilegeReasons" -}}
+{{- $reasons := list }}
+{{- if eq .Values.gpuAccess.mode "hostDriver" }}{{ $reasons = append $reasons "gpuAccess.mode=hostDriver" }}{{ end }}
+{{- range $name := list "kernelLog" "podResources" "hostProc" }}
+{{- if (index $.Values $name).enabled }}{{ $reasons = append $reasons (printf "%s.enabled" $name) }}{{ end }}
+{{- end }}
+{{- join ", " $reasons }}
+{{- end }}

@@ -1,0 +1,166 @@
+{{/* Where the container sees `gpuAccess.hostDriver.root`: the agent searches there, and nothing of the image is hidden. */}}
+{{- define "k8s-gpu-mcp.driverRoot" -}}/run/nvidia/driver{{- end }}
+
+{{/* The bridge checks the certificate of a pod against this name. */}}
+{{- define "k8s-gpu-mcp.podAnnotations" -}}
+{{- if and .Values.expose.enabled .Values.expose.tls.secretName }}
+k8s-gpu-mcp/tls-server-name: {{ include "k8s-gpu-mcp.serverName" . }}
+{{- end }}
+{{- with .Values.podAnnotations }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* Variables rather than arguments: an agent that `kubectl exec` starts in the pod has them too. */}}
+{{- define "k8s-gpu-mcp.env" -}}
+- name: NODE_NAME
+  valueFrom: {fieldRef: {fieldPath: spec.nodeName}}
+- name: K8S_GPU_MCP_LOG_LEVEL
+  value: {{ .Values.agent.logLevel }}
+- name: K8S_GPU_MCP_SAMPLE_INTERVAL
+  value: {{ .Values.agent.sampleInterval }}
+{{- if .Values.kernelLog.enabled }}
+- name: K8S_GPU_MCP_KERNEL_LOG
+  value: "true"
+{{- end }}
+{{- if .Values.podResources.enabled }}
+- name: K8S_GPU_MCP_POD_RESOURCES_SOCKET
+  value: /var/lib/kubelet/pod-resources/kubelet.sock
+{{- end }}
+{{ include "k8s-gpu-mcp.gpuEnv" . }}
+{{- if eq .Values.agent.mode "http" }}
+{{ include "k8s-gpu-mcp.httpEnv" . }}
+{{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/*
+No NVIDIA_MIG_MONITOR_DEVICES: the toolkit refuses to start an unprivileged container that sets it. In the other modes
+`void` keeps an nvidia runtime that is the node's default from interfering.
+*/}}
+{{- define "k8s-gpu-mcp.gpuEnv" -}}
+{{- with .Values.gpuAccess -}}
+{{- if eq .mode "runtimeClass" -}}
+- name: NVIDIA_VISIBLE_DEVICES
+  value: all
+- name: NVIDIA_DRIVER_CAPABILITIES
+  value: utility
+{{- else if eq .mode "hostDriver" -}}
+- name: NVIDIA_VISIBLE_DEVICES
+  value: void
+{{- with .hostDriver.library }}
+- name: K8S_GPU_MCP_NVML_LIBRARY
+  value: {{ include "k8s-gpu-mcp.driverRoot" $ }}/{{ trimPrefix "/" . }}
+{{- end }}
+{{- else -}}
+- name: NVIDIA_VISIBLE_DEVICES
+  value: void
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "k8s-gpu-mcp.httpEnv" -}}
+- name: K8S_GPU_MCP_PORT
+  value: {{ .Values.agent.port | quote }}
+- name: K8S_GPU_MCP_HEALTH_PORT
+  value: {{ .Values.agent.healthPort | quote }}
+- name: K8S_GPU_MCP_HEALTH_ADDR
+  value: 0.0.0.0
+{{- if .Values.metrics.gpu }}
+- name: K8S_GPU_MCP_METRICS_GPU
+  value: "true"
+{{- end }}
+{{- if .Values.expose.enabled }}
+- name: K8S_GPU_MCP_EXPOSE_ADDR
+  valueFrom: {fieldRef: {fieldPath: status.podIP}}
+- name: K8S_GPU_MCP_TOKEN_FILE
+  value: /etc/k8s-gpu-mcp/token/token
+{{- if .Values.expose.tls.secretName }}
+- name: K8S_GPU_MCP_TLS_CERT_FILE
+  value: /etc/k8s-gpu-mcp/tls/tls.crt
+- name: K8S_GPU_MCP_TLS_KEY_FILE
+  value: /etc/k8s-gpu-mcp/tls/tls.key
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* A bind mount does not open /dev/nvidia*: the device cgroup refuses. Hence `privileged` in the mode hostDriver. */}}
+{{- define "k8s-gpu-mcp.securityContext" -}}
+readOnlyRootFilesystem: true
+{{- if eq .Values.gpuAccess.mode "hostDriver" }}
+privileged: true
+{{- else }}
+allowPrivilegeEscalation: false
+capabilities:
+  drop: [ALL]
+  {{- if .Values.kernelLog.enabled }}
+  add: [SYSLOG]
+  {{- end }}
+{{- end }}
+{{- if include "k8s-gpu-mcp.root" . }}
+runAsUser: 0
+runAsGroup: 0
+{{- else }}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+{{- end }}
+{{- end }}
+
+{{- define "k8s-gpu-mcp.resources" -}}
+{{- $resources := deepCopy .Values.resources }}
+{{- if eq .Values.gpuAccess.mode "dra" }}{{ $_ := set $resources "claims" (list (dict "name" "gpus")) }}{{ end }}
+{{- toYaml $resources }}
+{{- end }}
+
+{{- define "k8s-gpu-mcp.volumeMounts" -}}
+{{- if .Values.podResources.enabled }}
+- {name: pod-resources, mountPath: /var/lib/kubelet/pod-resources, readOnly: true}
+{{- end }}
+{{- if .Values.hostProc.enabled }}
+- {name: host-proc, mountPath: /host/proc, readOnly: true}
+{{- end }}
+{{- if eq .Values.gpuAccess.mode "hostDriver" }}
+- {name: driver, mountPath: {{ include "k8s-gpu-mcp.driverRoot" . }}, readOnly: true, mountPropagation: HostToContainer}
+- {name: devices, mountPath: /dev}
+{{- end }}
+{{- if .Values.expose.enabled }}
+- {name: token, mountPath: /etc/k8s-gpu-mcp/token, readOnly: true}
+{{- if .Values.expose.tls.secretName }}
+- {name: tls, mountPath: /etc/k8s-gpu-mcp/tls, readOnly: true}
+{{- end }}
+{{- end }}
+{{- with .Values.extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "k8s-gpu-mcp.volumes" -}}
+{{- if .Values.podResources.enabled }}
+- name: pod-resources
+  hostPath: {path: {{ .Values.podResources.path | quote }}, type: Directory}
+{{- end }}
+{{- if .Values.hostProc.enabled }}
+- name: host-proc
+  hostPath: {path: /proc, type: Directory}
+{{- end }}
+{{- if eq .Values.gpuAccess.mode "hostDriver" }}
+- name: driver
+  hostPath: {path: {{ .Values.gpuAccess.hostDriver.root | quote }}, type: Directory}
+- name: devices
+  hostPath: {path: /dev, type: Directory}
+{{- end }}
+{{- if .Values.expose.enabled }}
+- name: token
+  secret: {secretName: {{ include "k8s-gpu-mcp.tokenSecretName" . }}, items: [{key: token, path: token}]}
+{{- with .Values.expose.tls.secretName }}
+- name: tls
+  secret: {secretName: {{ . }}, items: [{key: tls.crt, path: tls.crt}, {key: tls.key, path: tls.key}]}
+{{- end }}
+{{- end }}
+{{- with .Values.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
