@@ -71,5 +71,8 @@ k8s-gpu-mcp/exposed: "true"
 {{- range $name := list "kernelLog" "podResources" "hostProc" }}
 {{- if (index $.Values $name).enabled }}{{ $reasons = append $reasons (printf "%s.enabled" $name) }}{{ end }}
 {{- end }}
+{{- range .Values.extraVolumes }}
+{{- if hasKey . "hostPath" }}{{ $reasons = append $reasons (printf "extraVolumes %s" .name) }}{{ end }}
+{{- end }}
 {{- join ", " $reasons }}
 {{- end }}

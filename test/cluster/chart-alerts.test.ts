@@ -1,0 +1,73 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parse, stringify } from 'yaml';
+
+import { chart, ensureHelm, ensurePromtool, render, valuesOf } from '../support/chart.ts';
+import { whyNotHere } from '../support/cluster/programs.ts';
+
+const skipped = whyNotHere();
+const rulesPath = join(chart, 'rules/alerts.yaml');
+const testsPath = join(chart, 'tests/alerts.yaml');
+
+interface Rules {
+  readonly groups: readonly [{ readonly rules: readonly { alert: string; expr: string }[] }];
+}
+
+const rules: Rules = parse(readFileSync(rulesPath, 'utf8'));
+const alerts = rules.groups[0].rules.map(({ alert }) => alert);
+
+describe.skipIf(skipped)(`the alerts ${skipped ?? ''}`, () => {
+  let promtool: (...args: string[]) => Promise<string>;
+  const folder = mkdtempSync(join(tmpdir(), 'k8s-gpu-mcp-alerts-'));
+
+  beforeAll(async () => {
+    await ensureHelm();
+    const path = await ensurePromtool();
+    promtool = async (...args) => (await promisify(execFile)(path, args)).stdout;
+  });
+
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test('they are valid, and each is raised when it should be and not before', async () => {
+    expect(await promtool('check', 'rules', rulesPath)).toContain(`SUCCESS: ${alerts.length} rules found`);
+    expect(await promtool('test', 'rules', testsPath)).toContain('SUCCESS');
+  });
+
+  test.for(alerts)('%s: the tests notice when it is never raised', async (alert) => {
+    const own = join(folder, alert);
+    const silenced = rules.groups[0].rules.map((rule) =>
+      rule.alert === alert ? { ...rule, expr: 'vector(0) > 1' } : rule,
+    );
+    for (const name of ['rules', 'tests']) mkdirSync(join(own, name), { recursive: true });
+    writeFileSync(
+      join(own, 'rules/alerts.yaml'),
+      stringify({ groups: [{ name: 'silenced', rules: silenced }] }),
+    );
+    writeFileSync(join(own, 'tests/alerts.yaml'), readFileSync(testsPath));
+
+    await expect(promtool('test', 'rules', join(own, 'tests/alerts.yaml'))).rejects.toThrow(alert);
+  });
+
+  test('the chart renders just these', async () => {
+    const rendered = (await render(...valuesOf('monitoring'))).find(({ kind }) => kind === 'PrometheusRule');
+
+    expect(rendered?.['spec']).toEqual(rules);
+  });
+
+  test('what they look at by the name of the job is what the PodMonitor calls it', async () => {
+    const monitor = (await render(...valuesOf('monitoring'))).find(({ kind }) => kind === 'PodMonitor');
+
+    const job = { action: 'replace', targetLabel: 'job', replacement: 'k8s-gpu-mcp' };
+    expect(monitor).toMatchObject({
+      metadata: { labels: { release: 'prometheus' } },
+      spec: { podMetricsEndpoints: [{ port: 'health', relabelings: expect.arrayContaining([job]) }] },
+    });
+    expect(new Set(JSON.stringify(rules).match(/job=\\"[^"]*"/g))).toEqual(
+      new Set(['job=\\"k8s-gpu-mcp\\"']),
+    );
+  });
+});

@@ -1,0 +1,96 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { parseAllDocuments } from 'yaml';
+
+import { cacheDirectory } from './cache.ts';
+import type { KubeObject } from './cluster/api.ts';
+
+const run = promisify(execFile);
+
+export const chart = join(import.meta.dirname, '../../chart');
+
+/** `gke-cos` for each `chart/ci/gke-cos-values.yaml`. */
+export const valuesFiles = readdirSync(join(chart, 'ci')).map((name) => name.replace('-values.yaml', ''));
+
+export const release = 'k8s-gpu-mcp';
+export const namespace = 'gpu-mcp';
+
+const helmVersion = 'v3.22.0';
+const helmPath = join(cacheDirectory, `helm-${helmVersion}`);
+
+/** Builds Helm once, which takes a minute: call it from a place without a test's time limit. */
+export async function ensureHelm(): Promise<void> {
+  if (existsSync(helmPath)) return;
+  await run('nice', ['bash', join(import.meta.dirname, 'cluster/build.sh'), 'helm', helmVersion, helmPath]);
+}
+
+/** @throws Error with what Helm said */
+export async function helm(...args: string[]): Promise<string> {
+  const { stdout } = await run(helmPath, args, { maxBuffer: 64 << 20 });
+  return stdout;
+}
+
+/** As for a cluster of this version: a Helm that is built from its module believes in 1.20. */
+const forCluster = ['--kube-version', '1.34.4', '--namespace', namespace];
+
+/** Flags that take the values of `chart/ci/NAME-values.yaml`. */
+export function valuesOf(name: string): string[] {
+  return ['--values', join(chart, 'ci', `${name}-values.yaml`)];
+}
+
+export async function lint(...args: string[]): Promise<string> {
+  return await helm('lint', '--strict', chart, ...forCluster, ...args);
+}
+
+/** Rejects as `helm template` does, with the sentence that says what is wrong. */
+export async function render(...args: string[]): Promise<KubeObject[]> {
+  const text = await helm('template', release, chart, ...forCluster, ...args);
+  return parseAllDocuments(text).flatMap((document) => {
+    if (document.errors.length > 0) throw new Error(`${document.errors[0]}`);
+    return (document.toJS() as KubeObject | null) ?? [];
+  });
+}
+
+/** The pod that a rendered DaemonSet makes. */
+export interface PodSpec {
+  readonly containers: readonly [Container];
+  readonly volumes?: readonly {
+    name: string;
+    hostPath?: { path: string };
+    secret?: { secretName: string };
+  }[];
+  readonly runtimeClassName?: string;
+  readonly [field: string]: unknown;
+}
+
+interface Container {
+  readonly args?: readonly string[];
+  readonly env: readonly { name: string; value?: string }[];
+  readonly ports?: readonly { name: string; containerPort: number }[];
+  readonly resources: object;
+  readonly securityContext: Readonly<Record<string, unknown>>;
+  readonly [field: string]: unknown;
+}
+
+export function podOf(objects: readonly KubeObject[]): { metadata: KubeObject['metadata']; spec: PodSpec } {
+  const daemonSet = objects.find(({ kind }) => kind === 'DaemonSet') as unknown as
+    | { spec: { template: { metadata: KubeObject['metadata']; spec: PodSpec } } }
+    | undefined;
+  if (!daemonSet) throw new Error('no DaemonSet was rendered');
+  return daemonSet.spec.template;
+}
+
+/** Debian's, unpacked once into the cache; nothing is installed. */
+export async function ensurePromtool(): Promise<string> {
+  const folder = join(cacheDirectory, 'promtool-debian');
+  const path = join(folder, 'usr/bin/promtool');
+  if (existsSync(path)) return path;
+  await mkdir(folder, { recursive: true });
+  await run('apt-get', ['download', 'prometheus'], { cwd: folder });
+  const [archive = ''] = readdirSync(folder).filter((name) => name.endsWith('.deb'));
+  await run('dpkg-deb', ['-x', archive, folder], { cwd: folder });
+  return path;
+}
