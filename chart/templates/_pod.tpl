@@ -52,7 +52,7 @@ No NVIDIA_MIG_MONITOR_DEVICES: the toolkit refuses to start an unprivileged cont
   value: void
 {{- with .hostDriver.library }}
 - name: K8S_GPU_MCP_NVML_LIBRARY
-  value: {{ include "k8s-gpu-mcp.driverRoot" $ }}/{{ trimPrefix "/" . }}
+  value: {{ printf "%s/%s" (include "k8s-gpu-mcp.driverRoot" $) (trimPrefix "/" .) | quote }}
 {{- end }}
 {{- else -}}
 - name: NVIDIA_VISIBLE_DEVICES
@@ -154,10 +154,10 @@ runAsGroup: 65532
 {{- end }}
 {{- if .Values.expose.enabled }}
 - name: token
-  secret: {secretName: {{ include "k8s-gpu-mcp.tokenSecretName" . }}, items: [{key: token, path: token}]}
+  secret: {secretName: {{ include "k8s-gpu-mcp.tokenSecretName" . | quote }}, items: [{key: token, path: token}]}
 {{- with .Values.expose.tls.secretName }}
 - name: tls
-  secret: {secretName: {{ . }}, items: [{key: tls.crt, path: tls.crt}, {key: tls.key, path: tls.key}]}
+  secret: {secretName: {{ . | quote }}, items: [{key: tls.crt, path: tls.crt}, {key: tls.key, path: tls.key}]}
 {{- end }}
 {{- end }}
 {{- with .Values.extraVolumes }}

@@ -17,7 +17,7 @@ const pods: Record<
   'eks-bottlerocket': { hostPaths: [podResources(), '/dev/null'] },
   'gke-cos': { privileged: true, hostPaths: [podResources(), '/home/kubernetes/bin/nvidia', '/dev'] },
   aks: {},
-  openshift: { runtimeClass: 'nvidia', hostPaths: [] },
+  openshift: { runtimeClass: 'nvidia' },
   talos: { runtimeClass: 'nvidia' },
   'k3s-rke2': { runtimeClass: 'nvidia' },
   kubeadm: { runtimeClass: 'nvidia' },

@@ -94,3 +94,21 @@ export async function ensurePromtool(): Promise<string> {
   await run('dpkg-deb', ['-x', archive, folder], { cwd: folder });
   return path;
 }
+
+/** Stands for the Prometheus Operator's definition: it takes any object of the kind. */
+export function anyObjectOf(kind: string): KubeObject {
+  const plural = `${kind.toLowerCase()}s`;
+  const anything = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
+  const version = { name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: anything } };
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.monitoring.coreos.com` },
+    spec: {
+      group: 'monitoring.coreos.com',
+      scope: 'Namespaced',
+      names: { kind, plural, singular: kind.toLowerCase() },
+      versions: [version],
+    },
+  };
+}
