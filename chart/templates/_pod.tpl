@@ -115,7 +115,9 @@ runAsGroup: 65532
 {{- toYaml $resources }}
 {{- end }}
 
+{{/* /tmp: the agent unpacks its NVML binding (1.1 MB) there, as programs compiled by Bun do. */}}
 {{- define "k8s-gpu-mcp.volumeMounts" -}}
+- {name: tmp, mountPath: /tmp}
 {{- if .Values.podResources.enabled }}
 - {name: pod-resources, mountPath: /var/lib/kubelet/pod-resources, readOnly: true}
 {{- end }}
@@ -138,6 +140,8 @@ runAsGroup: 65532
 {{- end }}
 
 {{- define "k8s-gpu-mcp.volumes" -}}
+- name: tmp
+  emptyDir: {sizeLimit: 16Mi}
 {{- if .Values.podResources.enabled }}
 - name: pod-resources
   hostPath: {path: {{ .Values.podResources.path | quote }}, type: Directory}
