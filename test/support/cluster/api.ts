@@ -39,13 +39,16 @@ interface Answer {
   text: string;
 }
 
-export function connect(port: number, { ca, token }: { ca: string; token: string }): Api {
+export function connect(
+  { address, port }: { address: string; port: number },
+  { ca, token }: { ca: string; token: string },
+): Api {
   const agent = new Agent({ keepAlive: true, maxSockets: 16, ca });
 
   function send(method: string, path: string, body?: object, type = 'application/json'): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const headers = { authorization: `Bearer ${token}`, 'content-type': type };
-      const outgoing = request({ host: '127.0.0.1', port, path, method, headers, agent }, (incoming) => {
+      const outgoing = request({ host: address, port, path, method, headers, agent }, (incoming) => {
         const chunks: Buffer[] = [];
         incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
         incoming.on('error', reject);

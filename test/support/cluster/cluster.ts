@@ -1,10 +1,6 @@
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
-import type { KubeObject, ObjectRef } from './api.ts';
+import { type Administrator, administrator } from './administrator.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
-import { admin } from './credentials.ts';
 import {
   type AgentPodSpec,
   agentPod,
@@ -25,7 +21,7 @@ import { ensurePrograms, type KubernetesVersion } from './programs.ts';
  * There is no controller-manager and no scheduler: nothing creates pods but `addAgentPod`, nothing collects what
  * is orphaned, and a deleted namespace stays terminating.
  */
-export interface Cluster {
+export interface Cluster extends Administrator {
   /** Of the API server, such as `https://127.0.0.1:21234`. */
   readonly server: string;
   readonly caPath: string;
@@ -35,14 +31,6 @@ export interface Cluster {
   token(user: string): string;
   /** Path of a kubeconfig for that user; its context names a namespace only where one is given. */
   kubeconfig(user: string, namespace?: string): string;
-  /** As admin; resolves to what it printed. */
-  kubectl(...args: string[]): Promise<string>;
-  /** Creates or replaces objects one after the other, as admin. */
-  apply(...objects: KubeObject[]): Promise<KubeObject[]>;
-  /** Writes through the status subresource; lists are replaced as a whole. */
-  patchStatus(ref: ObjectRef, status: object): Promise<void>;
-  /** Deletes any kind at once; what does not exist is fine. */
-  remove(kind: string, name: string, namespace?: string): Promise<void>;
 
   addNamespace(name: string): Promise<void>;
   /** Ready within a second or so. */
@@ -90,7 +78,7 @@ export async function startCluster(options: {
     kubectlPath: programs.kubectl,
     token: credentials.token,
     kubeconfig: (user, namespace) => credentials.kubeconfig(user, server, namespace),
-    ...generic(plane, programs.kubectl),
+    ...administrator({ ...plane, kubectlPath: programs.kubectl }),
     ...fleet(plane),
 
     stopApiServer: plane.stopApiServer,
@@ -102,34 +90,6 @@ export async function startCluster(options: {
     async stop() {
       api.disconnect();
       await plane.stop();
-    },
-  };
-}
-
-type Generic = Pick<Cluster, 'kubectl' | 'apply' | 'patchStatus' | 'remove'>;
-
-function generic({ api, credentials, folder, server }: ControlPlane, kubectlPath: string): Generic {
-  const always = [
-    `--kubeconfig=${credentials.kubeconfig(admin, server)}`,
-    `--cache-dir=${join(folder, 'kubectl')}`,
-  ];
-  const kubectl = async (...args: string[]) => {
-    const { stdout } = await promisify(execFile)(kubectlPath, [...always, ...args], { maxBuffer: 64 << 20 });
-    return stdout;
-  };
-  return {
-    kubectl,
-    async apply(...objects) {
-      const applied: KubeObject[] = [];
-      for (const object of objects) applied.push(await api.apply(object));
-      return applied;
-    },
-    async patchStatus(ref, status) {
-      await api.patchStatus(ref, status);
-    },
-    async remove(kind, name, namespace) {
-      const where = namespace ? [`--namespace=${namespace}`] : [];
-      await kubectl('delete', kind, name, ...where, '--ignore-not-found', '--now', '--timeout=30s');
     },
   };
 }

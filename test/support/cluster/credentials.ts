@@ -9,6 +9,9 @@ export interface Credentials {
   readonly caPath: string;
   readonly servingCertPath: string;
   readonly servingKeyPath: string;
+  /** Who the API server is to a kubelet. */
+  readonly kubeletClientCertPath: string;
+  readonly kubeletClientKeyPath: string;
   /** Signs service account tokens. */
   readonly serviceAccountKeyPath: string;
   /** kube-apiserver's `--token-auth-file`. */
@@ -19,17 +22,28 @@ export interface Credentials {
   kubeconfig(user: string, server: string, namespace?: string): string;
 }
 
+export interface User {
+  readonly name: string;
+  readonly group?: string;
+}
+
 export const admin = 'admin';
 
-/** Makes a CA, one certificate for both servers (API server and kwok) and a token for each user, in `folder`. */
-export async function makeCredentials(folder: string, users: readonly string[]): Promise<Credentials> {
+/**
+ * Makes a CA, one certificate for both servers (API server and kwok) and a token for each user, in `folder`.
+ * @param address where the servers listen
+ */
+export async function makeCredentials(
+  folder: string,
+  users: readonly User[],
+  address: string,
+): Promise<Credentials> {
   const path = (name: string) => join(folder, name);
-  await makeCertificates(path);
+  await makeCertificates(path, address);
 
-  const tokens = new Map([admin, ...users].map((user) => [user, randomBytes(16).toString('hex')]));
-  const lines = [...tokens].map(
-    ([user, token]) => `${token},${user},${user},${user === admin ? 'system:masters' : ''}`,
-  );
+  const everyone = [{ name: admin, group: 'system:masters' }, ...users];
+  const tokens = new Map(everyone.map(({ name }) => [name, randomBytes(16).toString('hex')]));
+  const lines = everyone.map(({ name, group = '' }) => `${tokens.get(name)},${name},${name},${group}`);
   writeFileSync(path('tokens.csv'), `${lines.join('\n')}\n`, { mode: 0o600 });
 
   const token = (user: string): string => {
@@ -41,11 +55,13 @@ export async function makeCredentials(folder: string, users: readonly string[]):
     caPath: path('ca.crt'),
     servingCertPath: path('serving.crt'),
     servingKeyPath: path('serving.key'),
+    kubeletClientCertPath: path('kubelet-client.crt'),
+    kubeletClientKeyPath: path('kubelet-client.key'),
     serviceAccountKeyPath: path('service-account.key'),
     tokenFilePath: path('tokens.csv'),
     token,
     kubeconfig(user, server, namespace) {
-      const file = path(`kubeconfig-${user}${namespace ? `-${namespace}` : ''}.json`);
+      const file = path(`kubeconfig-${user.replaceAll(':', '-')}${namespace ? `-${namespace}` : ''}.json`);
       const content = kubeconfigOf({ user, token: token(user), server, caPath: path('ca.crt'), namespace });
       writeFileSync(file, JSON.stringify(content, null, 2), { mode: 0o600 });
       return file;
@@ -53,7 +69,7 @@ export async function makeCredentials(folder: string, users: readonly string[]):
   };
 }
 
-async function makeCertificates(path: (name: string) => string): Promise<void> {
+async function makeCertificates(path: (name: string) => string, address: string): Promise<void> {
   const openssl = (...args: string[]) => promisify(execFile)('openssl', args);
   const fresh = [
     'req',
@@ -66,12 +82,24 @@ async function makeCertificates(path: (name: string) => string): Promise<void> {
     '-days',
     '2',
   ];
+  const signed = [
+    ...fresh,
+    '-CA',
+    path('ca.crt'),
+    '-CAkey',
+    path('ca.key'),
+    '-addext',
+    'basicConstraints=CA:FALSE',
+  ];
 
   await openssl(...fresh, '-subj', '/CN=test-ca', '-keyout', path('ca.key'), '-out', path('ca.crt'));
   await openssl(
-    ...[...fresh, '-CA', path('ca.crt'), '-CAkey', path('ca.key'), '-subj', '/CN=test-cluster'],
-    ...['-addext', 'basicConstraints=CA:FALSE', '-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost'],
+    ...[...signed, '-subj', '/CN=test-cluster', '-addext', `subjectAltName=IP:${address},DNS:localhost`],
     ...['-keyout', path('serving.key'), '-out', path('serving.crt')],
+  );
+  await openssl(
+    ...[...signed, '-subj', '/O=system:masters/CN=kube-apiserver'],
+    ...['-keyout', path('kubelet-client.key'), '-out', path('kubelet-client.crt')],
   );
   await openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', path('service-account.key'));
 }

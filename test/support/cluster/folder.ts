@@ -10,11 +10,14 @@ const prefix = 'k8s-gpu-mcp-cluster-';
  * 120 MB each, are found and removed here by the next one.
  */
 export function makeFolder(): string {
-  for (const name of readdirSync(tmpdir())) {
-    const owner = Number(new RegExp(`^${prefix}(\\d+)-`).exec(name)?.[1]);
-    if (owner && !isAlive(owner)) removeFolder(join(tmpdir(), name));
-  }
+  for (const name of readdirSync(tmpdir()).filter(isLeftOver)) removeFolder(join(tmpdir(), name));
   return mkdtempSync(join(tmpdir(), `${prefix}${process.pid}-`));
+}
+
+/** Whether this is the name of a cluster's folder whose process is gone. */
+export function isLeftOver(name: string): boolean {
+  const owner = Number(new RegExp(`^${prefix}(\\d+)-`).exec(name)?.[1]);
+  return owner > 0 && !isAlive(owner);
 }
 
 export function removeFolder(folder: string): void {

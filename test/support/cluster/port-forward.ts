@@ -13,7 +13,10 @@ export interface Asking {
 }
 
 /** The body that one GET through the real `kubectl port-forward` brings. @throws Error with what kubectl said */
-export async function askByKubectl(cluster: Cluster, { user, pod, namespace }: Asking): Promise<string> {
+export async function askByKubectl(
+  cluster: Pick<Cluster, 'kubeconfig' | 'kubectlPath'>,
+  { user, pod, namespace }: Asking,
+): Promise<string> {
   const kubeconfig = cluster.kubeconfig(user, namespace);
   const cache = join(dirname(kubeconfig), `kubectl-${user}`);
   const args = [`--kubeconfig=${kubeconfig}`, `--cache-dir=${cache}`, 'port-forward', `pod/${pod}`, ':8080'];

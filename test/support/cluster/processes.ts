@@ -6,6 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** A program of the cluster, running or not any more. */
 export interface Running {
   readonly name: string;
+  /** 0 where it could not be started. */
+  readonly pid: number;
   exited(): boolean;
   /** The last lines it wrote, for an error message. */
   logTail(): string;
@@ -31,6 +33,7 @@ export function launch(name: string, command: string, args: readonly string[], l
   child.once('error', (error) => appendFileSync(logPath, `${error}\n`));
   return {
     name,
+    pid: child.pid ?? 0,
     exited: () => hasExited(child),
     logTail: () => readFileSync(logPath, 'utf8').trimEnd().split('\n').slice(-20).join('\n'),
     kill: () => child.kill('SIGKILL'),

@@ -17,8 +17,8 @@ export interface Programs {
   readonly kubectl: string;
 }
 
-const apiServers: Record<KubernetesVersion, string> = { '1.34': 'v1.34.4', '1.35': 'v1.35.4' };
-const etcdVersion = 'v3.6.6';
+export const apiServers: Record<KubernetesVersion, string> = { '1.34': 'v1.34.4', '1.35': 'v1.35.4' };
+export const etcdVersion = 'v3.6.6';
 const kwokVersion = 'v0.7.0';
 
 const { PATH = '' } = process.env;
@@ -48,7 +48,8 @@ export function whyNotHere(): string | undefined {
   return `the cluster tests need Go on PATH, once, to build etcd, kwok and kube-apiserver into ${cacheDirectory}`;
 }
 
-async function ensure(program: string, version: string): Promise<string> {
+/** The path of a program that build.sh knows, built if the cache lacks it. */
+export async function ensure(program: string, version: string): Promise<string> {
   const path = cached(program, version);
   if (executable(path)) return path;
   const script = join(import.meta.dirname, 'build.sh');
@@ -61,16 +62,17 @@ async function ensure(program: string, version: string): Promise<string> {
   return path;
 }
 
-function cached(program: string, version: string): string {
+/** Where it is, or will be. */
+export function cached(program: string, version: string): string {
   return join(cacheDirectory, `${program}-${version}`);
 }
 
-function onPath(program: string): string | undefined {
+export function onPath(program: string): string | undefined {
   const folders = PATH.split(delimiter);
   return folders.map((folder) => join(folder, program)).find(executable);
 }
 
-function executable(path: string): boolean {
+export function executable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
     return true;

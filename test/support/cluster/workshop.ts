@@ -1,0 +1,60 @@
+import { join } from 'node:path';
+import { atExit } from './clean-up.ts';
+import { makeFolder, removeFolder } from './folder.ts';
+import { launch, type Running, untilReady } from './processes.ts';
+
+/** A folder, and the programs that work in it. When it is closed, or this process ends, none of it is left. */
+export interface Workshop {
+  readonly folder: string;
+  /** Starts a program with its log in the folder. The name is the log's, and that of a program that it replaces. */
+  run(name: string, command: string, args: readonly string[]): Running;
+  /** Polls until `ready` holds. @throws Error with a log's end where a program exits, or after a minute */
+  until(what: string, ready: () => Promise<boolean>): Promise<void>;
+  /** What is left to do, in this turn of the event loop, when every program has been killed. What is told last is done first. */
+  afterwards(clear: () => void): void;
+  /** Calling it twice is fine. */
+  close(): Promise<void>;
+}
+
+export function openWorkshop(): Workshop {
+  const folder = makeFolder();
+  const running = new Map<string, Running>();
+  const remains = [() => removeFolder(folder)];
+  let open = true;
+  const clear = () => {
+    for (const each of remains) each();
+  };
+  const callOff = atExit(() => {
+    for (const program of running.values()) program.kill();
+    clear();
+  });
+
+  return {
+    folder,
+    run(name, command, args) {
+      if (!open) throw new Error(`${name} is not started: the cluster has been stopped`);
+      const program = launch(name, command, args, join(folder, `${name}.log`));
+      running.set(name, program);
+      return program;
+    },
+    until: (what, ready) => untilReady(what, { programs: [...running.values()], ready, limitMs: 60_000 }),
+    afterwards: (work) => void remains.unshift(work),
+    async close() {
+      open = false;
+      await Promise.all([...running.values()].map((program) => program.end()));
+      clear();
+      callOff();
+    },
+  };
+}
+
+/** What `bringUp` resolves to. Where it fails, nothing stays behind. */
+export async function inWorkshop<T>(bringUp: (workshop: Workshop) => Promise<T>): Promise<T> {
+  const workshop = openWorkshop();
+  try {
+    return await bringUp(workshop);
+  } catch (cause) {
+    await workshop.close();
+    throw cause;
+  }
+}
