@@ -1,0 +1,127 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import { promisify } from 'node:util';
+import { cacheDirectory } from '../cache.ts';
+import {
+  apiServers,
+  cached,
+  ensure,
+  etcdVersion,
+  executable,
+  onPath,
+  whyNotHere,
+} from '../cluster/programs.ts';
+import { cachedPackage, debianPackage } from './debian.ts';
+
+/** Paths of what a cluster with real nodes is made of. */
+export interface NodePrograms {
+  readonly etcd: string;
+  readonly apiServer: string;
+  readonly kubectl: string;
+  readonly controllerManager: string;
+  readonly scheduler: string;
+  readonly kubelet: string;
+  readonly helm: string;
+  readonly containerd: string;
+  readonly ctr: string;
+  /** To be run with `libraries`, as all that containerd starts is. */
+  readonly runc: string;
+  /** Folder of the CNI plugins. */
+  readonly cni: string;
+  /** For LD_LIBRARY_PATH. */
+  readonly libraries: string;
+  /** Static: what pods of the harness run. */
+  readonly probe: string;
+}
+
+const kubernetes = apiServers['1.34']; // the last whose kubelet runs where cgroups are version 1
+const helmVersion = 'v3.22.0';
+const packages = ['containerd', 'runc', 'containernetworking-plugins', 'libseccomp2'];
+const probeSource = join(import.meta.dirname, 'probe/main.go');
+
+/** Builds and fetches what the cache lacks: minutes the first time, nothing afterwards. */
+export async function ensureNodePrograms(): Promise<NodePrograms> {
+  const [containerd, runc, plugins, libseccomp] = await Promise.all([
+    debianPackage('containerd'),
+    debianPackage('runc'),
+    debianPackage('containernetworking-plugins'),
+    debianPackage('libseccomp2'),
+  ]);
+  return {
+    etcd: await ensure('etcd', etcdVersion),
+    apiServer: await ensure('kube-apiserver', kubernetes),
+    controllerManager: await ensure('kube-controller-manager', kubernetes),
+    scheduler: await ensure('kube-scheduler', kubernetes),
+    kubelet: await ensure('kubelet', kubernetes),
+    kubectl: onPath('kubectl') ?? (await ensure('kubectl', kubernetes)),
+    helm: await ensureHelm(),
+    containerd: join(containerd, 'usr/bin/containerd'),
+    ctr: join(containerd, 'usr/bin/ctr'),
+    runc: join(runc, 'usr/sbin/runc'),
+    cni: join(plugins, 'usr/lib/cni'),
+    libraries: librariesIn(libseccomp),
+    probe: await buildProbe(),
+  };
+}
+
+/** Helm alone: for what needs no cluster. */
+export function ensureHelm(): Promise<string> {
+  return ensure('helm', helmVersion);
+}
+
+/** Why no real node can run on this machine, or undefined where one can. */
+export function whyNoNodeHere(): string | undefined {
+  return whyNotHere() ?? whyNotTools() ?? whyNotPrograms() ?? whyNotKernel();
+}
+
+function whyNotTools(): string | undefined {
+  if (process.getuid?.() !== 0) return 'a real node needs root';
+  const missing = ['ip', 'mount', 'unshare', 'nsenter', 'tar'].filter((tool) => onPath(tool) === undefined);
+  return missing.length > 0 ? `a real node needs ${missing.join(', ')} on PATH` : undefined;
+}
+
+function whyNotPrograms(): string | undefined {
+  const toFetch = packages.filter((name) => cachedPackage(name) === undefined);
+  const canFetch = onPath('apt-get') !== undefined && onPath('dpkg') !== undefined;
+  if (toFetch.length > 0 && !canFetch)
+    return `a real node needs ${toFetch.join(', ')} in ${cacheDirectory}, or apt-get and dpkg to fetch them`;
+
+  const built = ['kubelet', 'kube-controller-manager', 'kube-scheduler'].map((name) =>
+    cached(name, kubernetes),
+  );
+  built.push(cached('helm', helmVersion), cachedProbe());
+  if (built.every(executable) || onPath('go')) return undefined;
+  return `a real node needs Go on PATH, once, to build kubelet, helm and others into ${cacheDirectory}`;
+}
+
+function whyNotKernel(): string | undefined {
+  const { status, stderr } = spawnSync('unshare', ['--pid', '--fork', '--mount', '--net', 'true'], {
+    encoding: 'utf8',
+  });
+  return status === 0 ? undefined : `a real node needs namespaces of its own: ${stderr.trim()}`;
+}
+
+function librariesIn(folder: string): string {
+  const libraries = join(folder, 'usr/lib');
+  return readdirSync(libraries)
+    .map((architecture) => join(libraries, architecture))
+    .join(':');
+}
+
+async function buildProbe(): Promise<string> {
+  const path = cachedProbe();
+  if (executable(path)) return path;
+  const fresh = `${path}.${process.pid}`;
+  const flags = ['build', '-trimpath', '-ldflags', '-s -w', '-o', fresh, probeSource];
+  await promisify(execFile)('go', flags, { env: { ...process.env, CGO_ENABLED: '0', GOWORK: 'off' } });
+  renameSync(fresh, path);
+  return path;
+}
+
+function cachedProbe(): string {
+  const version = createHash('sha256').update(readFileSync(probeSource)).digest('hex').slice(0, 12);
+  return cached('probe', version);
+}
