@@ -1,13 +1,10 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { cacheDirectory } from './cache.ts';
+import { debianProgram, whyNoProgram } from './debian-program.ts';
 
 const repository = join(import.meta.dirname, '../..');
-const kept = join(cacheDirectory, 'buildah');
-/** Debian's buildah, and the libraries it needs of which a small system may lack one. */
-const packages = ['buildah', 'libgpgme11', 'libdevmapper1.02.1', 'libassuan0', 'libsubid4', 'libseccomp2'];
 
 /** Builds our Dockerfile with a program that needs no daemon; images it stands on come from archives. Needs root. */
 export interface Buildah {
@@ -17,13 +14,7 @@ export interface Buildah {
 
 /** Why there is no buildah here, or undefined where it is installed, or could be fetched (7 MB, once). */
 export function whyNoBuildah(): string | undefined {
-  if (process.getuid?.() !== 0) return 'buildah without a user namespace needs root';
-  try {
-    const { status, error, stderr } = spawnSync(program().command, ['--version'], { env: program().env });
-    return status === 0 ? undefined : `buildah does not run: ${error ?? stderr}`;
-  } catch (cause) {
-    return `it needs buildah, which is neither in PATH nor to be had by apt-get: ${(cause as Error).message}`;
-  }
+  return process.getuid?.() === 0 ? whyNoProgram(program) : 'buildah without a user namespace needs root';
 }
 
 /** @param folder where it keeps everything, and which the caller removes */
@@ -56,28 +47,7 @@ export function buildahIn(folder: string): Buildah {
   };
 }
 
-function program(): { command: string; env: Record<string, string> } {
-  const { PATH = '' } = process.env;
-  if (spawnSync('buildah', ['--version']).status === 0) return { command: 'buildah', env: { PATH } };
-  if (!existsSync(kept)) fetchPackages();
-  const libraries = readdirSync(join(kept, 'usr/lib')).map((place) => join(kept, 'usr/lib', place));
-  const inRoot = readdirSync(join(kept, 'lib')).map((place) => join(kept, 'lib', place));
-  return {
-    command: join(kept, 'usr/bin/buildah'),
-    env: { PATH, LD_LIBRARY_PATH: [...libraries, ...inRoot].join(':') },
-  };
-}
-
-function fetchPackages(): void {
-  mkdirSync(cacheDirectory, { recursive: true });
-  const fresh = mkdtempSync(join(cacheDirectory, '.buildah-'));
-  try {
-    execFileSync('apt-get', ['download', ...packages], { cwd: fresh, stdio: 'pipe' });
-    mkdirSync(join(fresh, 'lib'), { recursive: true });
-    for (const deb of readdirSync(fresh).filter((file) => file.endsWith('.deb')))
-      execFileSync('dpkg', ['-x', deb, '.'], { cwd: fresh, stdio: 'pipe' });
-    renameSync(fresh, kept);
-  } finally {
-    rmSync(fresh, { recursive: true, force: true });
-  }
+function program() {
+  const libraries = ['libgpgme11', 'libdevmapper1.02.1', 'libassuan0', 'libsubid4', 'libseccomp2'];
+  return debianProgram('usr/bin/buildah', ['buildah', ...libraries]);
 }

@@ -16,7 +16,8 @@ let written = 0;
 
 /**
  * Compiles the fake driver, once for each content and set of symbols, and returns the path of its
- * `libnvidia-ml.so.1`. The process that loads it must have `FAKE_NVML_CONFIG` in its environment.
+ * `libnvidia-ml.so.1`. The process that loads it must have `FAKE_NVML_CONFIG` in its environment,
+ * or the configuration at `/run/fake-nvml/config`.
  * Safe to call from several processes at once.
  *
  * @param without  functions to leave out of the export table, as an older driver would

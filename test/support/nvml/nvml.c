@@ -1,8 +1,8 @@
 // A small libnvidia-ml.so.1 for tests: NVIDIA's ABI, with values and faults from a text file.
 //
-// The file is named by the environment variable FAKE_NVML_CONFIG, is written by atomic rename, and is
-// read again by the first call after it changed. No such file = driver not loaded; removing it ends every
-// hang. One setting a line, words separated by one space, numbers in C notation, the first line that
+// The file is named by the environment variable FAKE_NVML_CONFIG, or is /run/fake-nvml/config, where a container's
+// runtime puts it. It is written by atomic rename, and read again by the first call after it changed. No such file =
+// driver not loaded; removing it ends every hang. One setting a line, words separated by one space, numbers in C notation, the first line that
 // matches wins; a line that cannot be read aborts the process with a message. Fixed words first:
 //
 //   driver loaded|notLoaded|mismatch     default loaded; others make init return 9 or 18. Inits made before
@@ -71,7 +71,7 @@ static void bad_line(const char *line) {
 }
 
 static char *read_text(const char *path) {
-  int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0 || fstat(fd, &file.identity) != 0) {
     memset(&file.identity, 0, sizeof file.identity);
     if (fd >= 0) close(fd);
@@ -93,9 +93,9 @@ static int unchanged(const struct stat *now, const struct stat *seen) {
 }
 
 static void load(void) {
-  const char *path = getenv("FAKE_NVML_CONFIG");
+  const char *named = getenv("FAKE_NVML_CONFIG"), *path = named ? named : "/run/fake-nvml/config";
   struct stat now;
-  if (file.text && path && stat(path, &now) == 0 && unchanged(&now, &file.identity)) return;
+  if (file.text && stat(path, &now) == 0 && unchanged(&now, &file.identity)) return;
   char *text = read_text(path);
   free(file.text);
   file.text = text;
