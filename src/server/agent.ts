@@ -40,7 +40,8 @@ export interface Agent {
 }
 
 export interface Door {
-  readonly token: string | undefined;
+  /** Gives the bearer token that is needed now; undefined where none is. */
+  readonly token: (() => string) | undefined;
   readonly allowedHosts: readonly string[] | undefined;
   readonly maxInFlight: number;
   readonly responseMs: number;

@@ -14,8 +14,8 @@ export type Fetch = (request: Request) => Promise<Response>;
 
 export interface HttpOptions {
   readonly mcp: Fetch;
-  /** Bearer token that every request must carry; undefined on a listener that only the pod itself reaches. */
-  readonly token: string | undefined;
+  /** Gives the bearer token that every request must carry; undefined on a listener that only the pod itself reaches. */
+  readonly token: (() => string) | undefined;
   /** Names that the Host header may have; undefined where a token guards. */
   readonly allowedHosts: readonly string[] | undefined;
   readonly maxInFlight: number;
@@ -51,14 +51,16 @@ export function agentHttp(options: HttpOptions): AgentHttp {
   }
 
   async function answer(request: Request): Promise<Response> {
-    metrics.inFlight(++inFlight);
+    inFlight++;
+    metrics.inFlight(1);
     try {
       return await inTime(mcp(request), responseMs);
     } catch (thrown) {
       log.error('request failed', { error: String(thrown) });
       return error(500, 'The agent failed to answer; its log says why.');
     } finally {
-      metrics.inFlight(--inFlight);
+      inFlight--;
+      metrics.inFlight(-1);
       if (inFlight === 0) drained?.();
     }
   }
@@ -84,7 +86,7 @@ function intruder(request: Request, { token, allowedHosts }: HttpOptions): Respo
   const stranger = allowedHosts && hostHeaderValidationResponse(request, [...allowedHosts]);
   const foreignPage = originValidationResponse(request, [...(allowedHosts ?? loopbackHosts)]);
   if (stranger ?? foreignPage) return stranger ?? foreignPage;
-  if (token === undefined || sameToken(request.headers.get('authorization'), token)) return undefined;
+  if (token === undefined || sameToken(request.headers.get('authorization'), token())) return undefined;
   return error(401, 'A bearer token is needed: Authorization: Bearer …', { 'www-authenticate': 'Bearer' });
 }
 

@@ -9,10 +9,10 @@ import { createLog, type Log } from '../core/log.ts';
 import { plainText, sentence, whyUnreadable } from '../core/words.ts';
 import type { Agent, AgentOptions } from './agent.ts';
 import { type Config, type Mode, parseConfig } from './config.ts';
-import type { Fetch } from './http.ts';
 import { httpLimits, listenerOptions } from './limits.ts';
 import { nvmlLane } from './nvml/lane.ts';
 import { agentListens, oneshot, type Post } from './oneshot.ts';
+import type { Listener, Place } from './tls-listener.ts';
 
 // Made here, in an entry: a URL made deeper down is not found in the compiled binary.
 const workerUrl = new URL('./nvml/worker.ts', import.meta.url);
@@ -80,26 +80,26 @@ async function serveHttp(
   { port, addr }: Extract<Mode, { kind: 'http' }>,
   log: Log,
 ): Promise<void> {
-  await Promise.all([addr, config.health?.addr ?? addr].map(checkAddress));
+  const { exposeAddr, health } = config;
+  await Promise.all([addr, exposeAddr ?? addr, health?.addr ?? addr].map(checkAddress));
   const agent = await agentOf(config, log);
-  const { doorOf } = await import('./door.ts');
-  const http = agent.http(doorOf(config, addr));
-  const servers = [listen(addr, port, http.fetch)];
-  if (config.health) servers.push(listen(config.health.addr, config.health.port, agent.health));
-  log.info('listening', { mcp: servers[0]?.url.href, health: servers[1]?.url.href });
+  const { serveMcp } = await import('./serve.ts');
+  const mcp = await serveMcp(config, { addrs: [addr, exposeAddr ?? addr], port, agent, listen, log });
+  const probes = health && listen({ hostname: health.addr, port: health.port, fetch: agent.health });
+  log.info('listening', { mcp: mcp.urls.join(' '), health: probes?.url.href });
   void agent.started.then(() => log.info('ready'));
   await terminated();
   agent.draining();
   const deadline = setTimeout(() => end(0), httpLimits.drainMs);
-  await http.drain();
-  await Promise.race([Promise.all(servers.map((server) => server.stop())), wait(1000)]);
+  await mcp.drain();
+  await Promise.race([Promise.all([mcp.stop(), probes?.stop()]), wait(1000)]);
   clearTimeout(deadline);
   end(0);
 }
 
-function listen(hostname: string, port: number, fetch: Fetch) {
+function listen({ hostname, port, fetch, ...more }: Place): Listener {
   try {
-    return Bun.serve({ ...listenerOptions, hostname, port, fetch });
+    return Bun.serve({ ...listenerOptions, hostname, port, fetch, ...more });
   } catch (cause) {
     throw badFlag(`cannot listen on ${hostname}:${port}: ${(cause as Error).message}`, cause);
   }
@@ -131,10 +131,17 @@ async function serveOnce(
 ): Promise<void> {
   process.stdout.on('error', () => end(0)); // nobody reads any more
   const write = (line: string) => void process.stdout.write(line);
-  const url = `http://127.0.0.1:${agentPort}/mcp`;
+  const encrypted = config.tls !== undefined && config.exposeAddr === undefined;
+  const url = `${encrypted ? 'https' : 'http'}://127.0.0.1:${agentPort}/mcp`;
+  const tls = { rejectUnauthorized: false }; // the name in the certificate is the Service's, and this is the pod itself
   const authorization = config.token === undefined ? undefined : `Bearer ${config.token}`;
   const remote: Post = ({ headers, ...init }) =>
-    fetch(url, { method: 'POST', headers: { ...headers, ...(authorization && { authorization }) }, ...init });
+    fetch(url, {
+      method: 'POST',
+      headers: { ...headers, ...(authorization && { authorization }) },
+      ...(encrypted && { tls }),
+      ...init,
+    });
   if (agentPort !== undefined && (await agentListens(remote))) {
     await oneshot(process.stdin, write, requests, remote);
     return endWritten();

@@ -5,7 +5,8 @@ import { version } from '../version.ts';
 
 export interface AgentMetrics {
   called(tool: string, outcome: string, durationMs: number): void;
-  inFlight(calls: number): void;
+  /** So many calls more are being answered, or fewer: listeners share the count. */
+  inFlight(change: number): void;
   /** Prometheus text format. */
   text(): Promise<string>;
   readonly contentType: string;
@@ -75,6 +76,6 @@ function registerCalls(registers: Registry[]): Pick<AgentMetrics, 'called' | 'in
       calls.inc({ tool, outcome });
       durations.observe({ tool }, durationMs / 1000);
     },
-    inFlight: (number) => inFlight.set(number),
+    inFlight: (change) => inFlight.inc(change),
   };
 }

@@ -82,7 +82,9 @@ export async function startTestFleet(
   const bridgeLog: LogLine[] = [];
   const agentLog: LogLine[] = [];
   const agents = nodeNames.map((node) => startAgent(node, agentLog));
-  const door = { ...loopbackDoor, token: options.agentToken, maxInFlight: 32, responseMs: 90_000 };
+  const { agentToken } = options;
+  const token = agentToken === undefined ? undefined : () => agentToken;
+  const door = { ...loopbackDoor, token, maxInFlight: 32, responseMs: 90_000 };
   const proxies = await Promise.all(agents.map((agent) => startFaultProxy(agent.http(door).fetch)));
   await Promise.all(agents.map(({ started }) => started));
   const { member = (same) => same, withoutAgent = [] } = options;

@@ -1,42 +1,19 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 
-import { Fault } from '../../src/core/fault.ts';
-import { type Config, isLoopback, parseConfig } from '../../src/server/config.ts';
+import { type Config, parseConfig } from '../../src/server/config.ts';
 import { httpLimits } from '../../src/server/limits.ts';
-
-function configOf(argv: readonly string[], environment: Record<string, string> = {}): Config {
-  const parsed = parseConfig(argv, environment);
-  if ('print' in parsed) throw new Error('it only prints');
-  return parsed.config;
-}
-
-function refusalOf(argv: readonly string[], environment: Record<string, string> = {}): string {
-  try {
-    parseConfig(argv, environment);
-  } catch (thrown) {
-    const { code, message } = Fault.from(thrown);
-    return `${code}: ${message}`;
-  }
-  throw new Error('it was accepted');
-}
-
-function file(content: string): string {
-  const folder = mkdtempSync(join(tmpdir(), 'k8s-gpu-mcp-config-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  writeFileSync(join(folder, 'file'), content);
-  return join(folder, 'file');
-}
+import { configOf, file, refusalOf } from '../support/agent-config.ts';
 
 test('without flags it is MCP on stdio, on the real driver, and closed', () => {
   expect(configOf([])).toEqual({
     mode: { kind: 'stdio' },
+    exposeAddr: undefined,
+    tls: undefined,
     health: undefined,
     nvml: { mode: 'real', library: undefined },
     scenarioFile: undefined,
     sampleIntervalMs: 10_000,
+    tokenFile: undefined,
     token: undefined,
     insecureNoAuth: false,
     allowedHosts: undefined,
@@ -82,6 +59,16 @@ const each: [flags: string[], environment: Record<string, string>, config: objec
     ['--insecure-no-auth', '--allowed-hosts', 'a', 'b'],
     { INSECURE_NO_AUTH: '1', ALLOWED_HOSTS: 'a, b' },
     { allowedHosts: ['a', 'b'] },
+  ],
+  [
+    ['--port', '1', '--expose-addr', '10.0.0.1', '--insecure-no-auth'],
+    { PORT: '1', EXPOSE_ADDR: '10.0.0.1', INSECURE_NO_AUTH: '1' },
+    { mode: { kind: 'http', port: 1, addr: '127.0.0.1' }, exposeAddr: '10.0.0.1' },
+  ],
+  [
+    ['--port=1', '--addr=10.0.0.1', '--insecure-no-auth', '--tls-cert-file=/c', '--tls-key-file=/k'],
+    { PORT: '1', ADDR: '10.0.0.1', INSECURE_NO_AUTH: '1', TLS_CERT_FILE: '/c', TLS_KEY_FILE: '/k' },
+    { tls: { certFile: '/c', keyFile: '/k' } },
   ],
   [['--oneshot=2'], { ONESHOT: '2' }, { mode: { kind: 'oneshot', requests: 2, agentPort: undefined } }],
   [['--idle'], { IDLE: 'yes' }, { mode: { kind: 'idle' } }],
@@ -143,18 +130,6 @@ const refused: [argv: string[], sentence: RegExp][] = [
     /--nvml-library is only allowed with --nvml-mode real/,
   ],
   [
-    ['--port', '1', '--addr', '0.0.0.0'],
-    /--addr 0\.0\.0\.0 is reachable.*--token-file, or --insecure-no-auth/,
-  ],
-  [['--port', '1', '--addr', '::'], /--addr :: is reachable/],
-  [['--port', '1', '--allowed-hosts', 'x'], /--allowed-hosts is only allowed with --insecure-no-auth/],
-  [['--health-port', '1'], /--health-port is only allowed with a --port above 0/],
-  [['--oneshot=1', '--health-port', '1'], /--health-port is only allowed with a --port above 0/],
-  [['--idle', '--health-port', '1'], /--health-port is only allowed with a --port above 0/],
-  [['--port', '1', '--health-port', '1'], /--port and --health-port are both 1: each .* a port of its own/],
-  [['--port', '1', '--health-port', '1', '--health-addr', '0.0.0.0'], /are both 1/],
-  [['--port', '1', '--health-port', '1', '--health-addr', '::'], /are both 1/],
-  [
     ['--token-file', '/nowhere/token'],
     /--token-file \/nowhere\/token cannot be read: there is no such file$/,
   ],
@@ -181,14 +156,6 @@ test('where Kubernetes tells of a Service named k8s-gpu-mcp, the agent does not 
   expect(mode).toEqual({ kind: 'stdio' });
 });
 
-test('a health port of the environment is left alone where nothing listens, and one port serves two addresses', () => {
-  expect(configOf(['--idle'], { K8S_GPU_MCP_HEALTH_PORT: '8081' }).mode).toEqual({ kind: 'idle' });
-  expect(configOf(['--port', '1', '--health-port', '1', '--health-addr', '10.0.0.1']).health).toEqual({
-    port: 1,
-    addr: '10.0.0.1',
-  });
-});
-
 test.for(['0123456789abcdef\n0123456789abcdef', '0123456789abcdef €', '0123456789 abcdef', ''])(
   'a token that no header can carry is refused by its file, without being shown: %j',
   (token) => {
@@ -207,30 +174,6 @@ test('a short token is refused without being shown', () => {
 
   expect(refusal).toMatch(/holds 7 characters; at least 16/);
   expect(refusal).not.toContain('hunter2');
-});
-
-test.for([
-  ['--token-file', true],
-  ['--insecure-no-auth', false],
-] as const)('an address beyond loopback is allowed with %s', ([flag, takesFile]) => {
-  const argv = [flag, ...(takesFile ? [file('0123456789abcdef')] : [])];
-
-  expect(configOf(['--port', '1', '--addr', '0.0.0.0', ...argv]).mode).toMatchObject({ addr: '0.0.0.0' });
-});
-
-test('loopback is the whole of 127/8, ::1 and localhost', () => {
-  const addresses = [
-    '127.0.0.1',
-    '127.1.2.3',
-    '::1',
-    'localhost',
-    '0.0.0.0',
-    '::',
-    '10.0.0.1',
-    '127.0.0.1.evil',
-  ];
-
-  expect(addresses.filter(isLoopback)).toEqual(['127.0.0.1', '127.1.2.3', '::1', 'localhost']);
 });
 
 test.for([['--help'], ['-h'], ['--version']])('%s prints, and nothing else happens', ([flag]) => {

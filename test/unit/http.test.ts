@@ -16,7 +16,7 @@ function endpoint(options: Partial<HttpOptions> = {}) {
     log: createLog('error', () => undefined),
     metrics: {
       called: () => undefined,
-      inFlight: (number) => void inFlight.push(number),
+      inFlight: (change) => void inFlight.push((inFlight.at(-1) ?? 0) + change),
       text: async () => '',
       contentType: '',
     },
@@ -78,7 +78,7 @@ test.for([
 ] as const)(
   'with a token, authorization %s is answered %i whatever the Host',
   async ([authorization, status]) => {
-    const { ask, waiting } = endpoint({ token: '0123456789abcdef', allowedHosts: undefined });
+    const { ask, waiting } = endpoint({ token: () => '0123456789abcdef', allowedHosts: undefined });
 
     const response = ask(authorization ? { authorization } : {}, 'http://10.0.0.7:8080/mcp');
     for (const answer of waiting) answer();
@@ -100,7 +100,7 @@ test('a request of HTTP/1.0 without a Host was a 500 with our source in the log;
 });
 
 test('a web page does not come through with a token either', async () => {
-  const { ask } = endpoint({ token: '0123456789abcdef', allowedHosts: undefined });
+  const { ask } = endpoint({ token: () => '0123456789abcdef', allowedHosts: undefined });
 
   const headers = { origin: 'http://evil.example', authorization: 'Bearer 0123456789abcdef' };
 
