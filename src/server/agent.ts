@@ -2,6 +2,7 @@ import type { McpHttpHandler, Server } from '@modelcontextprotocol/server';
 
 import type { Driver } from '../core/driver.ts';
 import type { Log } from '../core/log.ts';
+import type { GpuSources } from './gpu-metrics.ts';
 import { healthFetch } from './health.ts';
 import { type AgentHttp, agentHttp, type Fetch, loopbackHosts } from './http.ts';
 import { type AgentMcp, agentHandler, agentServer } from './mcp.ts';
@@ -13,6 +14,8 @@ export interface AgentOptions {
   readonly spawnDriver: () => Driver;
   readonly simulated: boolean;
   readonly sampleIntervalMs: number;
+  /** What /metrics tells of GPUs besides our verdicts. */
+  readonly gpuSources?: GpuSources;
   readonly log: Log;
 }
 
@@ -63,7 +66,7 @@ export function createAgent(options: AgentOptions, maxBodyBytes: number): Agent 
     nowMs,
     log,
   });
-  const metrics = agentMetrics(sampler.snapshot, nowMs);
+  const metrics = agentMetrics(sampler.snapshot, nowMs, options.gpuSources);
   const context = () => ({ snapshot: sampler.snapshot(), nowMs: nowMs() });
   const agent: AgentMcp = { node, context, log, metrics };
   const handler = agentHandler(agent, maxBodyBytes);

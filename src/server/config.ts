@@ -4,7 +4,8 @@ import type { LogLevel } from '../core/log.ts';
 import { command, type Flags } from './flags.ts';
 import { httpLimits } from './limits.ts';
 import { checkReach } from './reach.ts';
-import { readToken, type TlsFiles } from './secrets.ts';
+import { readToken } from './secrets.ts';
+import type { TlsFiles } from './tls-pair.ts';
 
 export type Mode =
   | { readonly kind: 'http'; readonly port: number; readonly addr: string }
@@ -20,6 +21,12 @@ export interface Config {
   /** Of the listener that is reachable from outside the pod. */
   readonly tls: TlsFiles | undefined;
   readonly health: { readonly port: number; readonly addr: string } | undefined;
+  /** What the health listener's /metrics tells besides the agent's own state. */
+  readonly metrics: {
+    readonly gpus: boolean;
+    readonly kernelLog: boolean;
+    readonly podResourcesSocket: string | undefined;
+  };
   readonly nvml: { readonly mode: 'real' | 'simulated'; readonly library: string | undefined };
   readonly scenarioFile: string | undefined;
   readonly sampleIntervalMs: number;
@@ -49,27 +56,32 @@ export function parseConfig(
   ]);
   const mode = modeOf(values, fromFlag('port'));
   checkReach(values, mode.kind === 'http', { byFlag: fromFlag, as: givenAs });
-  if (values.scenario !== undefined && values.nvmlMode !== 'simulated')
-    throw badFlag('--scenario is only allowed with --nvml-mode simulated');
-  if (values.nvmlLibrary !== undefined && values.nvmlMode !== 'real')
-    throw badFlag('--nvml-library is only allowed with --nvml-mode real');
+  checkGpus(values);
+  checkMetrics(values, fromFlag);
+  return { config: configFrom(values, mode, environment['NODE_NAME'] || undefined) };
+}
+
+function configFrom(values: Flags, mode: Mode, nodeName: string | undefined): Config {
+  const { tlsCertFile: certFile, tlsKeyFile: keyFile, tokenFile, healthPort } = values;
   return {
-    config: {
-      mode,
-      exposeAddr: values.exposeAddr,
-      tls: tlsOf(values),
-      health:
-        values.healthPort === undefined ? undefined : { port: values.healthPort, addr: values.healthAddr },
-      nvml: { mode: values.nvmlMode, library: values.nvmlLibrary },
-      scenarioFile: values.scenario,
-      sampleIntervalMs: values.sampleInterval,
-      tokenFile: values.tokenFile,
-      token: values.tokenFile === undefined ? undefined : readToken(values.tokenFile),
-      insecureNoAuth: values.insecureNoAuth ?? false,
-      allowedHosts: values.allowedHosts,
-      nodeName: environment['NODE_NAME'] || undefined,
-      logLevel: values.logLevel,
+    mode,
+    exposeAddr: values.exposeAddr,
+    tls: certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile },
+    health: healthPort === undefined ? undefined : { port: healthPort, addr: values.healthAddr },
+    metrics: {
+      gpus: values.metricsGpu ?? false,
+      kernelLog: values.kernelLog ?? false,
+      podResourcesSocket: values.podResourcesSocket,
     },
+    nvml: { mode: values.nvmlMode, library: values.nvmlLibrary },
+    scenarioFile: values.scenario,
+    sampleIntervalMs: values.sampleInterval,
+    tokenFile,
+    token: tokenFile === undefined ? undefined : readToken(tokenFile),
+    insecureNoAuth: values.insecureNoAuth ?? false,
+    allowedHosts: values.allowedHosts,
+    nodeName,
+    logLevel: values.logLevel,
   };
 }
 
@@ -83,6 +95,25 @@ function modeOf({ port, addr, oneshot, idle }: Flags, portByFlag: boolean): Mode
   return port > 0 ? { kind: 'http', port, addr } : { kind: 'stdio' };
 }
 
-function tlsOf({ tlsCertFile: certFile, tlsKeyFile: keyFile }: Flags): TlsFiles | undefined {
-  return certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile };
+function checkGpus({ nvmlMode, nvmlLibrary, scenario, kernelLog }: Flags): void {
+  if (scenario !== undefined && nvmlMode !== 'simulated')
+    throw badFlag('--scenario is only allowed with --nvml-mode simulated');
+  if (nvmlLibrary !== undefined && nvmlMode !== 'real')
+    throw badFlag('--nvml-library is only allowed with --nvml-mode real');
+  if (kernelLog && nvmlMode !== 'real')
+    throw badFlag('--kernel-log is only allowed with --nvml-mode real: simulated GPUs are in no kernel log');
+}
+
+/** By flag only, as for what belongs to a listener: `kubectl exec … /agent` inherits the variables. */
+function checkMetrics({ healthPort, metricsGpu }: Flags, byFlag: (name: keyof Flags) => boolean): void {
+  const served = [
+    ['metricsGpu', '--metrics-gpu'],
+    ['kernelLog', '--kernel-log'],
+    ['podResourcesSocket', '--pod-resources-socket'],
+  ] as const;
+  for (const [name, flag] of served)
+    if (byFlag(name) && healthPort === undefined)
+      throw badFlag(`${flag} is only allowed with --health-port, which serves /metrics`);
+  if (byFlag('podResourcesSocket') && !metricsGpu)
+    throw badFlag('--pod-resources-socket is only allowed with --metrics-gpu, whose labels it fills');
 }

@@ -13,6 +13,9 @@ export interface Flags {
   readonly tlsKeyFile?: string;
   readonly healthPort?: number;
   readonly healthAddr: string;
+  readonly metricsGpu?: boolean;
+  readonly kernelLog?: boolean;
+  readonly podResourcesSocket?: string;
   readonly nvmlMode: 'real' | 'simulated';
   readonly nvmlLibrary?: string;
   readonly scenario?: string;
@@ -38,6 +41,9 @@ const flags = [
   option('--tls-key-file <path>', 'its private key (PEM)'),
   option('--health-port <number>', 'serve /healthz /readyz /version /metrics').argParser(portNumber),
   option('--health-addr <address>', 'address of the health listener').default('127.0.0.1'),
+  option('--metrics-gpu', "add the readings of every GPU to /metrics, under dcgm-exporter's names"),
+  option('--kernel-log', 'read Xid lines from the kernel log, for /metrics; takes the capability SYSLOG'),
+  option('--pod-resources-socket <path>', "the kubelet's, for the pod labels of --metrics-gpu"),
   option('--nvml-mode <mode>', 'where GPUs come from').choices(['real', 'simulated']).default('real'),
   option('--nvml-library <path>', 'libnvidia-ml.so.1 to load; default: searched'),
   option('--scenario <file>', 'simulated GPUs (YAML); default: 8 healthy H100'),

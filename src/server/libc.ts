@@ -16,3 +16,30 @@ export function childReaper(): () => number {
     return reaped;
   };
 }
+
+/** The whole kernel log, or why there is none. */
+export type KernelLogRead = { readonly text: string } | { readonly errno: number };
+
+const SYSLOG_ACTION_READ_ALL = 3;
+const SYSLOG_ACTION_SIZE_BUFFER = 10;
+/** The greatest that a kernel is built with is 32 MiB, and the usual 128 KiB to 1 MiB; of a greater one the newest lines are read. */
+const longestLogBytes = 16 * 2 ** 20;
+
+/**
+ * Reads the kernel log without taking anything from it or changing what others read. Needs CAP_SYSLOG.
+ *
+ * Source: syslog(2), which glibc calls klogctl.
+ */
+export function kernelLogReader(): () => KernelLogRead {
+  const klogctl = koffi.load('libc.so.6').func('int klogctl(int type, _Out_ uint8_t *bufp, int len)');
+  let buffer: Buffer | undefined;
+  return () => {
+    if (!buffer) {
+      const bytes: number = klogctl(SYSLOG_ACTION_SIZE_BUFFER, null, 0);
+      if (bytes < 0) return { errno: koffi.errno() };
+      buffer = Buffer.alloc(Math.min(bytes, longestLogBytes));
+    }
+    const length: number = klogctl(SYSLOG_ACTION_READ_ALL, buffer, buffer.length);
+    return length < 0 ? { errno: koffi.errno() } : { text: buffer.toString('latin1', 0, length) };
+  };
+}

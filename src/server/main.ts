@@ -37,15 +37,24 @@ async function main(): Promise<void> {
 /** Loaded when it is needed: a thread for the driver starts meanwhile, and `--oneshot` beside an agent does without. */
 async function agentOf(config: Config, log: Log): Promise<Agent> {
   const { node, spawnDriver } = config.nvml.mode === 'simulated' ? await simulated(config) : real(config);
+  const name = plainText(node, 253); // as long as the name of a node can be
   const options = {
-    node: plainText(node, 253), // as long as the name of a node can be
+    node: name,
     spawnDriver,
+    ...(await gpuSources(config, name, log)),
     simulated: config.nvml.mode === 'simulated',
     sampleIntervalMs: config.sampleIntervalMs,
     log,
   };
   const { createAgent } = await import('./agent.ts');
   return createAgent(options, httpLimits.bodyBytes);
+}
+
+async function gpuSources(config: Config, node: string, log: Log): Promise<Pick<AgentOptions, 'gpuSources'>> {
+  const { gpus, kernelLog } = config.metrics;
+  if (config.mode.kind !== 'http' || config.health === undefined || !(gpus || kernelLog)) return {};
+  const { startGpuSources } = await import('./gpu-sources.ts');
+  return { gpuSources: await startGpuSources(config, { node, pod: hostname(), log }) };
 }
 
 type Node = Pick<AgentOptions, 'node' | 'spawnDriver'>;

@@ -2,6 +2,8 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 import type { Snapshot } from '../core/snapshot.ts';
 import { version } from '../version.ts';
+import { type GpuSources, registerGpus, registerVerdicts } from './gpu-metrics.ts';
+import { ownMemory } from './own-memory.ts';
 
 export interface AgentMetrics {
   called(tool: string, outcome: string, durationMs: number): void;
@@ -14,10 +16,13 @@ export interface AgentMetrics {
 
 const driverStates = ['starting', 'ok', 'unavailable', 'notResponding'] as const;
 
-/** The agent's own health. Ages and states are taken when they are asked for. */
-export function agentMetrics(snapshot: () => Snapshot, nowMs: () => number): AgentMetrics {
+/** The agent's own health, and what it knows of GPUs. Ages and states are taken when they are asked for. */
+export function agentMetrics(snapshot: () => Snapshot, nowMs: () => number, gpus?: GpuSources): AgentMetrics {
   const registry = new Registry();
   registerStates([registry], snapshot, nowMs);
+  registerMemory([registry]);
+  registerVerdicts([registry], snapshot, nowMs);
+  if (gpus) registerGpus([registry], snapshot, gpus);
   const calls = registerCalls([registry]);
   return { ...calls, text: () => registry.metrics(), contentType: registry.contentType };
 }
@@ -35,8 +40,7 @@ function registerStates(registers: Registry[], snapshot: () => Snapshot, nowMs: 
     registers,
     collect() {
       const ages = snapshot().gpus.flatMap(({ readAtMs }) => (readAtMs === null ? [] : [nowMs() - readAtMs]));
-      if (ages.length > 0) this.set(Math.max(...ages) / 1000);
-      else this.remove();
+      setOrRemove(this, ages.length > 0 ? Math.max(...ages) / 1000 : undefined);
     },
   });
   new Gauge({
@@ -49,6 +53,30 @@ function registerStates(registers: Registry[], snapshot: () => Snapshot, nowMs: 
       for (const each of driverStates) this.set({ state: each }, each === state ? 1 : 0);
     },
   });
+}
+
+function registerMemory(registers: Registry[]): void {
+  new Gauge({
+    name: 'k8s_gpu_mcp_memory_working_set_bytes',
+    help: "Memory of the agent's own container as the kubelet counts it; no sample where that cannot be told.",
+    registers,
+    collect() {
+      setOrRemove(this, ownMemory()?.workingSetBytes);
+    },
+  });
+  new Gauge({
+    name: 'k8s_gpu_mcp_memory_limit_bytes',
+    help: "The limit of the agent's own container; no sample where there is none.",
+    registers,
+    collect() {
+      setOrRemove(this, ownMemory()?.limitBytes);
+    },
+  });
+}
+
+function setOrRemove(gauge: Gauge, value: number | null | undefined): void {
+  if (value === null || value === undefined) gauge.remove();
+  else gauge.set(value);
 }
 
 function registerCalls(registers: Registry[]): Pick<AgentMetrics, 'called' | 'inFlight'> {

@@ -1,22 +1,9 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { isDeepStrictEqual } from 'node:util';
 
 import { badFlag } from '../core/command-line.ts';
 import { Fault } from '../core/fault.ts';
 import type { Log } from '../core/log.ts';
 import { whyUnreadable } from '../core/words.ts';
-
-export interface TlsFiles {
-  readonly certFile: string;
-  readonly keyFile: string;
-}
-
-/** PEM, as it was read. */
-export interface TlsPair {
-  readonly cert: string;
-  readonly key: string;
-}
 
 /**
  * @throws Fault BAD_FLAG, without the token, where the file cannot be read or holds none
@@ -30,34 +17,12 @@ export function readToken(path: string): string {
   return token;
 }
 
-/**
- * @throws Fault BAD_FLAG where a file cannot be read, holds no PEM, or the key is not the certificate's
- */
-export function readTlsPair({ certFile, keyFile }: TlsFiles): TlsPair {
-  const pair = { cert: textOf('--tls-cert-file', certFile), key: textOf('--tls-key-file', keyFile) };
-  const cert = parsed(
-    `--tls-cert-file ${certFile} holds no certificate`,
-    () => new X509Certificate(pair.cert),
-  );
-  const key = parsed(`--tls-key-file ${keyFile} holds no private key`, () => createPrivateKey(pair.key));
-  if (!cert.checkPrivateKey(key))
-    throw badFlag(`--tls-key-file ${keyFile} is not the key of --tls-cert-file ${certFile}`);
-  return pair;
-}
-
-function textOf(flag: string, path: string): string {
+/** @throws Fault BAD_FLAG */
+export function textOf(flag: string, path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
     throw badFlag(`${flag} ${path} cannot be read: ${whyUnreadable(cause)}`, cause);
-  }
-}
-
-function parsed<T>(otherwise: string, parse: () => T): T {
-  try {
-    return parse();
-  } catch (cause) {
-    throw badFlag(otherwise, cause);
   }
 }
 
@@ -87,7 +52,7 @@ export function reread<T>({ what, first, read, changed, intervalMs, log }: Rerea
     try {
       const next = read();
       reason = undefined;
-      if (isDeepStrictEqual(next, current)) return;
+      if (JSON.stringify(next) === JSON.stringify(current)) return;
       changed?.(next);
       current = next;
       log.info(`${what} has changed, and is used from now on`);

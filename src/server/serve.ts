@@ -4,8 +4,9 @@ import type { Config } from './config.ts';
 import { doorOf } from './door.ts';
 import type { AgentHttp } from './http.ts';
 import { isLoopback } from './reach.ts';
-import { readTlsPair, readToken, reread, type TlsFiles } from './secrets.ts';
-import { type Listen, type Listener, type Place, tlsListener } from './tls-listener.ts';
+import { readToken, reread } from './secrets.ts';
+import type { Listen, Listener, Place } from './tls-listener.ts';
+import type { TlsFiles } from './tls-pair.ts';
 
 interface Serving {
   readonly addrs: readonly string[];
@@ -60,6 +61,10 @@ async function renewed(
   files: TlsFiles,
   { config, listen, log }: { config: Config; listen: Listen; log: Log },
 ): Promise<Listener> {
+  const [{ readTlsPair }, { tlsListener }] = await Promise.all([
+    import('./tls-pair.ts'),
+    import('./tls-listener.ts'),
+  ]);
   const read = () => readTlsPair(files);
   const first = read();
   const listener = await tlsListener(listen, place, first);

@@ -1,5 +1,5 @@
 import type { Fetch } from './http.ts';
-import type { TlsPair } from './secrets.ts';
+import type { TlsPair } from './tls-pair.ts';
 
 /** One that is listened on. `stop` lets what is in flight be answered. */
 export interface Listener {

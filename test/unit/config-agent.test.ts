@@ -10,6 +10,7 @@ test('without flags it is MCP on stdio, on the real driver, and closed', () => {
     exposeAddr: undefined,
     tls: undefined,
     health: undefined,
+    metrics: { gpus: false, kernelLog: false, podResourcesSocket: undefined },
     nvml: { mode: 'real', library: undefined },
     scenarioFile: undefined,
     sampleIntervalMs: 10_000,
@@ -70,6 +71,11 @@ const each: [flags: string[], environment: Record<string, string>, config: objec
     { PORT: '1', ADDR: '10.0.0.1', INSECURE_NO_AUTH: '1', TLS_CERT_FILE: '/c', TLS_KEY_FILE: '/k' },
     { tls: { certFile: '/c', keyFile: '/k' } },
   ],
+  [
+    ['--port=1', '--health-port=2', '--metrics-gpu', '--kernel-log', '--pod-resources-socket', '/run/k.sock'],
+    { PORT: '1', HEALTH_PORT: '2', METRICS_GPU: '1', KERNEL_LOG: '1', POD_RESOURCES_SOCKET: '/run/k.sock' },
+    { metrics: { gpus: true, kernelLog: true, podResourcesSocket: '/run/k.sock' } },
+  ],
   [['--oneshot=2'], { ONESHOT: '2' }, { mode: { kind: 'oneshot', requests: 2, agentPort: undefined } }],
   [['--idle'], { IDLE: 'yes' }, { mode: { kind: 'idle' } }],
   [['--log-level', 'debug'], { LOG_LEVEL: 'debug' }, { logLevel: 'debug' }],
@@ -128,6 +134,17 @@ const refused: [argv: string[], sentence: RegExp][] = [
   [
     ['--nvml-mode', 'simulated', '--nvml-library', 'x'],
     /--nvml-library is only allowed with --nvml-mode real/,
+  ],
+  [['--port=1', '--metrics-gpu'], /--metrics-gpu is only allowed with --health-port, which serves/],
+  [['--port=1', '--kernel-log'], /--kernel-log is only allowed with --health-port/],
+  [['--idle', '--kernel-log'], /--kernel-log is only allowed with --health-port/],
+  [
+    ['--port=1', '--health-port=2', '--pod-resources-socket', '/s'],
+    /--pod-resources-socket is only allowed with --metrics-gpu, whose labels it fills/,
+  ],
+  [
+    ['--port=1', '--health-port=2', '--nvml-mode=simulated', '--kernel-log'],
+    /--kernel-log is only allowed with --nvml-mode real/,
   ],
   [
     ['--token-file', '/nowhere/token'],

@@ -1,0 +1,97 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+
+import { orNull } from '../core/reading.ts';
+import type { GpuState, Snapshot } from '../core/snapshot.ts';
+import { judge } from '../diagnose/judge.ts';
+import { verdicts } from '../diagnose/verdict.ts';
+import { type DcgmMetric, dcgmLabels, dcgmMetrics, dcgmSamples, pciBusId } from './dcgm-metrics.ts';
+import { pciSlot, type XidBook } from './kernel-log.ts';
+import type { Holder } from './pod-holders.ts';
+
+/** What /metrics tells of GPUs besides our verdicts, as the flags say. */
+export interface GpuSources {
+  readonly node: string;
+  /** Also their readings, under dcgm-exporter's names. */
+  readonly readings: boolean;
+  /** Undefined while the kernel log cannot be read. */
+  readonly xids?: () => XidBook | undefined;
+  readonly holderOf?: (gpu: GpuState) => Holder | undefined;
+}
+
+export function registerVerdicts(registers: Registry[], snapshot: () => Snapshot, nowMs: () => number): void {
+  new Gauge({
+    name: 'k8s_gpu_mcp_gpus',
+    help: 'GPUs that this agent has seen, by its verdict on them.',
+    labelNames: ['verdict'],
+    registers,
+    collect() {
+      const { gpus, driver } = snapshot();
+      const given = gpus.map((gpu) => judge(gpu, driver, nowMs()).verdict);
+      for (const verdict of verdicts) this.set({ verdict }, given.filter((one) => one === verdict).length);
+    },
+  });
+}
+
+export function registerGpus(registers: Registry[], snapshot: () => Snapshot, sources: GpuSources): void {
+  const { node, readings, xids, holderOf = () => undefined } = sources;
+  if (xids) registerXids(registers, snapshot, xids);
+  if (!readings) return;
+  const lastXidOf = ({ readings: { pciAddress } }: GpuState) => {
+    const [address, book] = [orNull(pciAddress), xids?.()];
+    return address === null || !book ? null : book.lastOf(pciSlot(address));
+  };
+  for (const metric of dcgmMetrics)
+    registerDcgm(registers, metric, () => dcgmSamples(metric, snapshot(), { node, holderOf, lastXidOf }));
+}
+
+function registerDcgm(
+  registers: Registry[],
+  { name, type, help }: DcgmMetric,
+  samples: () => ReturnType<typeof dcgmSamples>,
+): void {
+  const own = { name, help, labelNames: dcgmLabels, registers };
+  if (type === 'gauge')
+    new Gauge({
+      ...own,
+      collect() {
+        this.reset();
+        for (const { labels, value } of samples()) this.set(labels, value);
+      },
+    });
+  else
+    new Counter({
+      ...own,
+      collect() {
+        this.reset();
+        for (const { labels, value } of samples()) this.inc(labels, value);
+      },
+    });
+}
+
+function registerXids(
+  registers: Registry[],
+  snapshot: () => Snapshot,
+  xids: () => XidBook | undefined,
+): void {
+  new Gauge({
+    name: 'k8s_gpu_mcp_xid_last_timestamp_seconds',
+    help: 'Unix time of the newest line of the kernel log with this Xid of this GPU; fatal: it needs a reset or reboot.',
+    labelNames: ['gpu', 'UUID', 'pci_bus_id', 'xid', 'fatal'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { slot, xid, fatal, atS } of xids()?.seen ?? []) {
+        const labels = { ...gpuAt(slot, snapshot().gpus), xid: String(xid), fatal: String(fatal) };
+        if (atS !== null) this.set(labels, atS);
+      }
+    },
+  });
+}
+
+/** A GPU that fell off the bus before we started is in the log alone, by its address. */
+function gpuAt(slot: string, gpus: Snapshot['gpus']): { gpu?: string; UUID?: string; pci_bus_id: string } {
+  const pci_bus_id = pciBusId(`${slot}.0`) ?? '';
+  const gpu = gpus.find(({ readings }) => pciSlot(orNull(readings.pciAddress) ?? '') === slot);
+  const uuid = gpu && orNull(gpu.readings.uuid);
+  return { ...(gpu && { gpu: String(gpu.index) }), ...(uuid != null && { UUID: uuid }), pci_bus_id };
+}

@@ -1,0 +1,100 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+
+import { startAgent, until } from '../support/agent.ts';
+import { fakeDriver } from '../support/agent-driver.ts';
+import { startFakeKubelet } from '../support/pod-resources.ts';
+
+/** The lines of one metric. */
+function samples(text: string, name: string): string[] {
+  return text.split('\n').filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
+}
+
+test('readings of the driver are shown under the names of dcgm-exporter, with the pods that hold the GPUs', async (context) => {
+  const driver = fakeDriver(context);
+  const uuid = 'GPU-00000000-0000-4000-8000-000000000001';
+  const kubelet = await startFakeKubelet([
+    { namespace: 'ml', pod: 'train-0', container: 'cuda', devices: [uuid] },
+  ]);
+  const agent = await startAgent(context, {
+    ...driver,
+    args: [...driver.args, '--metrics-gpu', '--pod-resources-socket', kubelet.socket],
+    env: { ...driver.env, NODE_NAME: 'gpu-7' },
+  });
+  const temperature = async () =>
+    samples(await (await agent.health('/metrics')).text(), 'DCGM_FI_DEV_GPU_TEMP');
+
+  const lines = await until('the pod is named', async () => {
+    const now = await temperature();
+    return now.some((line) => line.includes('pod="train-0"')) && now;
+  });
+
+  expect(lines).toHaveLength(2);
+  expect(lines[1]).toMatch(
+    new RegExp(
+      `gpu="1",UUID="${uuid}",pci_bus_id="[0-9A-F]{8}:[0-9A-F]{2}:[0-9A-F]{2}\\.0",device="nvidia1",modelName="NVIDIA H100 80GB HBM3",Hostname="gpu-7",DCGM_FI_DRIVER_VERSION="580.126.20",container="cuda",namespace="ml",pod="train-0"`,
+    ),
+  );
+  expect(lines[0]).not.toContain('pod=');
+
+  kubelet.stop();
+  await until('the pod is named no more', async () => !(await temperature()).join().includes('pod='));
+  expect(agent.log().filter(({ level }) => level === 'warn')).toMatchObject([
+    { reason: expect.stringContaining('no such socket') },
+  ]);
+});
+
+test('without the flags /metrics has the agent’s own state, the verdicts, and nothing of single GPUs', async (context) => {
+  const driver = fakeDriver(context);
+  const agent = await startAgent(context, driver);
+
+  const text = await until('both GPUs are judged', async () => {
+    const now = await (await agent.health('/metrics')).text();
+    return samples(now, 'k8s_gpu_mcp_gpus').includes('k8s_gpu_mcp_gpus{verdict="ok"} 2') && now;
+  });
+
+  expect(text).not.toContain('DCGM_');
+  expect(text).not.toContain('xid');
+});
+
+/** Without the capability the log is refused only where the kernel restricts it, as in a container its seccomp profile does. */
+const restricted = readFileSync('/proc/sys/kernel/dmesg_restrict', 'utf8').trim() === '1';
+
+test.skipIf(process.getuid?.() !== 0)(
+  'the kernel log is read with the capability for it',
+  async (context) => {
+    const driver = fakeDriver(context);
+    const agent = await startAgent(context, {
+      ...driver,
+      args: [...driver.args, '--kernel-log', '--metrics-gpu'],
+    });
+
+    await until('both GPUs are said to have had no Xid', async () => {
+      const text = await (await agent.health('/metrics')).text();
+      return samples(text, 'DCGM_FI_DEV_XID_ERRORS').filter((line) => line.endsWith('} 0')).length === 2;
+    });
+    expect(agent.log().filter(({ level }) => level === 'warn')).toEqual([]);
+  },
+);
+
+test.skipIf(process.getuid?.() !== 0 || !restricted)(
+  'where the kernel log is refused that is told once, and GPUs have no sample of it',
+  async (context) => {
+    const driver = fakeDriver(context);
+    const agent = await startAgent(context, {
+      ...driver,
+      wrapper: ['setpriv', '--bounding-set=-syslog,-sys_admin'],
+      args: [...driver.args, '--kernel-log', '--metrics-gpu'],
+    });
+
+    const text = await until('both GPUs are shown', async () => {
+      const now = await (await agent.health('/metrics')).text();
+      return samples(now, 'DCGM_FI_DEV_GPU_TEMP').length === 2 && now;
+    });
+
+    expect(samples(text, 'DCGM_FI_DEV_XID_ERRORS')).toEqual([]);
+    expect(agent.log().filter(({ level }) => level === 'warn')).toMatchObject([
+      { msg: expect.stringContaining('SYSLOG'), errno: 1 },
+    ]);
+  },
+);

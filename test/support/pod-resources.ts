@@ -1,0 +1,134 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Server, ServerCredentials, type ServiceError, status } from '@grpc/grpc-js';
+import { PbfWriter } from 'pbf';
+import { onTestFinished } from 'vitest';
+
+export interface GivenContainer {
+  readonly namespace?: string;
+  readonly pod: string;
+  readonly container?: string;
+  readonly resource?: string;
+  readonly devices?: readonly string[];
+  /** CDI names of a claim's devices. */
+  readonly cdi?: readonly string[];
+}
+
+/** ListPodResourcesResponse of k8s.io/kubelet pkg/apis/podresources/v1/api.proto, with fields that we do not read. */
+export function listAnswer(containers: readonly GivenContainer[]): Buffer {
+  const pbf = new PbfWriter();
+  for (const {
+    namespace = 'ml',
+    pod,
+    container = 'main',
+    resource = 'nvidia.com/gpu',
+    devices,
+    cdi,
+  } of containers)
+    pbf.writeMessage(
+      1,
+      (_, pods) => {
+        pods?.writeStringField(1, pod);
+        pods?.writeStringField(2, namespace);
+        pods?.writeMessage(
+          3,
+          (__, own) => {
+            own?.writeStringField(1, container);
+            own?.writePackedVarint(3, [4, 5]); // cpu_ids
+            if (devices)
+              own?.writeMessage(
+                2,
+                (___, given) => {
+                  given?.writeStringField(1, resource);
+                  for (const id of devices) given?.writeStringField(2, id);
+                  given?.writeMessage(
+                    3,
+                    (____, topology) => topology?.writeBytesField(1, new Uint8Array([8, 1])),
+                    null,
+                  );
+                },
+                null,
+              );
+            if (cdi)
+              own?.writeMessage(
+                5,
+                (___, claim) => {
+                  claim?.writeStringField(2, 'claim');
+                  claim?.writeStringField(3, namespace);
+                  for (const name of cdi)
+                    claim?.writeMessage(
+                      4,
+                      (____, resource) =>
+                        resource?.writeMessage(1, (_____, device) => device?.writeStringField(1, name), null),
+                      null,
+                    );
+                },
+                null,
+              );
+          },
+          null,
+        );
+      },
+      null,
+    );
+  return Buffer.from(pbf.finish());
+}
+
+export interface FakeKubelet {
+  readonly socket: string;
+  readonly calls: () => number;
+  /** What it answers from now on: who has what, a refusal, or nothing at all. */
+  answer(next: readonly GivenContainer[] | Partial<ServiceError> | 'never'): void;
+  stop(): void;
+}
+
+/** A real gRPC server on a socket of its own, as the kubelet's. */
+export async function startFakeKubelet(first: readonly GivenContainer[] = []): Promise<FakeKubelet> {
+  const folder = mkdtempSync(join(tmpdir(), 'k8s-gpu-mcp-kubelet-'));
+  const socket = join(folder, 'kubelet.sock');
+  let current: Parameters<FakeKubelet['answer']>[0] = first;
+  let calls = 0;
+  const server = new Server();
+  const same = (bytes: Buffer) => bytes;
+  const List = {
+    path: '/v1.PodResourcesLister/List',
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: same,
+    requestDeserialize: same,
+    responseSerialize: same,
+    responseDeserialize: same,
+  };
+  server.addService(
+    { List },
+    {
+      List(_: unknown, reply: (error: Partial<ServiceError> | null, answer?: Buffer) => void) {
+        calls++;
+        if (current === 'never') return;
+        if (Array.isArray(current)) reply(null, listAnswer(current));
+        else reply({ code: status.INTERNAL, ...(current as Partial<ServiceError>) });
+      },
+    },
+  );
+  await new Promise<void>((resolve, reject) =>
+    server.bindAsync(`unix:${socket}`, ServerCredentials.createInsecure(), (error) =>
+      error ? reject(error) : resolve(),
+    ),
+  );
+  onTestFinished(() => {
+    server.forceShutdown();
+    rmSync(folder, { recursive: true });
+  });
+  return {
+    socket,
+    calls: () => calls,
+    answer(next) {
+      current = next;
+    },
+    stop: () => {
+      server.forceShutdown();
+      rmSync(socket, { force: true });
+    },
+  };
+}

@@ -1,0 +1,129 @@
+import { expect, test } from 'vitest';
+
+import { holders } from '../../src/server/pod-holders.ts';
+import { allocationsIn, watchHolders } from '../../src/server/pod-resources.ts';
+import { gpu } from '../support/gpus.ts';
+import { type GivenContainer, listAnswer, startFakeKubelet } from '../support/pod-resources.ts';
+
+const uuid = (index: number) => `GPU-00000000-0000-0000-0000-00000000000${index}`;
+const gpus = [gpu(0), gpu(1), gpu(2)];
+
+/** The pod that has each of three GPUs. */
+function podsOf(containers: readonly GivenContainer[]): (string | undefined)[] {
+  const holderOf = holders(allocationsIn(listAnswer(containers)));
+  return gpus.map((one) => holderOf(one)?.pod);
+}
+
+function told() {
+  const lines: { level: string; msg: string; reason?: string }[] = [];
+  const at =
+    (level: string) =>
+    (msg: string, fields: object = {}) =>
+      void lines.push({ level, msg, ...fields });
+  return { lines, log: { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') } };
+}
+
+test('an answer of the kubelet says which container has which GPU', () => {
+  const holderOf = holders(
+    allocationsIn(
+      listAnswer([{ namespace: 'team-a', pod: 'train-0', container: 'cuda', devices: [uuid(1)] }]),
+    ),
+  );
+
+  expect(gpus.map(holderOf)).toEqual([
+    undefined,
+    { namespace: 'team-a', pod: 'train-0', container: 'cuda' },
+    undefined,
+  ]);
+});
+
+test.for<[what: string, container: GivenContainer, expected: (string | undefined)[]]>([
+  ['two GPUs of one container', { pod: 'a', devices: [uuid(0), uuid(2)] }, ['a', undefined, 'a']],
+  ['a replica under time slicing', { pod: 'a', devices: [`${uuid(1)}::3`] }, [undefined, 'a', undefined]],
+  [
+    'two replicas of one GPU',
+    { pod: 'a', devices: [`${uuid(1)}::0`, `${uuid(1)}::1`] },
+    [undefined, 'a', undefined],
+  ],
+  ['GKE', { pod: 'a', devices: ['nvidia2'] }, [undefined, undefined, 'a']],
+  ['an instance on GKE', { pod: 'a', devices: ['nvidia2/gi1'] }, [undefined, undefined, 'a']],
+  [
+    'an instance that names its GPU',
+    { pod: 'a', resource: 'nvidia.com/mig-1g.10gb', devices: [`MIG-${uuid(0)}/1/0`] },
+    ['a', undefined, undefined],
+  ],
+  ['an instance that does not', { pod: 'a', devices: [`MIG-${uuid(0).slice(4)}`] }, Array(3).fill(undefined)],
+  ['a claim that names a GPU', { pod: 'a', cdi: [`nvidia.com/gpu=${uuid(1)}`] }, [undefined, 'a', undefined]],
+  [
+    'a claim that does not',
+    { pod: 'a', cdi: ['k8s.gpu.nvidia.com/claim=1-gpu-0'] },
+    Array(3).fill(undefined),
+  ],
+  [
+    'a device of another maker',
+    { pod: 'a', resource: 'example.com/gpu', devices: [uuid(0)] },
+    Array(3).fill(undefined),
+  ],
+  ['a pod without devices', { pod: 'a' }, Array(3).fill(undefined)],
+])('%s', ([, container, expected]) => {
+  expect(podsOf([container])).toEqual(expected);
+});
+
+test('a GPU that two containers share is nobody’s alone', () => {
+  expect(
+    podsOf([
+      { pod: 'a', devices: [`${uuid(0)}::0`, uuid(1)] },
+      { pod: 'b', devices: [`${uuid(0)}::1`] },
+    ]),
+  ).toEqual([undefined, 'a', undefined]);
+});
+
+test('the kubelet is asked over its socket, again and again, and our own pod is not taken for a user', async () => {
+  const { log, lines } = told();
+  const kubelet = await startFakeKubelet([{ pod: 'a', devices: [uuid(0)] }]);
+
+  const holderOf = watchHolders(kubelet.socket, { pod: 'agent-x', intervalMs: 10, log });
+  await expect.poll(() => holderOf(gpu(0))?.pod).toBe('a');
+  kubelet.answer([
+    { pod: 'b', devices: [uuid(0)] },
+    { pod: 'agent-x', cdi: [0, 1, 2].map((index) => `nvidia.com/gpu=${uuid(index)}`) },
+  ]);
+  await expect.poll(() => holderOf(gpu(0))?.pod).toBe('b');
+
+  expect(holderOf(gpu(1))).toBeUndefined();
+  expect(kubelet.calls()).toBeGreaterThan(1);
+  expect(lines).toEqual([]);
+});
+
+test('a kubelet that refuses, is absent or returns is told, each once', async () => {
+  const { log, lines } = told();
+  const kubelet = await startFakeKubelet([{ pod: 'a', devices: [uuid(0)] }]);
+  const holderOf = watchHolders(kubelet.socket, { pod: 'agent-x', intervalMs: 10, log });
+  await expect.poll(() => holderOf(gpu(0))?.pod).toBe('a');
+
+  kubelet.answer({ details: 'not now' });
+  await expect.poll(() => lines.length).toBe(1);
+  expect(holderOf(gpu(0))).toBeUndefined();
+  const calls = kubelet.calls();
+  await expect.poll(kubelet.calls).toBeGreaterThan(calls + 3);
+  kubelet.answer([]);
+  await expect.poll(() => lines.length).toBe(2);
+  kubelet.stop();
+  await expect.poll(() => lines.length).toBe(3);
+
+  expect(lines).toMatchObject([
+    { level: 'warn', msg: expect.stringContaining('no pod labels'), reason: 'INTERNAL: not now' },
+    { level: 'info', msg: expect.stringContaining('tells again') },
+    { level: 'warn', reason: expect.stringContaining('no such socket') },
+  ]);
+});
+
+test('a kubelet that does not answer is not waited for', async () => {
+  const { log, lines } = told();
+  const kubelet = await startFakeKubelet();
+  kubelet.answer('never');
+
+  watchHolders(kubelet.socket, { pod: 'agent-x', intervalMs: 10, log });
+
+  await expect.poll(() => lines, { timeout: 5000 }).toMatchObject([{ reason: 'no answer within 2000 ms' }]);
+});
