@@ -10,13 +10,14 @@ import {
   listOption,
   option,
   parseCommandLine,
+  withoutUnfilled,
 } from '../core/command-line.ts';
 import type { Fault } from '../core/fault.ts';
 import { type LogLevel, logLevels } from '../core/log.ts';
 import { didYouMean } from '../core/similar.ts';
 import { whyUnreadable } from '../core/words.ts';
 import { version } from '../version.ts';
-import { checkLimits, defaultLimits, type Limits } from './fleet/limits.ts';
+import { defaultExecTimeoutMs, defaultLimits, type Limits, limitsFor } from './fleet/limits.ts';
 import { listedTools } from './listed-tools.ts';
 
 interface Flags {
@@ -25,11 +26,14 @@ interface Flags {
   readonly selector?: string;
   readonly node?: readonly NamedUrl[];
   readonly tokenFile?: string;
-  readonly timeout: number;
-  readonly transport: 'port-forward' | 'direct';
+  readonly timeout?: number;
+  readonly transport: Transport;
   readonly structured?: boolean;
   readonly logLevel: LogLevel;
 }
+
+const transports = ['port-forward', 'exec', 'direct'] as const;
+export type Transport = (typeof transports)[number];
 
 export interface NamedUrl {
   readonly name: string;
@@ -61,14 +65,14 @@ export interface Config {
   /** Asked instead of a cluster. */
   readonly nodes: readonly NamedUrl[];
   readonly token: string | undefined;
-  readonly transport: 'port-forward' | 'direct';
+  readonly transport: Transport;
   readonly structured: boolean;
   readonly limits: Limits;
   readonly logLevel: LogLevel;
 }
 
 const timeoutRange = `more than ${defaultLimits.nodeMs / 1000}s and less than ${defaultLimits.hostMs / 1000}s`;
-const defaultTimeout = `${defaultLimits.fanOutMs / 1000}s`;
+const defaultTimeout = `${defaultLimits.fanOutMs / 1000}s, ${defaultLimits.exec.fanOutMs / 1000}s by exec`;
 
 const flags = [
   option('--context <name>', 'kubeconfig context; default: the current one'),
@@ -76,11 +80,12 @@ const flags = [
   option('--selector <labels>', 'narrows the agents, as in kubectl -l'),
   listOption('--node <name=url>', 'ask this agent, and no cluster; can be repeated', namedUrl),
   option('--token-file <path>', "the agents' bearer token; sent only with --namespace or --node"),
-  option('--timeout <duration>', 'for a whole call; then it answers with what has come')
-    .argParser(durationFrom(1, 600_000, timeoutRange))
-    .default(defaultLimits.fanOutMs, defaultTimeout),
-  option('--transport <kind>', 'the way to the agents')
-    .choices(['port-forward', 'direct'])
+  option(
+    '--timeout <duration>',
+    `for a whole call; then it answers with what has come (default: ${defaultTimeout})`,
+  ).argParser(durationFrom(1, 600_000, timeoutRange)),
+  option('--transport <kind>', 'the way to the agents; those in stdio mode are always asked by exec')
+    .choices(transports)
     .default('port-forward'),
   option('--structured', 'also answer in data (structuredContent), for hosts that run code'),
   option('--log-level <level>', 'least level that is logged, to stderr').choices(logLevels).default('warn'),
@@ -147,8 +152,7 @@ export function parseConfig(
   const parsed = parseCommandLine<Flags>(program, argv, environment);
   if ('print' in parsed) return parsed;
   const given = parsed.values;
-  const limits = { ...defaultLimits, fanOutMs: given.timeout };
-  checkLimits(limits);
+  const limits = limitsFor(given.timeout, execTimeoutIn(environment));
   // The demo brings nodes of its own: what the environment says of others must not reach them, nor fail it.
   const isDemo = task.kind === 'demo' || (task.kind === 'install' && task.demo);
   const where = isDemo ? noWhere : whereOf(given, parsed.givenAs);
@@ -163,6 +167,19 @@ export function parseConfig(
       logLevel: given.logLevel,
     },
   };
+}
+
+const execTimeout = 'EXEC_TIMEOUT';
+
+/** No flag: the background's name for it, kept as it is. */
+function execTimeoutIn(environment: Environment): number {
+  const { [execTimeout]: text = '' } = withoutUnfilled(environment);
+  if (text.trim() === '') return defaultExecTimeoutMs;
+  try {
+    return durationFrom(1000, 600_000, '1s to 10m')(text.trim());
+  } catch (cause) {
+    throw badFlag(`${execTimeout} is '${text}'. ${(cause as Error).message}`, cause);
+  }
 }
 
 const withoutWhere = ['--timeout', '--structured', '--log-level'].map(environmentName);

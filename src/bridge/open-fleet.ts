@@ -25,7 +25,7 @@ export function openFleet(config: Config, machine: Machine, log: Log): Fleet {
     ...(namespace !== undefined && { namespace }),
     ...(selector !== undefined && { selector }),
   });
-  const member = transport === 'direct' ? direct : forwarded(cluster);
+  const member = memberOf(cluster, transport);
   const fleet = createFleet({
     roster: async (signal) => {
       const { agents, withoutAgent, nodesTotal, notes } = await cluster.view(signal);
@@ -54,20 +54,38 @@ function named(nodes: readonly NamedUrl[]): Roster {
   return { members, withoutAgent: [], complete: true, notes: [] };
 }
 
-function forwarded(cluster: Cluster): (agent: Agent) => Member {
-  return (agent) => ({
-    name: agent.node,
-    key: agent.uid,
-    origin: new URL(`http://localhost:${agent.port}`), // what the agent's Host check expects on its loopback
-    dial: (signal) => cluster.dial(agent, signal),
-  });
+/** An agent in stdio mode listens nowhere, whatever was chosen: a fleet is mixed in the middle of a rollout. */
+function memberOf(cluster: Cluster, transport: Config['transport']): (agent: Agent) => Member {
+  return (agent) => {
+    if (transport === 'exec' || agent.mode === 'stdio') return executed(cluster, agent);
+    return transport === 'direct' ? direct(agent) : forwarded(cluster, agent);
+  };
 }
 
-function direct({ node, uid, podIp, port, pod }: Agent): Member {
+function forwarded(cluster: Cluster, agent: Agent): Member {
+  return {
+    name: agent.node,
+    key: agent.life,
+    origin: new URL(`http://localhost:${agent.port}`), // what the agent's Host check expects on its loopback
+    dial: (signal) => cluster.dial(agent, signal),
+  };
+}
+
+function executed(cluster: Cluster, agent: Agent): Member {
+  return {
+    name: agent.node,
+    key: `${agent.life} exec`,
+    origin: new URL('http://localhost'),
+    dial: undefined,
+    exec: (line, signal) => cluster.exec(agent, line, signal),
+  };
+}
+
+function direct({ node, life, podIp, port, pod }: Agent): Member {
   if (podIp === null)
-    return { name: node, key: uid, origin: new URL('http://localhost'), dial: noAddress(pod) };
+    return { name: node, key: life, origin: new URL('http://localhost'), dial: noAddress(pod) };
   const host = podIp.includes(':') ? `[${podIp}]` : podIp;
-  return { name: node, key: `${uid} ${host}`, origin: new URL(`http://${host}:${port}`), dial: undefined };
+  return { name: node, key: `${life} ${host}`, origin: new URL(`http://${host}:${port}`), dial: undefined };
 }
 
 /** It fails as a node does, when it is asked: the others are asked all the same. */

@@ -12,7 +12,10 @@ const agent: Agent = {
   node: 'gpu-1',
   namespace: 'gpu-mcp',
   pod: 'agent-gpu-1',
-  uid: 'pod-gpu-mcp-agent-gpu-1',
+  life: 'pod-gpu-mcp-agent-gpu-1 0',
+  mode: 'http',
+  exposed: false,
+  tlsServerName: null,
   port: 8080,
   podIp: null,
 };

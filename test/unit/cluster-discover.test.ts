@@ -27,30 +27,28 @@ describe('who is asked', () => {
         node: 'gpu-1',
         namespace: 'gpu-mcp',
         pod: 'a-1',
-        uid: 'pod-gpu-mcp-a-1',
+        life: 'pod-gpu-mcp-a-1 0',
         port: 9000,
         podIp: '10.0.0.7',
+        mode: 'http',
+        exposed: false,
+        tlsServerName: null,
       },
     ]);
   });
 
-  test('an agent in stdio mode listens nowhere: it is not forwarded to in vain, and how to ask it is said', () => {
-    const labels = { 'k8s-gpu-mcp/mode': 'stdio' };
-    const view = see({
-      pods: [agentPod('gpu-1', { name: 'a-1', labels }), agentPod('gpu-2')],
-      nodes: [gpuNode('gpu-1'), gpuNode('gpu-2')],
+  test('how an agent is asked stands on its pod: the mode, whether it is exposed, and the name in its certificate', () => {
+    const stdio = agentPod('gpu-1', { labels: { 'k8s-gpu-mcp/mode': 'stdio' } });
+    const exposed = agentPod('gpu-2', {
+      labels: { 'k8s-gpu-mcp/mode': 'http', 'k8s-gpu-mcp/exposed': 'true' },
+      annotations: { 'k8s-gpu-mcp/tls-server-name': 'agents.gpu-mcp.svc' },
     });
 
-    expect(view.agents.map(({ node }) => node)).toEqual(['gpu-2']);
-    expect(view).toMatchObject({
-      nodesTotal: 2,
-      withoutAgent: [
-        {
-          node: 'gpu-1',
-          why: 'agent pod gpu-mcp/a-1 runs in stdio mode, which this version cannot ask: kubectl exec -i -n gpu-mcp a-1 -- /agent --oneshot=2',
-        },
-      ],
-    });
+    expect(see({ pods: [stdio, exposed, agentPod('gpu-3')] }).agents).toMatchObject([
+      { mode: 'stdio', exposed: false, tlsServerName: null },
+      { mode: 'http', exposed: true, tlsServerName: 'agents.gpu-mcp.svc' },
+      { mode: 'http', exposed: false, tlsServerName: null },
+    ]);
   });
 
   test('without a port of the name mcp it is 8080', () => {
@@ -97,17 +95,6 @@ describe('who is asked', () => {
 
     expect(view.agents.map(({ node }) => node)).toEqual(['gpu-1']);
     expect(view.notes.join()).toContain('DaemonSets may not be listed');
-  });
-
-  test('of two pods of one DaemonSet on a node the newest running one that stays is asked', () => {
-    const pods = [
-      agentPod('gpu-1', { name: 'old', createdAt: '2026-11-01T00:00:00Z' }),
-      agentPod('gpu-1', { name: 'new', createdAt: '2026-11-02T00:00:00Z' }),
-      agentPod('gpu-1', { name: 'leaving', createdAt: '2026-11-03T00:00:00Z', terminating: true }),
-      agentPod('gpu-1', { name: 'broken', createdAt: '2026-11-04T00:00:00Z', status: waiting }),
-    ];
-
-    expect(see({ pods }).agents.map(({ pod }) => pod)).toEqual(['new']);
   });
 
   test('an agent on a node that the list does not have yet is asked; one that fails there is forgotten', () => {

@@ -62,4 +62,9 @@ test('our own waits rise, and each of them is on the ladder', () => {
     expect(() => checkLimits({ ...defaultLimits, [rung]: defaultLimits.hostMs }), rung).toThrow(
       'must be longer',
     );
+  for (const rung of ['firstAttemptMs', 'nodeMs', 'fanOutMs'] as const)
+    expect(
+      () => checkLimits({ ...defaultLimits, exec: { ...defaultLimits.exec, [rung]: defaultLimits.hostMs } }),
+      rung,
+    ).toThrow('must be longer');
 });

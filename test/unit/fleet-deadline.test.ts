@@ -79,7 +79,7 @@ test('the limits of a question that was answered do not outlive it', async () =>
     log: silent,
   });
   const reply = { status: 200, contentType: null, body: 'well' };
-  const road = { open: () => true, post: async () => reply, close: () => undefined };
+  const road = { open: () => true, retries: 4, post: async () => reply, close: () => undefined };
   const once = { limits: defaultLimits, signal: never };
   const question = { tool: health, args: {}, nodes: undefined, requestId: '1', onProgress: () => undefined };
 

@@ -8,12 +8,7 @@ import { latestWarning, type Warning } from './warning.ts';
 
 /** Why a node's agent pod cannot be asked. */
 export function whyNotAsked(pod: Pod, warnings: readonly Warning[]): string {
-  if (pod.trouble === null)
-    return (
-      `agent pod ${fullName(pod)} runs in stdio mode, which this version cannot ask: ` +
-      `kubectl exec -i -n ${pod.namespace} ${pod.name} -- /agent --oneshot=2`
-    );
-  const { what, explained } = pod.trouble;
+  const { what, explained } = pod.trouble ?? { what: 'cannot be asked', explained: true };
   const warning = explained ? null : latestWarning(warnings, 'Pod', pod);
   return `pod ${fullName(pod)} ${what}${warning ? `; ${warning}` : ''}`;
 }

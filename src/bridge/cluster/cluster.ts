@@ -4,7 +4,7 @@ import type { Agent, View } from './view.ts';
 
 export type { Agent, View } from './view.ts';
 
-/** A Kubernetes cluster: where the agents are, and a road to each. */
+/** A Kubernetes cluster: where the agents are, and the roads to each. */
 export interface Cluster {
   /**
    * Which nodes have an agent, and which GPU nodes have none. Lists at first, is kept up by watches while in use
@@ -22,6 +22,12 @@ export interface Cluster {
    * @throws Fault NODE_UNREACHABLE, NODE_TIMEOUT and those of `view` that are about reaching and logging in
    */
   dial(agent: Agent, signal: AbortSignal): Promise<Duplex>;
+  /**
+   * Asks by a program started for it in the agent's pod, which is then gone: one line of JSON-RPC in, one line out.
+   *
+   * @throws Fault NODE_UNREACHABLE, NODE_TIMEOUT, NODE_BAD_ANSWER and those of `view` that are about reaching and logging in
+   */
+  exec(agent: Agent, line: string, signal: AbortSignal): Promise<string>;
   /** Closes everything at once, open streams included; calls in progress reject. Nothing keeps the process alive. */
   close(): void;
 }
@@ -41,6 +47,7 @@ export function openCluster(options: SessionOptions): Cluster {
   return {
     view: async (signal) => (await open()).view(signal),
     dial: async (agent, signal) => (await open()).dial(agent, signal),
+    exec: async (agent, line, signal) => (await open()).exec(agent, line, signal),
     close() {
       closed = true;
       void session?.then((opened) => opened.close());

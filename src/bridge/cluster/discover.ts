@@ -87,11 +87,14 @@ function newestFirst(a: Pod, b: Pod): number {
   return byName(a.name, b.name);
 }
 
+/** During a rollout the pod that is ready answers until the newer one is; its label says how it is asked. */
 function agentOf(node: string, pods: readonly Pod[]): Agent | undefined {
-  const running = pods.find(({ trouble, mode }) => trouble === null && mode === 'http');
-  if (!running) return undefined;
-  const { namespace, name: pod, uid, port, podIp } = running;
-  return { node, namespace, pod, uid, port, podIp };
+  const running = pods.filter(({ trouble }) => trouble === null);
+  const chosen = running.find(({ ready }) => ready) ?? running[0];
+  if (!chosen) return undefined;
+  const { namespace, name: pod, uid, restarts, ready, port, podIp, mode, exposed, tlsServerName } = chosen;
+  const life = `${uid} ${restarts}${ready ? '' : ' not ready'}`;
+  return { node, namespace, pod, life, port, podIp, mode, exposed, tlsServerName };
 }
 
 /**

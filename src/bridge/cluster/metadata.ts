@@ -1,6 +1,8 @@
 /** Pod and DaemonSet both carry it; `--selector` is ANDed with it. */
 export const agentLabel = 'k8s-gpu-mcp/agent=true';
 export const modeLabel = 'k8s-gpu-mcp/mode';
+export const exposedLabel = 'k8s-gpu-mcp/exposed';
+export const tlsServerNameAnnotation = 'k8s-gpu-mcp/tls-server-name';
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -19,6 +21,7 @@ export interface RawMetadata {
   readonly name?: string;
   readonly namespace?: string;
   readonly labels?: Labels;
+  readonly annotations?: Labels;
   readonly creationTimestamp?: string;
   readonly deletionTimestamp?: string;
   readonly ownerReferences?: readonly {

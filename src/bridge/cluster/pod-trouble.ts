@@ -26,6 +26,7 @@ interface Explained {
 
 interface RawContainerStatus {
   readonly name?: string;
+  readonly restartCount?: number;
   readonly state?: RawContainerState;
   readonly lastState?: RawContainerState;
 }

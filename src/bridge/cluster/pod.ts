@@ -1,8 +1,15 @@
-import { type Identity, identify, modeLabel, type RawMetadata } from './metadata.ts';
+import {
+  exposedLabel,
+  type Identity,
+  identify,
+  modeLabel,
+  type RawMetadata,
+  tlsServerNameAnnotation,
+} from './metadata.ts';
 import { matchesTerm, type NodeAffinity } from './placement.ts';
 import { type RawPodStatus, type Trouble, troubleIn } from './pod-trouble.ts';
 
-const agentContainer = 'agent';
+export const agentContainer = 'agent';
 const agentPortName = 'mcp';
 const defaultAgentPort = 8080;
 
@@ -18,6 +25,13 @@ export interface Pod extends Identity {
   readonly port: number;
   readonly podIp: string | null;
   readonly mode: 'http' | 'stdio';
+  /** Its agent listens on the pod's address too, and not on loopback alone. */
+  readonly exposed: boolean;
+  /** The name in the agent's certificate, where it listens on the pod's address with TLS; else null. */
+  readonly tlsServerName: string | null;
+  readonly ready: boolean;
+  /** How often its container was started anew. */
+  readonly restarts: number;
   /** Null while its agent runs, ready or not. */
   readonly trouble: Trouble | null;
 }
@@ -48,6 +62,10 @@ export function readPod({ metadata = {}, spec = {}, status = {} }: RawPod): Pod 
     port: agentPort(spec),
     podIp: status.podIP || null,
     mode: identity.labels[modeLabel] === 'stdio' ? 'stdio' : 'http',
+    exposed: identity.labels[exposedLabel] === 'true',
+    tlsServerName: metadata.annotations?.[tlsServerNameAnnotation] || null,
+    ready: status.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') ?? false,
+    restarts: status.containerStatuses?.find(({ name }) => name === agentContainer)?.restartCount ?? 0,
     trouble: terminating
       ? { what: 'is terminating', explained: true }
       : troubleIn(status, agentContainer, spec.nodeName),

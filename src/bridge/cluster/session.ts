@@ -2,14 +2,16 @@ import type { Duplex } from 'node:stream';
 import { Fault } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
 import { timeLimit } from '../../core/time-limit.ts';
-import { type Access, openAccess } from './access.ts';
+import { type Access, type Login, openAccess } from './access.ts';
 import { type Api, openApi, withLogin } from './api.ts';
 import { type DaemonSet, type RawDaemonSet, readDaemonSet } from './daemon-set.ts';
 import { discover } from './discover.ts';
-import { forward, PodGone } from './forward.ts';
+import { execute } from './exec.ts';
+import { forward } from './forward.ts';
 import { type Node, type RawNode, readNode } from './gpu-node.ts';
 import { agentLabel } from './metadata.ts';
 import { type Pod, type RawPod, readPod } from './pod.ts';
+import { PodGone } from './pod-socket.ts';
 import type { Machine } from './programs.ts';
 import type { Agent, View } from './view.ts';
 import { type RawEvent, readWarning, type Warning } from './warning.ts';
@@ -42,6 +44,7 @@ export class Session {
   readonly #api: Api;
   readonly #lists = new Map<string, WatchList<unknown>>();
   readonly #streams = new Set<Duplex>();
+  readonly #calls = new Set<AbortController>();
   #idle: NodeJS.Timeout | undefined;
 
   constructor(options: SessionOptions) {
@@ -66,22 +69,39 @@ export class Session {
   }
 
   async dial(agent: Agent, signal: AbortSignal): Promise<Duplex> {
-    const either = AbortSignal.any([signal, this.#life.signal]);
-    try {
-      const stream = await withLogin(this.#access, either, (login) => forward(login, agent, either));
-      this.#streams.add(stream);
-      stream.once('close', () => this.#streams.delete(stream));
-      return stream;
-    } catch (thrown) {
-      if (thrown instanceof PodGone) this.#forget();
-      throw thrown;
-    }
+    const stream = await this.#atPod(signal, (login, either) => forward(login, agent, either));
+    this.#streams.add(stream);
+    stream.once('close', () => this.#streams.delete(stream));
+    return stream;
+  }
+
+  exec(agent: Agent, line: string, signal: AbortSignal): Promise<string> {
+    return this.#atPod(signal, (login, either) => execute(login, agent, line, either));
   }
 
   close(): void {
     clearTimeout(this.#idle);
     this.#life.abort();
+    for (const call of this.#calls) call.abort(this.#life.signal.reason);
     for (const stream of this.#streams) stream.destroy();
+  }
+
+  async #atPod<T>(signal: AbortSignal, use: (login: Login, either: AbortSignal) => Promise<T>): Promise<T> {
+    this.#life.signal.throwIfAborted();
+    const own = new AbortController(); // not AbortSignal.any: for each request that would leave something behind
+    const follow = () => own.abort(signal.reason);
+    signal.addEventListener('abort', follow, { once: true });
+    if (signal.aborted) follow();
+    this.#calls.add(own);
+    try {
+      return await withLogin(this.#access, own.signal, (login) => use(login, own.signal));
+    } catch (thrown) {
+      if (thrown instanceof PodGone) this.#forget();
+      throw thrown;
+    } finally {
+      signal.removeEventListener('abort', follow);
+      this.#calls.delete(own);
+    }
   }
 
   async #find(signal: AbortSignal): Promise<Found> {

@@ -4,10 +4,19 @@ export interface Agent {
   readonly node: string;
   readonly namespace: string;
   readonly pod: string;
-  /** Of the pod: a pod that was replaced under the same name is another agent. */
-  readonly uid: string;
+  /**
+   * Of the pod, of its container's start and of its being ready: a pod that was replaced under the same name is another
+   * agent, and so is one that was restarted or has become ready: what was known of it is known no more.
+   */
+  readonly life: string;
+  /** `stdio`: it listens nowhere, and is asked by running it anew. */
+  readonly mode: 'http' | 'stdio';
   readonly port: number;
   readonly podIp: string | null;
+  /** It listens on the pod's address too; else on its loopback only, as far as its labels say. */
+  readonly exposed: boolean;
+  /** What its certificate must name, where it listens on the pod's address with TLS. */
+  readonly tlsServerName: string | null;
 }
 
 /** The cluster as far as GPUs go. Every GPU node is in `agents` or in `withoutAgent`. */

@@ -7,14 +7,14 @@ import { codeMeta, requestIdMeta, structuredMeta, toolMsMeta } from '../../mcp/t
 import type { Tool } from '../../tools/tool.ts';
 import { version } from '../../version.ts';
 import { attempts } from './attempts.ts';
-import type { Limits } from './limits.ts';
+import type { NodeLimits } from './limits.ts';
 import type { Reply, Road } from './road.ts';
 
 /** How one agent is asked. */
 export interface AskOptions {
   readonly road: Road;
   readonly token: string | undefined;
-  readonly limits: Limits;
+  readonly limits: NodeLimits;
   readonly signal: AbortSignal;
 }
 

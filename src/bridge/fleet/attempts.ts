@@ -2,7 +2,7 @@ import { DelegateBackoff, handleWhen, type IRetryBackoffContext, retry } from 'c
 
 import { Fault } from '../../core/fault.ts';
 import { plainText } from '../../core/words.ts';
-import type { Limits } from './limits.ts';
+import type { NodeLimits } from './limits.ts';
 import type { Reply, Road } from './road.ts';
 import { tieFor } from './tie.ts';
 
@@ -17,7 +17,7 @@ const backoff = new DelegateBackoff(({ attempt }: IRetryBackoffContext<unknown>)
 });
 
 /**
- * Asks one node, up to five times: after a reset, a truncated or garbled answer, 429 or 5xx, and after a stream that was
+ * Asks one node, up to five times (a road may allow fewer): after a reset, a truncated or garbled answer, 429 or 5xx, and after a stream that was
  * open already and gave no answer. A new stream that gives none is a node that gives none.
  *
  * @param judge makes the value of a reply, or throws the Fault that it stands for
@@ -28,13 +28,13 @@ export async function attempts<T>(
   headers: Readonly<Record<string, string>>,
   body: string,
   judge: (reply: Reply) => T,
-  { limits, signal }: { limits: Limits; signal: AbortSignal },
+  { limits, signal }: { limits: NodeLimits; signal: AbortSignal },
 ): Promise<T> {
   const { signal: either, release } = tieFor(limits.nodeMs, signal);
   let last: Attempted | undefined;
   const tries = retry(
     handleWhen(() => last?.again === true),
-    { maxAttempts: backOffsMs.length, backoff },
+    { maxAttempts: Math.min(road.retries, backOffsMs.length), backoff },
   ).execute(async () => {
     either.throwIfAborted(); // cockatiel's retry makes one more attempt after an abort
     const reused = road.open();
@@ -67,7 +67,7 @@ async function attempt(
   road: Road,
   headers: Readonly<Record<string, string>>,
   body: string,
-  { reused, limits, signal }: { reused: boolean; limits: Limits; signal: AbortSignal },
+  { reused, limits, signal }: { reused: boolean; limits: NodeLimits; signal: AbortSignal },
 ): Promise<Reply> {
   const ms = reused ? limits.attemptMs : limits.firstAttemptMs;
   const { signal: either, release } = tieFor(ms, signal);

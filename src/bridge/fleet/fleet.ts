@@ -5,9 +5,11 @@ import { Fault } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
 import { byName } from '../../core/names.ts';
 import type { Answer, Tool } from '../../tools/tool.ts';
-import { type FailedNode, failedNode } from './envelope.ts';
+import { askAll } from './ask-all.ts';
+import { createCrew } from './crew.ts';
+import type { FailedNode } from './envelope.ts';
 import type { Limits } from './limits.ts';
-import { FleetNode, type Member } from './node.ts';
+import type { FleetNode, Member } from './node.ts';
 import { takePlace } from './place.ts';
 import { selectNodes } from './select.ts';
 import { tieFor } from './tie.ts';
@@ -56,8 +58,6 @@ export interface Fleet {
   close(): void;
 }
 
-const maxDials = 64;
-const suspectDials = 8;
 /**
  * Calls in progress at once; the others wait for their turn before their time begins. Each node has one stream, so more
  * would only wait behind each other, and a healthy node would be told to be silent for the wait in our own queue.
@@ -65,42 +65,54 @@ const suspectDials = 8;
 const maxFanOuts = 4;
 
 export function createFleet(options: FleetOptions): Fleet {
+  const { limits, log, roster } = options;
   const crew = createCrew(options);
   const fanOuts = pLimit(maxFanOuts);
   let turn = 0;
 
-  async function askWithin<T extends Tool>(
-    either: AbortSignal,
-    question: Question<T>,
-  ): Promise<Asked<z.output<T['output']>>> {
-    const { limits, log, roster } = options;
-    const { signal, requestId, tool } = question;
-    const { members, withoutAgent, complete, notes } = await inTime(roster(either), either, signal, limits);
-    const known = crew.follow(members);
-    const all = [...known.map(({ name }) => name), ...withoutAgent.map(({ node }) => node)].sort(byName);
-    const healthy = known.filter((node) => !node.failure).map(({ name }) => name);
-    const chosen = selectNodes(question.nodes, all, { healthy, turn: turn++ });
-    const asked = known.filter(({ name }) => chosen.has(name));
-    const { answers, failed } = await askAll(asked, question, { either, signal, limits, log });
-    const failures = failed.map(({ node, code }) => ({ node, code }));
-    log.info('call', { tool: tool.name, requestId, answered: answers.length, failed: failures });
-    return {
-      answers,
-      failed,
-      withoutAgent: withoutAgent.filter(({ node }) => chosen.has(node)),
-      nodesTotal: complete ? chosen.size : null,
-      notes,
-    };
+  /** Who is in question, as far as that can be found out within the time of a call. */
+  async function choose({ nodes, signal }: Pick<Question<Tool>, 'nodes' | 'signal'>): Promise<Chosen> {
+    const { signal: either, release } = tieFor(limits.fanOutMs, signal);
+    try {
+      const found = await inTime(roster(either), either, signal, limits.fanOutMs);
+      const { members, withoutAgent, complete, notes } = found;
+      const known = crew.follow(members);
+      const all = [...known.map(({ name }) => name), ...withoutAgent.map(({ node }) => node)].sort(byName);
+      const healthy = known.filter((node) => !node.failure).map(({ name }) => name);
+      const chosen = selectNodes(nodes, all, { healthy, turn: turn++ });
+      return {
+        asked: known.filter(({ name }) => chosen.has(name)),
+        withoutAgent: withoutAgent.filter(({ node }) => chosen.has(node)),
+        nodesTotal: complete ? chosen.size : null,
+        notes,
+      };
+    } finally {
+      release();
+    }
+  }
+
+  async function askInTurn<T extends Tool>(question: Question<T>): Promise<Asked<z.output<T['output']>>> {
+    const startedMs = performance.now();
+    const { asked, ...rest } = await choose(question);
+    const fanOutMs = fanOutFor(asked, limits);
+    const leftMs = Math.max(1, fanOutMs - (performance.now() - startedMs));
+    const { signal: either, release } = tieFor(leftMs, question.signal);
+    const lookAgain = async () => crew.follow((await roster(either)).members);
+    try {
+      const { answers, failed } = await askAll(asked, question, { either, fanOutMs, lookAgain, log });
+      logCall(log, question, { answers, failed });
+      return { answers, failed, ...rest };
+    } finally {
+      release();
+    }
   }
 
   return {
     async ask(question) {
       const leave = await takePlace(fanOuts, question.signal);
-      const { signal: either, release } = tieFor(options.limits.fanOutMs, question.signal);
       try {
-        return await askWithin(either, question);
+        return await askInTurn(question);
       } finally {
-        release();
         leave();
       }
     },
@@ -108,73 +120,22 @@ export function createFleet(options: FleetOptions): Fleet {
   };
 }
 
-interface Crew {
-  /** Nodes whose agent is the same keep their stream and what is known of them; the others' are closed. */
-  follow(members: readonly Member[]): readonly FleetNode[];
+interface Chosen extends Pick<Asked<unknown>, 'withoutAgent' | 'nodesTotal' | 'notes'> {
+  readonly asked: readonly FleetNode[];
 }
 
-function createCrew({ token, limits, log }: FleetOptions): Crew {
-  const nodes = new Map<string, FleetNode>();
-  const dials = { usual: pLimit(maxDials - suspectDials), suspect: pLimit(suspectDials) };
-  return {
-    follow(members) {
-      const keys = new Set(members.map(({ key }) => key));
-      for (const [key, node] of nodes) {
-        if (keys.has(key)) continue;
-        node.close();
-        nodes.delete(key);
-      }
-      return members.map((member) => {
-        const node = nodes.get(member.key) ?? new FleetNode(member, { token, limits, log, dials });
-        nodes.set(member.key, node);
-        return node;
-      });
-    },
-  };
+function logCall(
+  log: Log,
+  { tool, requestId }: Question<Tool>,
+  { answers, failed }: Pick<Asked<unknown>, 'answers' | 'failed'>,
+): void {
+  const failures = failed.map(({ node, code }) => ({ node, code }));
+  log.info('call', { tool: tool.name, requestId, answered: answers.length, failed: failures });
 }
 
-interface Waiting {
-  readonly either: AbortSignal;
-  readonly signal: AbortSignal;
-  readonly limits: Limits;
-  readonly log: Log;
-}
-
-async function askAll<T extends Tool>(
-  nodes: readonly FleetNode[],
-  { tool, args, requestId, nodes: named, onProgress }: Question<T>,
-  { either, signal, limits, log }: Waiting,
-): Promise<{ answers: Answer<z.output<T['output']>>[]; failed: FailedNode[] }> {
-  const answers: Answer<z.output<T['output']>>[] = [];
-  const failed: FailedNode[] = [];
-  // Who names a node waits for it; and when none answered last time, waiting is all that is left to do.
-  const waitForAll = named !== undefined || nodes.every((node) => node.failure);
-  await Promise.all(
-    nodes.map(async (node) => {
-      const known = waitForAll ? undefined : node.failure;
-      if (known) {
-        node.passedOver();
-        failed.push(failedNode(node.name, known.fault, known.triedAt));
-      } else
-        try {
-          const { value, times } = await node.ask(tool, args, requestId, either);
-          answers.push({ node: node.name, value });
-          log.debug('answer', { node: node.name, requestId, ...rounded(times) });
-        } catch (thrown) {
-          signal.throwIfAborted();
-          const triedAt = node.failure?.triedAt ?? new Date();
-          failed.push(failedNode(node.name, faultOf(thrown, either, limits), triedAt));
-        }
-      onProgress(answers.length + failed.length, nodes.length);
-    }),
-  );
-  const inOrder = <Row extends { node: string }>(rows: Row[]) => rows.sort((a, b) => byName(a.node, b.node));
-  return { answers: inOrder(answers), failed: inOrder(failed) };
-}
-
-function faultOf(thrown: unknown, either: AbortSignal, { fanOutMs }: Limits): Fault {
-  if (thrown instanceof Fault || !either.aborted) return Fault.from(thrown);
-  return new Fault(`not reached within the ${fanOutMs} ms of the whole call`, { code: 'NODE_TIMEOUT' });
+/** To start a program takes longer than to ask one that runs: only calls that must do so are given more time. */
+function fanOutFor(asked: readonly FleetNode[], { fanOutMs, exec }: Limits): number {
+  return asked.some(({ byExec }) => byExec) ? Math.max(fanOutMs, exec.fanOutMs) : fanOutMs;
 }
 
 /** After the deadline: whoever makes the roster hears of it as we do, and can say who it was that kept us waiting. */
@@ -185,7 +146,7 @@ async function inTime<T>(
   work: Promise<T>,
   either: AbortSignal,
   caller: AbortSignal,
-  limits: Limits,
+  fanOutMs: number,
 ): Promise<T> {
   try {
     return await new Promise<T>((resolve, reject) => {
@@ -198,15 +159,9 @@ async function inTime<T>(
     caller.throwIfAborted();
     if (thrown instanceof Fault) throw thrown;
     if (!either.aborted) throw Fault.from(thrown);
-    throw new Fault(`the cluster's API server gave no list of nodes and pods within ${limits.fanOutMs} ms`, {
+    throw new Fault(`the cluster's API server gave no list of nodes and pods within ${fanOutMs} ms`, {
       code: 'CLUSTER_UNREACHABLE',
       cause: thrown,
     });
   }
-}
-
-function rounded(times: object): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(times).map(([name, ms]) => [name, typeof ms === 'number' ? Math.round(ms) : ms]),
-  );
 }

@@ -7,9 +7,9 @@ import { Fault, type FaultCode } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
 import type { Tool } from '../../tools/tool.ts';
 import { type AskOptions, askNode, type NodeReply, probeNode } from './ask.ts';
-import type { Limits } from './limits.ts';
+import type { Limits, NodeLimits } from './limits.ts';
 import { takePlace } from './place.ts';
-import { type Road, road } from './road.ts';
+import { execRoad, type Road, road } from './road.ts';
 import { tie, tieFor } from './tie.ts';
 
 /** Where one node's agent is. A new `key` is a new agent: a replaced pod, another URL. */
@@ -19,12 +19,19 @@ export interface Member {
   readonly origin: URL;
   /** Opens the stream; undefined where the origin is dialled directly. */
   readonly dial: ((signal: AbortSignal) => Promise<Duplex>) | undefined;
+  /** Asks by a program started for each request, one line in and one out; then there is neither stream nor origin to dial. */
+  readonly exec?: ((line: string, signal: AbortSignal) => Promise<string>) | undefined;
 }
 
 /** Why a node gave no answer in the call in which it was last asked. */
 export interface Failure {
   readonly fault: Fault;
   readonly triedAt: Date;
+}
+
+/** What a node said, and where the time went. */
+export interface NodeAnswer<T> extends NodeReply<T> {
+  readonly times: Times;
 }
 
 export interface NodeOptions {
@@ -47,8 +54,11 @@ export interface Times {
 export class FleetNode {
   readonly name: string;
   readonly #options: NodeOptions;
+  /** Asked by a program started for each request. */
+  readonly byExec: boolean;
   readonly #dialMember: Member['dial'];
   readonly #road: Road;
+  readonly #limits: NodeLimits;
   readonly #gone = new AbortController();
   #failure: Failure | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -61,7 +71,11 @@ export class FleetNode {
     this.name = member.name;
     this.#options = options;
     this.#dialMember = member.dial;
-    this.#road = road(member.origin, member.dial && (() => this.#dial()));
+    const { origin, dial, exec } = member;
+    this.byExec = exec !== undefined;
+    this.#road = exec ? execRoad(exec) : road(origin, dial && (() => this.#dial()));
+    const { limits } = options;
+    this.#limits = this.byExec ? limits.exec : limits;
   }
 
   /** Set when all attempts of the last call failed: such a node is not waited for, but probed in the background. */
@@ -80,13 +94,14 @@ export class FleetNode {
     args: Readonly<Record<string, unknown>>,
     requestId: string,
     signal: AbortSignal,
-  ): Promise<NodeReply<z.output<T['output']>> & { readonly times: Times }> {
+  ): Promise<NodeAnswer<z.output<T['output']>>> {
     const askedMs = performance.now();
     this.#usedAtMs = askedMs;
     this.#dialMs = 0;
     const { signal: either, release } = tie(signal, this.#gone.signal);
+    let leave = () => {};
     try {
-      await this.#takePlace(either);
+      leave = await this.#enter(either);
       const queueMs = performance.now() - askedMs;
       const reply = await askNode(tool, args, requestId, this.#askOptions(either));
       this.#failure = undefined;
@@ -98,8 +113,8 @@ export class FleetNode {
       throw thrown;
     } finally {
       release();
-      this.#leavePlace();
-      this.#schedule(this.#options.limits.firstProbeMs);
+      leave();
+      this.#schedule(this.#limits.firstProbeMs);
     }
   }
 
@@ -111,16 +126,29 @@ export class FleetNode {
   }
 
   #askOptions(signal: AbortSignal): AskOptions {
-    const { token, limits } = this.#options;
-    return { road: this.#road, token, limits, signal };
+    return { road: this.#road, token: this.#options.token, limits: this.#limits, signal };
   }
 
-  /** Before a node is asked that must be dialled: waiting for a place among the dials costs it none of its own time. */
+  /**
+   * Before a node is asked: waiting for a place among the dials costs it none of its own time. A stream holds its place
+   * while it is being opened, a program as long as it runs.
+   *
+   * @returns what leaves the place
+   */
+  async #enter(signal: AbortSignal): Promise<() => void> {
+    if (this.byExec) return takePlace(this.#places(), signal);
+    await this.#takePlace(signal);
+    return () => this.#leavePlace();
+  }
+
+  #places(): LimitFunction {
+    const { dials } = this.#options;
+    return this.#failure ? dials.suspect : dials.usual;
+  }
+
   async #takePlace(signal: AbortSignal): Promise<void> {
     if (!this.#dialMember || this.#road.open() || this.#place) return;
-    const { dials } = this.#options;
-    const places = this.#failure ? dials.suspect : dials.usual;
-    const leave = await takePlace(places, signal);
+    const leave = await takePlace(this.#places(), signal);
     if (this.#place) leave();
     else this.#place = leave;
   }
@@ -132,7 +160,7 @@ export class FleetNode {
 
   async #dial(): Promise<Duplex> {
     const startedMs = performance.now();
-    const { signal, release } = tieFor(this.#options.limits.firstAttemptMs, this.#gone.signal);
+    const { signal, release } = tieFor(this.#limits.firstAttemptMs, this.#gone.signal);
     try {
       await this.#takePlace(signal); // it is held already, unless a stream broke and is opened anew
       signal.throwIfAborted();
@@ -153,26 +181,26 @@ export class FleetNode {
 
   #schedule(probeMs: number): void {
     clearTimeout(this.#timer);
-    if (this.#gone.signal.aborted) return;
+    if (this.#gone.signal.aborted || (this.byExec && !this.#failure)) return; // a program leaves nothing to keep warm
     const inMs = this.#failure ? probeMs : this.#options.limits.keepWarmMs;
     this.#timer = setTimeout(() => void this.#tend(probeMs), inMs).unref();
   }
 
   /** While the bridge is in use: looks whether a failed node is back, and keeps a good node's stream from idling out. */
   async #tend(probeMs: number): Promise<void> {
-    const { warmMs, lastProbeMs } = this.#options.limits;
-    if (performance.now() - this.#usedAtMs > warmMs) return this.#rest();
+    if (performance.now() - this.#usedAtMs > this.#options.limits.warmMs) return this.#rest();
+    let leave = () => {};
     try {
-      await this.#takePlace(this.#gone.signal);
+      leave = await this.#enter(this.#gone.signal);
       await probeNode(this.#askOptions(this.#gone.signal));
       if (this.#failure) this.#options.log.info('node answers again', { node: this.name });
       this.#failure = undefined;
     } catch (thrown) {
       if (!this.#gone.signal.aborted) this.#note(Fault.from(thrown));
     } finally {
-      this.#leavePlace();
+      leave();
     }
-    this.#schedule(Math.min(probeMs * 2, lastProbeMs));
+    this.#schedule(Math.min(probeMs * 2, this.#limits.lastProbeMs));
   }
 
   /** Nobody asks any more. What was known of it grows old from here on, so the next call finds out anew. */

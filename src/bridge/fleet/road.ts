@@ -15,6 +15,8 @@ export interface Reply {
 export interface Road {
   /** True while a stream is open that has carried an answer: a request needs no dial, and may expect one soon. */
   open(): boolean;
+  /** How often a request that failed may be sent again. */
+  readonly retries: number;
   /**
    * Sends one request and waits for the whole answer. Aborting it closes the stream; requests that wait behind it go on
    * over a new one.
@@ -63,6 +65,7 @@ export function road(origin: URL, dial?: Dial): Road {
   };
   const path = `${origin.pathname === '/' ? '/mcp' : origin.pathname}${origin.search}`;
   return {
+    retries: 4,
     open: () => connected !== undefined && proven,
     async post(headers, body, signal) {
       client ??= create();
@@ -79,6 +82,20 @@ export function road(origin: URL, dial?: Dial): Road {
       }
     },
     close,
+  };
+}
+
+/** No stream and nothing warm: each request is a program started on the node, so that it is tried again only twice. */
+export function execRoad(exec: (line: string, signal: AbortSignal) => Promise<string>): Road {
+  return {
+    retries: 2,
+    open: () => false,
+    post: async (_headers, body, signal) => ({
+      status: 200,
+      contentType: 'application/json',
+      body: await exec(body, signal),
+    }),
+    close: () => undefined,
   };
 }
 

@@ -56,6 +56,7 @@ interface PodOptions {
   /** Replaces the reference to the DaemonSet. */
   owner?: object | null;
   labels?: Record<string, string>;
+  annotations?: Record<string, string>;
   createdAt?: string;
   terminating?: boolean;
   port?: number;
@@ -79,6 +80,7 @@ export function agentPod(node: string | null, options: PodOptions = {}): KubeObj
       namespace,
       uid: `pod-${namespace}-${name}`,
       labels: { ...ourLabel, ...options.labels },
+      ...(options.annotations && { annotations: options.annotations }),
       creationTimestamp: options.createdAt ?? '2026-11-01T00:00:00Z',
       ...(options.terminating ? { deletionTimestamp: '2026-11-01T01:00:00Z' } : {}),
       ownerReferences: options.owner === null ? [] : [options.owner ?? reference],
@@ -90,6 +92,7 @@ export function agentPod(node: string | null, options: PodOptions = {}): KubeObj
     status: options.status ?? {
       phase: 'Running',
       podIP: '10.0.0.7',
+      conditions: [{ type: 'Ready', status: 'True' }],
       containerStatuses: [{ name: 'agent', ready: true, state: { running: {} } }],
     },
   };

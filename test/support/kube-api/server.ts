@@ -3,8 +3,9 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { certificate, privateKey } from './certificate.ts';
+import type { Program } from './exec.ts';
 import type { KubeObject } from './objects.ts';
-import { portForward } from './port-forward.ts';
+import { podSockets } from './pod-sockets.ts';
 import { statusBody } from './status.ts';
 
 /** What a request asks, as RBAC sees it. */
@@ -16,7 +17,7 @@ export interface Access {
 }
 
 /**
- * A very small API server: lists, watches and port-forwards what a test puts in, and refuses as the real one does.
+ * A very small API server: lists, watches, port-forwards and executes what a test puts in, and refuses as the real one does.
  * The real one is in test/cluster; this one is for what a real one cannot be made to do at will.
  */
 export interface KubeApi {
@@ -40,6 +41,8 @@ export interface KubeApiOptions {
   readonly accepts?: (authorization: string) => boolean;
   /** The local port that a pod's port-forward ends in; 0 refuses the connection. */
   readonly targets?: Readonly<Record<string, number>>;
+  /** What an exec in a pod runs; without one its container is not found. */
+  readonly programs?: Readonly<Record<string, Program>>;
   /** false: pings on a port-forward are not answered. */
   readonly autoPong?: boolean;
   /** Answers nothing to a request for which this holds. */
@@ -109,11 +112,12 @@ export async function startKubeApi(options: KubeApiOptions = {}): Promise<KubeAp
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
-  portForward(server, {
+  podSockets(server, {
     targets: options.targets ?? {},
+    programs: options.programs ?? {},
     autoPong: options.autoPong ?? true,
-    refuse: (request, pod, namespace) => {
-      const access = { verb: 'create', resource: 'pods/portforward', namespace };
+    refuse: (request, resource, { pod, namespace }) => {
+      const access = { verb: 'create', resource, namespace };
       const there = [...objects.values()].some(
         (object) => object.kind === 'Pod' && object.metadata.name === pod,
       );

@@ -3,33 +3,39 @@ import type { Server } from 'node:https';
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { type Program, serveExec } from './exec.ts';
 import { statusBody } from './status.ts';
 
-interface PortForwardOptions {
+interface PodSocketOptions {
   readonly autoPong: boolean;
   readonly targets: Readonly<Record<string, number>>;
+  readonly programs: Readonly<Record<string, Program>>;
   readonly refuse: (
     request: IncomingMessage,
-    pod: string,
-    namespace: string,
+    resource: string,
+    { pod, namespace }: { pod: string; namespace: string },
   ) => [number, string] | 'swallow' | null;
 }
 
-/** Port-forwards over websockets as the kubelet does them: v4.channel.k8s.io, one port, channels 0 and 1. */
-export function portForward(server: Server, { autoPong, targets, refuse }: PortForwardOptions): void {
+/**
+ * Port-forwards over websockets as the kubelet does them: v4.channel.k8s.io, one port, channels 0 and 1. And execs as the
+ * API server does them, by the first protocol that the client names.
+ */
+export function podSockets(server: Server, { autoPong, targets, programs, refuse }: PodSocketOptions): void {
   const webSockets = new WebSocketServer({
     noServer: true,
     autoPong,
-    handleProtocols: () => 'v4.channel.k8s.io',
+    handleProtocols: ([first = '']) => first,
   });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://any');
-    const [, namespace = '', pod = ''] =
-      /^\/api\/v1\/namespaces\/([^/]+)\/pods\/([^/]+)\/portforward$/.exec(pathname) ?? [];
-    const refused = refuse(request, pod, namespace);
+    const [, namespace = '', pod = '', subresource] =
+      /^\/api\/v1\/namespaces\/([^/]+)\/pods\/([^/]+)\/(portforward|exec)$/.exec(pathname) ?? [];
+    const refused = refuse(request, `pods/${subresource}`, { pod, namespace });
     if (refused === 'swallow') return;
     if (refused) return answer(socket, ...refused);
     webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+      if (subresource === 'exec') return serveExec(webSocket, searchParams, programs[pod]);
       serve(webSocket, { pod, port: Number(searchParams.get('ports')), target: targets[pod] ?? 0 });
     });
   });
