@@ -35,7 +35,7 @@ export function faultOfEnd(end: ExecEnd, pod: string, stderr: string): Fault {
   // The container runtime's words, for a program that it cannot start: runc's and crun's.
   if (/no such file or directory|executable file .*not found|permission denied/i.test(message))
     return notRunnable(pod, plainText(message));
-  return new Fault(`exec in pod ${pod}: ${plainText(message) || 'no reason given'}`, {
+  return new Fault(`exec in pod ${pod}: ${plainText(message) || 'no reason given'}${said(stderr)}`, {
     code: 'NODE_UNREACHABLE',
   });
 }

@@ -5,7 +5,7 @@ import type { Api } from './api.ts';
 import { startApiServer } from './api-server.ts';
 import { admin, type Credentials } from './credentials.ts';
 import { type ForwardsSeen, forwardsSeen } from './forwards-seen.ts';
-import { kwokArgs, portForwardDefinition, stages } from './kwok.ts';
+import { definitions, kwokArgs, stages } from './kwok.ts';
 import type { Programs } from './programs.ts';
 import { inWorkshop, type Workshop } from './workshop.ts';
 
@@ -42,10 +42,11 @@ async function bringUp(
     serviceAccounts: false, // nobody here makes the `default` one that would be asked of each namespace
   });
   const { url, api, credentials } = server;
-  await api.apply(portForwardDefinition);
-  await workshop.until('PortForward resource', async () =>
-    Boolean(await api.get('/apis/kwok.x-k8s.io/v1alpha1/portforwards')),
-  );
+  for (const definition of definitions) await api.apply(definition);
+  for (const resource of ['portforwards', 'execs'])
+    await workshop.until(resource, async () =>
+      Boolean(await api.get(`/apis/kwok.x-k8s.io/v1alpha1/${resource}`)),
+    );
 
   const config = join(folder, 'kwok.yaml');
   writeFileSync(config, stages);

@@ -50,32 +50,31 @@ const goesAway = stage('pod-delete', {
 export const stages = [becomesReady, goesAway].map((each) => JSON.stringify(each)).join('\n---\n');
 
 /**
- * Lets port-forwards be objects of the cluster, which kwok watches, so that they come and go while it runs. The
- * alternative, kwok's configuration file, is read once. Same names as kwok's own definition, without its schema.
+ * Lets port-forwards and execs be objects of the cluster, which kwok watches, so that they come and go while it runs. The
+ * alternative, kwok's configuration file, is read once. Same names as kwok's own definitions, without their schema.
  */
-export const portForwardDefinition: KubeObject = {
-  apiVersion: 'apiextensions.k8s.io/v1',
-  kind: 'CustomResourceDefinition',
-  metadata: { name: 'portforwards.kwok.x-k8s.io' },
-  spec: {
-    group: 'kwok.x-k8s.io',
-    scope: 'Namespaced',
-    names: {
-      kind: 'PortForward',
-      listKind: 'PortForwardList',
-      plural: 'portforwards',
-      singular: 'portforward',
+export const definitions: readonly KubeObject[] = ['PortForward', 'Exec'].map((kind) => {
+  const singular = kind.toLowerCase();
+  const plural = `${singular}s`;
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.kwok.x-k8s.io` },
+    spec: {
+      group: 'kwok.x-k8s.io',
+      scope: 'Namespaced',
+      names: { kind, listKind: `${kind}List`, plural, singular },
+      versions: [
+        {
+          name: 'v1alpha1',
+          served: true,
+          storage: true,
+          schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+        },
+      ],
     },
-    versions: [
-      {
-        name: 'v1alpha1',
-        served: true,
-        storage: true,
-        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
-      },
-    ],
-  },
-};
+  };
+});
 
 /** kwok's command line; it listens as the kubelet of all its nodes on `port`. */
 export function kwokArgs(of: {
@@ -89,7 +88,7 @@ export function kwokArgs(of: {
     `--kubeconfig=${of.kubeconfig}`,
     `--config=${of.config}`,
     `--manage-nodes-with-label-selector=type=${kwokNodes.type}`,
-    '--enable-crds=PortForward',
+    '--enable-crds=PortForward,Exec',
     '--node-ip=127.0.0.1',
     `--node-port=${of.port}`,
     `--server-address=127.0.0.1:${of.port}`, // its default is all interfaces
