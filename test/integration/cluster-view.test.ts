@@ -56,6 +56,22 @@ test('events are asked for only where a node lacks its agent, and say why', asyn
   expect(api.requests).toContain('list events gpu-mcp');
 });
 
+// Events were asked for only after discovery had found something: who sees one namespace, in which nothing could be
+// started, was told that there were no agents, and not why.
+test('who sees only the namespace that forbids the agents is told so, with the event’s words', async () => {
+  const owner = daemonSet('agent', { namespace: 'mine', desired: 3, current: 0 });
+  const refused = 'pods "agent-x" is forbidden: violates PodSecurity "baseline:latest": hostPath volumes';
+  const objects = [owner, warning(owner, 'FailedCreate', refused)];
+  const api = await kubeApi({ objects, allows: (access) => !clusterWide(access) });
+
+  await expect(clientOf(api).view(soon())).rejects.toMatchObject({
+    code: 'NO_AGENTS',
+    message: expect.stringMatching(
+      /DaemonSet mine\/agent wants 3, has 0: FailedCreate: .*violates PodSecurity "baseline:latest": hostPath volumes\. Allow it: kubectl label namespace mine /,
+    ),
+  });
+});
+
 test('after the watches have ended the next view lists anew; a server that always ends them is not hammered', async () => {
   const api = await kubeApi({ objects: fleet });
   const cluster = clientOf(api);

@@ -7,6 +7,9 @@ const status = (waiting: object, lastState: object = {}) => ({
   containerStatuses: [{ name: 'agent', state: { waiting }, lastState }],
 });
 
+const advice =
+  'set the chart value nodeAffinity, or label the GPU nodes, such as nvidia.com/gpu.present=true';
+
 describe('why a node has no agent', () => {
   const nodes = [gpuNode('gpu-1')];
 
@@ -110,7 +113,7 @@ describe('why a node has no agent', () => {
     const daemonSets = [daemonSet('agent', { pod: { nodeSelector: { gpu: 'yes' } } })];
 
     expect(why({ nodes: [gpuNode('gpu-1'), gpuNode('gpu-2')], daemonSets })).toBe(
-      '0 of 2 GPU nodes matched the node selector of DaemonSet gpu-mcp/agent (gpu=yes)',
+      `0 of 2 nodes match the node selector of DaemonSet gpu-mcp/agent (gpu=yes): ${advice}`,
     );
   });
 
@@ -146,7 +149,7 @@ describe('why a node has no agent', () => {
       term('Lt', ['7']),
       {},
     ])
-      expect(why({ nodes: pools, daemonSets: wanting(term_) })).toMatch(/^0 of 1 GPU nodes/);
+      expect(why({ nodes: pools, daemonSets: wanting(term_) })).toMatch(/^0 of 1 nodes match/);
     for (const term_ of [
       term('In', ['7']),
       term('NotIn', ['8']),
@@ -186,7 +189,7 @@ describe('why a node has no agent', () => {
 
   test('no DaemonSet of ours at all', () => {
     expect(why({ nodes, daemonSets: [] })).toBe(
-      'no DaemonSet with the label k8s-gpu-mcp/agent=true in any namespace; README, Agents in a cluster, says what to run',
+      'no DaemonSet with the label k8s-gpu-mcp/agent=true in any namespace; helm install the chart, as README says',
     );
     expect(why({ nodes, daemonSets: null })).toBe('no agent pod on this node');
   });

@@ -16,7 +16,8 @@ export function whyNotAsked(pod: Pod, warnings: readonly Warning[]): string {
 export interface Circumstances {
   /** That could have put a pod there; null where they may not be listed. */
   readonly daemonSets: readonly DaemonSet[] | null;
-  readonly gpuNodes: readonly Node[];
+  /** All of the cluster. */
+  readonly nodes: readonly Node[];
   readonly warnings: readonly Warning[];
   /** Where was looked; null is all namespaces. */
   readonly namespace: string | null;
@@ -29,7 +30,7 @@ export function whyNoPod(node: Node, circumstances: Circumstances): string {
   if (daemonSets.length === 0)
     return (
       `no DaemonSet with the label ${agentLabel} in ${namespace === null ? 'any namespace' : `namespace ${namespace}`}; ` +
-      'README, Agents in a cluster, says what to run'
+      'helm install the chart, as README says'
     );
 
   const refusals = daemonSets.map((daemonSet) => refusal(daemonSet, node, circumstances));
@@ -41,21 +42,51 @@ export function whyNoPod(node: Node, circumstances: Circumstances): string {
     .join('; ');
 }
 
+/** A DaemonSet that has put a pod nowhere, and why: it wants no node, or is kept from making one. Null if it has some. */
+export function whyNowhere(
+  daemonSet: DaemonSet,
+  { nodes, warnings }: { readonly nodes: readonly Node[] | null; readonly warnings: readonly Warning[] },
+): string | null {
+  const { desired, current } = daemonSet;
+  if (current > 0) return null;
+  if (desired > 0 || nodes === null) return shortfall(daemonSet, warnings);
+  const some = nodes.some((node) => matchesSelector(daemonSet, node));
+  return some ? null : matchesNone(daemonSet, `0 of ${nodes.length} nodes match`);
+}
+
 function shortfall(daemonSet: DaemonSet, warnings: readonly Warning[]): string {
   const warning = latestWarning(warnings, 'DaemonSet', daemonSet);
   const { desired, current } = daemonSet;
-  return `DaemonSet ${fullName(daemonSet)} wants ${desired}, has ${current}${warning ? `: ${warning}` : ''}`;
+  const why = warning ? `: ${warning}${wayOut(warning, daemonSet)}` : '';
+  return `DaemonSet ${fullName(daemonSet)} wants ${desired}, has ${current}${why}`;
+}
+
+/** Pod Security says which rule a pod breaks, but not who can do what about it. */
+function wayOut(warning: string, { namespace }: DaemonSet): string {
+  if (!/violates PodSecurity/i.test(warning)) return '';
+  return (
+    `. Allow it: kubectl label namespace ${namespace} pod-security.kubernetes.io/enforce=privileged --overwrite; or do without: ` +
+    'chart values kernelLog.enabled=false, podResources.enabled=false, hostProc.enabled=false'
+  );
+}
+
+function matchesNone(daemonSet: DaemonSet, count: string): string {
+  return (
+    `${count} the node selector of DaemonSet ${fullName(daemonSet)}${selectorText(daemonSet)}: ` +
+    'set the chart value nodeAffinity, or label the GPU nodes, such as nvidia.com/gpu.present=true'
+  );
 }
 
 /** Why the DaemonSet does not want this node; null if it does. */
-function refusal(daemonSet: DaemonSet, node: Node, { gpuNodes }: Circumstances): string | null {
+function refusal(daemonSet: DaemonSet, node: Node, { nodes }: Circumstances): string | null {
   const name = `DaemonSet ${fullName(daemonSet)}`;
   if (!matchesSelector(daemonSet, node)) {
-    const selector = `node selector of ${name}${selectorText(daemonSet)}`;
-    const matching = gpuNodes.filter((other) => matchesSelector(daemonSet, other)).length;
-    return matching === 0
-      ? `0 of ${gpuNodes.length} GPU nodes matched the ${selector}`
-      : `this node does not match the ${selector}`;
+    const gpuNodes = nodes.filter(({ hasGpus }) => hasGpus);
+    const matching = nodes.filter((other) => matchesSelector(daemonSet, other));
+    if (matching.length === 0) return matchesNone(daemonSet, `0 of ${nodes.length} nodes match`);
+    if (!matching.some(({ hasGpus }) => hasGpus))
+      return matchesNone(daemonSet, `0 of ${gpuNodes.length} GPU nodes match`);
+    return `this node does not match the node selector of ${name}${selectorText(daemonSet)}`;
   }
   const taint = repellingTaint(daemonSet.tolerations, node.taints);
   return taint && `${name} does not tolerate the taint ${plainText(taint)} of this node`;

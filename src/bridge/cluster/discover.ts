@@ -1,7 +1,7 @@
 import { Fault } from '../../core/fault.ts';
 import { groupBy } from '../../core/group-by.ts';
 import { byName } from '../../core/names.ts';
-import { type Circumstances, whyNoPod, whyNotAsked } from './absence.ts';
+import { type Circumstances, whyNoPod, whyNotAsked, whyNowhere } from './absence.ts';
 import { refuseAmbiguity } from './ambiguity.ts';
 import type { DaemonSet } from './daemon-set.ts';
 import type { Node } from './gpu-node.ts';
@@ -43,7 +43,11 @@ export function discover(known: Known): View {
   const silent = [...all].filter((node) => !answering.has(node)).sort(byName);
   if (all.size === 0) throw nothingFound(known, strangers);
 
-  const circumstances: Circumstances = { ...known, gpuNodes, daemonSets: candidates(known, ours) };
+  const circumstances: Circumstances = {
+    ...known,
+    nodes: known.nodes ?? [],
+    daemonSets: candidates(known, ours),
+  };
   const why = (name: string): string => {
     const pods = podsByNode.get(name) ?? [];
     const pod = pods.find(({ trouble }) => trouble === null) ?? pods[0];
@@ -127,7 +131,8 @@ function notesOn({ daemonSets, nodes }: Known, strangers: readonly Pod[]): reado
   return notes;
 }
 
-function nothingFound({ namespace, selector, nodes }: Known, strangers: readonly Pod[]): Fault {
+function nothingFound(known: Known, strangers: readonly Pod[]): Fault {
+  const { namespace, selector, nodes, daemonSets } = known;
   const labels = selector ? `${agentLabel},${selector}` : agentLabel;
   const where = namespace === null ? 'all namespaces' : `namespace ${namespace}`;
   const among =
@@ -136,7 +141,9 @@ function nothingFound({ namespace, selector, nodes }: Known, strangers: readonly
     strangers.length > 0
       ? `; ${strangers.length} pods carry the label, but no DaemonSet that does controls them`
       : '';
-  return new Fault(`no agent pods with the label ${labels} in ${where}${but}, and ${among}`, {
+  const idle = (daemonSets ?? []).flatMap((daemonSet) => whyNowhere(daemonSet, known) ?? []);
+  const why = idle.length > 0 ? `. ${idle.slice(0, 2).join('; ')}` : '';
+  return new Fault(`no agent pods with the label ${labels} in ${where}${but}, and ${among}${why}`, {
     code: 'NO_AGENTS',
   });
 }

@@ -5,7 +5,7 @@ import { timeLimit } from '../../core/time-limit.ts';
 import { type Access, type Login, openAccess } from './access.ts';
 import { type Api, openApi, withLogin } from './api.ts';
 import { type DaemonSet, type RawDaemonSet, readDaemonSet } from './daemon-set.ts';
-import { discover } from './discover.ts';
+import { discover, type Known } from './discover.ts';
 import { execute } from './exec.ts';
 import { forward } from './forward.ts';
 import { type Node, type RawNode, readNode } from './gpu-node.ts';
@@ -60,8 +60,8 @@ export class Session {
     await this.#access.login(signal); // first by itself, so that it is blamed where it is what takes so long
     const [found, nodes] = await Promise.all([this.#find(signal), this.#nodes(signal)]);
     const known = { ...found, nodes, selector: this.#options.selector ?? null };
-    const view = discover({ ...known, warnings: [] });
-    if (view.withoutAgent.length === 0) return { ...view, notes: [...found.notes, ...view.notes] };
+    const view = needsNoReasons(known);
+    if (view) return { ...view, notes: [...found.notes, ...view.notes] };
 
     const { warnings, notes } = await this.#warnings(found, signal);
     const explained = discover({ ...known, warnings });
@@ -184,6 +184,17 @@ export class Session {
   /** The next view lists anew. */
   #forget(): void {
     for (const list of this.#lists.values()) list.stop();
+  }
+}
+
+/** What is found where all is well: then nobody asks for events. */
+function needsNoReasons(known: Omit<Known, 'warnings'>): View | null {
+  try {
+    const view = discover({ ...known, warnings: [] });
+    return view.withoutAgent.length === 0 ? view : null;
+  } catch (thrown) {
+    if (thrown instanceof Fault && thrown.code === 'NO_AGENTS' && known.daemonSets?.length) return null;
+    throw thrown;
   }
 }
 

@@ -20,12 +20,15 @@ export interface RawEvent {
   readonly eventTime?: string | null;
 }
 
+/** Pod Security names each rule that a pod breaks, one after the other. */
+const maxMessageCharacters = 800;
+
 export function readWarning(event: RawEvent): Warning {
   const { kind = '', namespace = '', name = '' } = event.involvedObject ?? {};
   return {
     about: { kind, namespace, name },
     reason: plainText(event.reason ?? ''),
-    message: plainText(event.message ?? ''),
+    message: plainText(event.message ?? '', maxMessageCharacters),
     at: event.lastTimestamp ?? event.eventTime ?? event.metadata?.creationTimestamp ?? '',
   };
 }

@@ -1,0 +1,84 @@
+import { describe, expect, test } from 'vitest';
+import { cpuNode, daemonSet, gpuNode, warning } from '../support/kube-api/objects.ts';
+import { see, why } from '../support/kube-api/see.ts';
+
+const affinity = (key: string) => ({
+  affinity: {
+    nodeAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: {
+        nodeSelectorTerms: [{ matchExpressions: [{ key, operator: 'Exists' }] }],
+      },
+    },
+  },
+});
+const advice =
+  'set the chart value nodeAffinity, or label the GPU nodes, such as nvidia.com/gpu.present=true';
+
+/** As the API server words it, for a pod with everything on. */
+const violates =
+  'Error creating: pods "agent-x7k2p" is forbidden: violates PodSecurity "baseline:latest": non-default capabilities ' +
+  '(container "agent" must not include "SYSLOG" in securityContext.capabilities.add), hostPath volumes (volumes ' +
+  '"pod-resources", "host-proc"), and a good many words more, each of which names a rule, a container and a field of it, ' +
+  'so that the whole is longer than what one value of a cluster is usually given';
+
+describe('a DaemonSet that is nowhere', () => {
+  const owner = daemonSet('agent', { desired: 2, current: 0 });
+  const events = [warning(owner, 'FailedCreate', violates)];
+
+  test('the namespace forbids it: the reason is whole, and what to do stands behind it', () => {
+    expect(why({ nodes: [gpuNode('gpu-1')], daemonSets: [owner], events })).toBe(
+      `DaemonSet gpu-mcp/agent wants 2, has 0: FailedCreate: ${violates}. Allow it: kubectl label namespace gpu-mcp ` +
+        'pod-security.kubernetes.io/enforce=privileged --overwrite; or do without: ' +
+        'chart values kernelLog.enabled=false, podResources.enabled=false, hostProc.enabled=false',
+    );
+  });
+
+  test('also where nodes may not be listed', () => {
+    expect(() => see({ nodes: null, daemonSets: [owner], events, namespace: 'gpu-mcp' })).toThrow(
+      expect.objectContaining({
+        code: 'NO_AGENTS',
+        message: expect.stringMatching(
+          /in namespace gpu-mcp, and nodes may not be listed\. DaemonSet gpu-mcp\/agent wants 2, has 0: FailedCreate: .*violates PodSecurity "baseline:latest": .* usually given\. Allow it: kubectl label namespace gpu-mcp /,
+        ),
+      }),
+    );
+  });
+
+  test('control: another reason gets no advice that is not for it', () => {
+    const quota = [warning(owner, 'FailedCreate', 'exceeded quota')];
+
+    expect(why({ nodes: [gpuNode('gpu-1')], daemonSets: [owner], events: quota })).toBe(
+      'DaemonSet gpu-mcp/agent wants 2, has 0: FailedCreate: exceeded quota',
+    );
+  });
+
+  test('no node has a label that tells of GPUs, and so it wants none: it is named, with what to set', () => {
+    const daemonSets = [daemonSet('agent', { pod: affinity('nvidia.com/gpu.present') })];
+
+    expect(() => see({ nodes: [cpuNode('a'), cpuNode('b'), cpuNode('c')], daemonSets })).toThrow(
+      expect.objectContaining({
+        code: 'NO_AGENTS',
+        message:
+          'no agent pods with the label k8s-gpu-mcp/agent=true in all namespaces, and none of the 3 nodes of the cluster has ' +
+          `GPUs. 0 of 3 nodes match the node selector of DaemonSet gpu-mcp/agent (its node affinity): ${advice}`,
+      }),
+    );
+  });
+
+  test('GPU nodes whose labels it does not know: all nodes are counted', () => {
+    const daemonSets = [daemonSet('agent', { pod: affinity('nvidia.com/gpu.present') })];
+
+    expect(why({ nodes: [gpuNode('gpu-1'), cpuNode('a'), cpuNode('b')], daemonSets })).toBe(
+      `0 of 3 nodes match the node selector of DaemonSet gpu-mcp/agent (its node affinity): ${advice}`,
+    );
+  });
+
+  test('it matches nodes, and none with GPUs', () => {
+    const daemonSets = [daemonSet('agent', { pod: affinity('pool') })];
+    const nodes = [gpuNode('gpu-1'), gpuNode('gpu-2', { labels: { pool: 'x' }, capacity: {} })];
+
+    expect(why({ nodes, daemonSets })).toBe(
+      `0 of 1 GPU nodes match the node selector of DaemonSet gpu-mcp/agent (its node affinity): ${advice}`,
+    );
+  });
+});
