@@ -3,11 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { KubeObject } from '../support/cluster/api.ts';
 import { askByKubectl } from '../support/cluster/port-forward.ts';
 import { outermostCgroups } from '../support/node/cgroups.ts';
 import { type NodeCluster, startNodeCluster } from '../support/node/cluster.ts';
-import { probeImage } from '../support/node/image.ts';
+import { daemonSet, pod, serving } from '../support/node/pods.ts';
 import { ensureNodePrograms, whyNoNodeHere } from '../support/node/programs.ts';
 import { descendants, remains } from '../support/node/remains.ts';
 
@@ -15,7 +14,7 @@ const skipped = whyNoNodeHere();
 const namespace = 'pods';
 const buildMs = 30 * 60_000; // the first run on a machine builds the programs
 const scratch = mkdtempSync(join(tmpdir(), 'k8s-gpu-mcp-test-'));
-const wrapperLog = join(scratch, 'wrapper.log');
+const logOf = (node: string) => join(scratch, `${node}.log`); // of its OCI runtime
 const gpuLabel = 'nvidia.com/gpu.present';
 
 describe.skipIf(skipped)(`real nodes ${skipped ?? ''}`, () => {
@@ -27,8 +26,13 @@ describe.skipIf(skipped)(`real nodes ${skipped ?? ''}`, () => {
     const startedAt = performance.now();
     cluster = await startNodeCluster({
       nodes: [
-        { name: 'gpu-1', labels: { [gpuLabel]: 'true' }, runtimes: { nvidia: wrapperOf(runc) } },
-        { name: 'cpu-1', taints: [{ key: 'quarantine', effect: 'NoSchedule' }] },
+        { name: 'gpu-1', labels: { [gpuLabel]: 'true' }, runtimes: { nvidia: logged('gpu-1', runc) } },
+        {
+          name: 'cpu-1',
+          taints: [{ key: 'quarantine', effect: 'NoSchedule' }],
+          runtimes: { logged: logged('cpu-1', runc) },
+          defaultRuntime: 'logged',
+        },
       ],
       users: ['viewer'],
     });
@@ -55,7 +59,10 @@ describe.skipIf(skipped)(`real nodes ${skipped ?? ''}`, () => {
     const probed = { httpGet: { path: '/', port: 8080 }, periodSeconds: 1 };
     const container = { ...serving, readinessProbe: probed, livenessProbe: probed };
     await cluster.apply(
-      daemonSet('selective', { nodeSelector: { [gpuLabel]: 'true' }, containers: [container] }),
+      daemonSet(
+        { name: 'selective', namespace },
+        { nodeSelector: { [gpuLabel]: 'true' }, containers: [container] },
+      ),
     );
 
     const [only] = await cluster.waitForPods('app=selective', { namespace });
@@ -64,7 +71,9 @@ describe.skipIf(skipped)(`real nodes ${skipped ?? ''}`, () => {
   });
 
   test('kubectl logs and exec reach a container, and a port-forward its loopback', async () => {
-    await cluster.apply(pod('spoken-to', { containers: [{ ...serving, args: ['serve', '8080'] }] }));
+    await cluster.apply(
+      pod({ name: 'spoken-to', namespace }, { containers: [{ ...serving, args: ['serve', '8080'] }] }),
+    );
     await cluster.waitForPods('app=spoken-to', { namespace });
 
     const found = await cluster.inPod({ namespace, pod: 'spoken-to' }, '/probe', 'ls', '/');
@@ -78,7 +87,7 @@ describe.skipIf(skipped)(`real nodes ${skipped ?? ''}`, () => {
 
   test('pods of two nodes reach each other, and this machine reaches both', async () => {
     const tolerant = { tolerations: [{ operator: 'Exists' }], containers: [serving] };
-    await cluster.apply(daemonSet('everywhere', tolerant));
+    await cluster.apply(daemonSet({ name: 'everywhere', namespace }, tolerant));
     const pods = await cluster.waitForPods('app=everywhere', { namespace, count: 2 });
 
     for (const { status } of pods) {
@@ -91,21 +100,26 @@ describe.skipIf(skipped)(`real nodes ${skipped ?? ''}`, () => {
     }
   });
 
-  test("a handler's runtime starts the pods of its RuntimeClass", async () => {
+  test('a pod is started by the runtime that its RuntimeClass names, or by the default of its node', async () => {
     const runtimeClass = { apiVersion: 'node.k8s.io/v1', kind: 'RuntimeClass', handler: 'nvidia' };
     await cluster.apply({ ...runtimeClass, metadata: { name: 'nvidia' } });
-    await cluster.apply(pod('wrapped', { runtimeClassName: 'nvidia', containers: [serving] }));
+    expect(existsSync(logOf('gpu-1'))).toBe(false);
+
+    await cluster.apply(
+      pod({ name: 'wrapped', namespace }, { runtimeClassName: 'nvidia', containers: [serving] }),
+    );
     await cluster.waitForPods('app=wrapped', { namespace });
 
-    expect(readFileSync(wrapperLog, 'utf8')).toContain('create');
+    expect(readFileSync(logOf('gpu-1'), 'utf8')).toContain('create');
+    expect(readFileSync(logOf('cpu-1'), 'utf8')).toContain('create'); // the DaemonSet's
   });
 
   test('a device of the node is in a privileged pod only', async () => {
     await cluster.node('gpu-1').run('mknod', '/dev/nvidia0', 'c', '195', '0');
     const privileged = { ...serving, securityContext: { privileged: true } };
     await cluster.apply(
-      pod('with-devices', { containers: [privileged] }),
-      pod('without', { containers: [serving] }),
+      pod({ name: 'with-devices', namespace }, { containers: [privileged] }),
+      pod({ name: 'without', namespace }, { containers: [serving] }),
     );
     await cluster.waitForPods('app=with-devices', { namespace });
     await cluster.waitForPods('app=without', { namespace });
@@ -119,8 +133,12 @@ describe.skipIf(skipped)(`real nodes ${skipped ?? ''}`, () => {
 
   test('a container has a working set, and is killed at its limit', async () => {
     const limited = { resources: { limits: { memory: '64Mi' } } };
-    await cluster.apply(pod('small', { containers: [{ ...serving, ...limited, args: ['eat', '32'] }] }));
-    await cluster.apply(pod('greedy', { containers: [{ ...serving, ...limited, args: ['eat', '128'] }] }));
+    await cluster.apply(
+      pod({ name: 'small', namespace }, { containers: [{ ...serving, ...limited, args: ['eat', '32'] }] }),
+    );
+    await cluster.apply(
+      pod({ name: 'greedy', namespace }, { containers: [{ ...serving, ...limited, args: ['eat', '128'] }] }),
+    );
     const [small] = await cluster.waitForPods('app=small', { namespace });
     const id = small?.status.containerStatuses?.[0]?.containerID ?? '';
 
@@ -140,8 +158,9 @@ describe.skipIf(skipped)(`real nodes ${skipped ?? ''}`, () => {
   test('Pod Security refuses a hostPath where the namespace asks for baseline, and the event says so', async () => {
     await cluster.addNamespace('guarded', { 'pod-security.kubernetes.io/enforce': 'baseline' });
     const volumes = [{ name: 'host', hostPath: { path: '/' } }];
-    const refused = daemonSet('refused', { containers: [serving], volumes });
-    await cluster.apply({ ...refused, metadata: { name: 'refused', namespace: 'guarded' } });
+    await cluster.apply(
+      daemonSet({ name: 'refused', namespace: 'guarded' }, { containers: [serving], volumes }),
+    );
 
     const message = await cluster.waitFor('FailedCreate', () =>
       cluster.kubectl(
@@ -160,7 +179,7 @@ describe.skipIf(skipped)(`real nodes ${skipped ?? ''}`, () => {
     const survivors = await cluster.waitForPods('app=spoken-to', { namespace });
     await node.startKubelet();
 
-    await cluster.apply(pod('later', { containers: [serving] }));
+    await cluster.apply(pod({ name: 'later', namespace }, { containers: [serving] }));
     await cluster.waitForPods('app=later', { namespace });
 
     expect(await text(`http://${survivors[0]?.status.podIP}:8080`)).toBe('hello');
@@ -169,7 +188,12 @@ describe.skipIf(skipped)(`real nodes ${skipped ?? ''}`, () => {
   });
 
   test('what never comes is told with the pods and their events', async () => {
-    await cluster.apply(pod('unpullable', { containers: [{ ...serving, image: 'nowhere.test/absent:1' }] }));
+    await cluster.apply(
+      pod(
+        { name: 'unpullable', namespace },
+        { containers: [{ ...serving, image: 'nowhere.test/absent:1' }] },
+      ),
+    );
 
     const waited = cluster.waitForPods('app=unpullable', { namespace, limitMs: 4_000 });
 
@@ -211,33 +235,14 @@ test.skipIf(skipped)(
   buildMs,
 );
 
-const serving = { name: 'probe', image: probeImage, imagePullPolicy: 'Never', args: ['serve', '8080'] };
-
-function pod(name: string, spec: object): KubeObject {
-  const metadata = { name, namespace, labels: { app: name } };
-  return { apiVersion: 'v1', kind: 'Pod', metadata, spec: { terminationGracePeriodSeconds: 0, ...spec } };
-}
-
-function daemonSet(name: string, spec: object): KubeObject {
-  const labels = { app: name };
-  const template = { metadata: { labels }, spec: { terminationGracePeriodSeconds: 0, ...spec } };
-  const selector = { matchLabels: labels };
-  return {
-    apiVersion: 'apps/v1',
-    kind: 'DaemonSet',
-    metadata: { name, namespace },
-    spec: { selector, template },
-  };
-}
-
 async function text(url: string): Promise<string> {
   const response = await fetch(url, { headers: { connection: 'close' }, signal: AbortSignal.timeout(5_000) });
   return response.text();
 }
 
 /** An OCI runtime that notes what it was asked for. */
-function wrapperOf(runc: string): string {
-  const path = join(scratch, 'wrapper');
-  writeFileSync(path, `#!/bin/sh\necho "$@" >>${wrapperLog}\nexec ${runc} "$@"\n`, { mode: 0o755 });
+function logged(node: string, runc: string): string {
+  const path = join(scratch, node);
+  writeFileSync(path, `#!/bin/sh\necho "$@" >>${logOf(node)}\nexec ${runc} "$@"\n`, { mode: 0o755 });
   return path;
 }

@@ -10,7 +10,9 @@ export interface Workshop {
   run(name: string, command: string, args: readonly string[]): Running;
   /** Polls until `ready` holds. @throws Error with a log's end where a program exits, or after a minute */
   until(what: string, ready: () => Promise<boolean>): Promise<void>;
-  /** What is left to do, in this turn of the event loop, when every program has been killed. What is told last is done first. */
+  /** What is to be done, in one turn of the event loop, before the programs are killed. */
+  beforehand(end: () => void): void;
+  /** What is left to do, in one turn of the event loop, when every program has been killed. What is told last is done first. */
   afterwards(clear: () => void): void;
   /** Calling it twice is fine. */
   close(): Promise<void>;
@@ -19,14 +21,16 @@ export interface Workshop {
 export function openWorkshop(): Workshop {
   const folder = makeFolder();
   const running = new Map<string, Running>();
-  const remains = [() => removeFolder(folder)];
+  const first: (() => void)[] = [];
+  const last = [() => removeFolder(folder)];
   let open = true;
-  const clear = () => {
-    for (const each of remains) each();
+  const all = (works: readonly (() => void)[]) => {
+    for (const work of works) work();
   };
   const callOff = atExit(() => {
+    all(first);
     for (const program of running.values()) program.kill();
-    clear();
+    all(last);
   });
 
   return {
@@ -38,12 +42,17 @@ export function openWorkshop(): Workshop {
       return program;
     },
     until: (what, ready) => untilReady(what, { programs: [...running.values()], ready, limitMs: 60_000 }),
-    afterwards: (work) => void remains.unshift(work),
+    beforehand: (work) => void first.push(work),
+    afterwards: (work) => void last.unshift(work),
     async close() {
       open = false;
-      await Promise.all([...running.values()].map((program) => program.end()));
-      clear();
-      callOff();
+      try {
+        all(first);
+      } finally {
+        await Promise.all([...running.values()].map((program) => program.end()));
+        all(last);
+        callOff();
+      }
     },
   };
 }

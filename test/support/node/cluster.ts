@@ -124,11 +124,8 @@ async function bootNodes(
   for (const left of outermostCgroups().filter(isLeftOver)) removeCgroup(`/${left}`);
   workshop.afterwards(() => removeCgroup(cgroup));
 
-  const program = programs.probe;
-  const archives = [
-    await writeImage(workshop.folder, { name: pauseImage, program, args: ['pause'] }),
-    await writeImage(workshop.folder, { name: probeImage, program, args: ['pause'] }),
-  ];
+  const names = [pauseImage, probeImage];
+  const archive = await writeImage(workshop.folder, { names, program: programs.probe, args: ['pause'] });
   return Promise.all(
     specs.map(async (spec, index) => {
       makeCgroup(`${cgroup}/${spec.name}`);
@@ -139,7 +136,7 @@ async function bootNodes(
         cgroup: `${cgroup}/${spec.name}`,
         plug: (pid) => network.plug(index, pid),
       });
-      for (const archive of archives) await node.importImage(archive);
+      await node.importImage(archive);
       return node;
     }),
   );

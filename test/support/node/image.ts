@@ -7,22 +7,18 @@ import { promisify } from 'node:util';
 
 const tar = (...args: string[]) => promisify(execFile)('tar', args);
 
-/** Names of the two images that every node has; pods that use the first say `imagePullPolicy: Never`. */
+/** Two names of the image that every node has; pods that use the first say `imagePullPolicy: Never`. */
 export const probeImage = 'k8s-gpu-mcp.test/probe:1';
 export const pauseImage = 'k8s-gpu-mcp.test/pause:1';
 
-/**
- * Writes an image archive, as `docker save` would, of one static program; an absent one of its arguments is left to the pod.
- * @returns its path in `folder`
- */
+/** Writes an archive, as `docker save` would, of an image that is one static program. Resolves to its path in `folder`. */
 export async function writeImage(
   folder: string,
-  { name, program, args }: { name: string; program: string; args: readonly string[] },
+  { names, program, args }: { names: readonly string[]; program: string; args: readonly string[] },
 ): Promise<string> {
-  const label = name.replaceAll(/[^a-z0-9]/g, '-');
-  const work = join(folder, label);
+  const file = basename(program).replace(/-.*/, ''); // without its version
+  const work = join(folder, `${file}-image`);
   mkdirSync(join(work, 'root'), { recursive: true });
-  const file = basename(program).replace(/-.*/, '');
   copyFileSync(program, join(work, 'root', file));
   chmodSync(join(work, 'root', file), 0o755);
   await tar('--create', '--file', join(work, 'layer.tar'), '--directory', join(work, 'root'), file);
@@ -37,10 +33,10 @@ export async function writeImage(
     rootfs: { type: 'layers', diff_ids: [`sha256:${layer}`] },
   };
   writeFileSync(join(work, 'config.json'), JSON.stringify(config));
-  const manifest = [{ Config: 'config.json', RepoTags: [name], Layers: ['layer.tar'] }];
+  const manifest = [{ Config: 'config.json', RepoTags: names, Layers: ['layer.tar'] }];
   writeFileSync(join(work, 'manifest.json'), JSON.stringify(manifest));
 
-  const archive = join(folder, `${label}.tar`);
+  const archive = join(folder, `${file}-image.tar`);
   await tar('--create', '--file', archive, '--directory', work, 'manifest.json', 'config.json', 'layer.tar');
   rmSync(work, { recursive: true });
   return archive;

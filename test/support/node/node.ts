@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { ApiServer } from '../cluster/api-server.ts';
@@ -73,7 +74,15 @@ export async function bootNode(spec: NodeSpec, place: NodePlace): Promise<Node> 
       ...[`LD_LIBRARY_PATH=${programs.libraries}`, command, ...args],
     ]);
   const ctr = (...args: string[]) =>
-    run(programs.ctr, '--address', containerdSocket, '--namespace', 'k8s.io', ...args);
+    run(
+      programs.ctr,
+      '--connect-timeout=1s',
+      '--address',
+      containerdSocket,
+      '--namespace',
+      'k8s.io',
+      ...args,
+    );
 
   start('containerd', programs.containerd, '--config', writeContainerd(folder, spec, place));
   await workshop.until(`containerd of ${spec.name}`, async () => Boolean(await ctr('version')));
@@ -102,7 +111,7 @@ async function boot(name: string, folder: string, workshop: Workshop): Promise<n
   const { pid } = workshop.run(name, 'unshare', [...namespaces, '--', 'bash', script, folder]);
   await workshop.until(`node ${name}`, async () => existsSync(join(folder, 'up')));
   const first = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
-  workshop.afterwards(() => waitSync(`end of node ${name}`, () => hasEnded(first)));
+  workshop.beforehand(() => end(name, Number(first)));
   return Number(first);
 }
 
@@ -149,8 +158,17 @@ async function importImage(ctr: (...args: string[]) => Promise<string>, archive:
   throw new Error(`containerd does not offer the image of ${archive} to the kubelet`);
 }
 
-/** The first process of a PID namespace ends, or stays as a zombie, when all others in it have. */
-function hasEnded(pid: string): boolean {
+/**
+ * Ends a node by its first process: the kernel kills all others in its PID namespace, and lets that one go when their
+ * parents have taken note. Those of kubelet and containerd are the programs that brought them in, hence they come later.
+ */
+function end(name: string, pid: number): void {
+  if (hasEnded(pid)) return;
+  process.kill(pid, 'SIGKILL');
+  waitSync(`end of node ${name}`, () => hasEnded(pid));
+}
+
+function hasEnded(pid: number): boolean {
   try {
     return / [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/.*\)/, ''));
   } catch {

@@ -43,9 +43,10 @@ interface ContainerStatus {
 export function waiting(kubectl: (...args: string[]) => Promise<string>): Waiting {
   const tell = async () => {
     const pods = await kubectl('get', 'pods', '--all-namespaces', '--output=wide').catch(String);
-    const events = await kubectl('get', 'events', '--all-namespaces', '--sort-by=.lastTimestamp').catch(
-      String,
-    );
+    const events = await kubectl(
+      ...['get', 'events', '--all-namespaces', '--sort-by=.lastTimestamp'],
+      '--field-selector=involvedObject.kind!=Node',
+    ).catch(String);
     return `${pods}\n${events.trimEnd().split('\n').slice(-30).join('\n')}`;
   };
   const waitFor: Waiting['waitFor'] = async (what, predicate, limitMs = 60_000) => {
@@ -80,7 +81,7 @@ export function waiting(kubectl: (...args: string[]) => Promise<string>): Waitin
   };
 }
 
-export function isReady({ metadata, status }: Pod): boolean {
+function isReady({ metadata, status }: Pod): boolean {
   return (
     !metadata.deletionTimestamp &&
     Boolean(status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True'))
