@@ -23,7 +23,7 @@ export function openWorkshop(): Workshop {
   const running = new Map<string, Running>();
   const first: (() => void)[] = [];
   const last = [() => removeFolder(folder)];
-  let open = true;
+  let closing: Promise<void> | undefined;
   const all = (works: readonly (() => void)[]) => {
     for (const work of works) work();
   };
@@ -32,11 +32,20 @@ export function openWorkshop(): Workshop {
     for (const program of running.values()) program.kill();
     all(last);
   });
+  const close = async () => {
+    try {
+      all(first);
+    } finally {
+      await Promise.all([...running.values()].map((program) => program.end()));
+      all(last);
+      callOff();
+    }
+  };
 
   return {
     folder,
     run(name, command, args) {
-      if (!open) throw new Error(`${name} is not started: the cluster has been stopped`);
+      if (closing) throw new Error(`${name} is not started: the cluster has been stopped`);
       const program = launch(name, command, args, join(folder, `${name}.log`));
       running.set(name, program);
       return program;
@@ -45,14 +54,8 @@ export function openWorkshop(): Workshop {
     beforehand: (work) => void first.push(work),
     afterwards: (work) => void last.unshift(work),
     async close() {
-      open = false;
-      try {
-        all(first);
-      } finally {
-        await Promise.all([...running.values()].map((program) => program.end()));
-        all(last);
-        callOff();
-      }
+      closing = closing ?? close(); // once: the numbers of processes that have ended are given to others
+      await closing;
     },
   };
 }
