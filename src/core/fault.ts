@@ -22,11 +22,11 @@ export const faults = {
 
   DRIVER_NOT_FOUND: {
     retryable: false,
-    hint: 'Give the pod the driver: runtimeClassName nvidia with NVIDIA_VISIBLE_DEVICES=all, or mount the host driver and set --nvml-library.',
+    hint: "Show the node's driver to the pod: chart value gpuAccess.mode=runtimeClass with the right runtimeClass.name, or hostDriver. A node without the kernel module needs the driver first.",
   },
   DRIVER_NOT_LOADED: {
     retryable: false,
-    hint: 'Run nvidia-smi on the node; load the kernel module, or give the pod access to /dev/nvidia*.',
+    hint: 'Run nvidia-smi on the node and load the kernel module; where it is loaded, give the pod its /dev/nvidia*: chart value gpuAccess.mode=runtimeClass or hostDriver.',
   },
   DRIVER_VERSION_MISMATCH: {
     retryable: false,
@@ -34,7 +34,7 @@ export const faults = {
   },
   DRIVER_ACCESS_DENIED: {
     retryable: false,
-    hint: 'Give the pod access to /dev/nvidiactl and /dev/nvidia*: runtimeClassName nvidia, or a privileged container.',
+    hint: 'Give the pod access to /dev/nvidiactl and /dev/nvidia*: chart value gpuAccess.mode=runtimeClass or dra, or hostDriver, which makes the container privileged.',
   },
   DRIVER_FAILED: { retryable: false, hint: "Look for Xid and NVRM lines in the node's kernel log." },
   DRIVER_NOT_RESPONDING: {

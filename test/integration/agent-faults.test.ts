@@ -124,7 +124,7 @@ test.concurrent('no driver at the start: each answer says so and what to do, unt
 
   for (const tool of ['get_gpu_inventory', 'get_gpu_health'])
     expect(await textOf(url, tool)).toMatch(
-      /0 GPUs on 1 node[\s\S]*DRIVER_NOT_FOUND for .*libnvidia-ml\.so\.1.*runtimeClassName nvidia.*--nvml-library/,
+      /0 GPUs on 1 node[\s\S]*DRIVER_NOT_FOUND for .*libnvidia-ml\.so\.1.*gpuAccess\.mode=runtimeClass.*hostDriver/,
     );
   expect(await (await agent.health('/readyz')).json()).toEqual({
     ready: true,

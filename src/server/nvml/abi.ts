@@ -176,5 +176,22 @@ export const libraryCandidates = [
   '/run/nvidia/driver/usr/lib64/libnvidia-ml.so.1',
 ];
 
+/** Where the chart's hostDriver mode mounts the root of the node's driver, or of the node. */
+export const hostDriverRoot = '/host-driver';
+
+/** In it: Debian's and Red Hat's folders, GKE's COS, the GPU operator's driver container, Talos. */
+export const hostDriverCandidates = [
+  'usr/lib/x86_64-linux-gnu',
+  'usr/lib/aarch64-linux-gnu',
+  'usr/lib64',
+  'lib64',
+  'usr/lib',
+  'home/kubernetes/bin/nvidia/lib64',
+  'run/nvidia/driver/usr/lib/x86_64-linux-gnu',
+  'run/nvidia/driver/usr/lib/aarch64-linux-gnu',
+  'run/nvidia/driver/usr/lib64',
+  'usr/local/glibc/usr/lib',
+].map((folder) => `${hostDriverRoot}/${folder}/libnvidia-ml.so.1`);
+
 /** What a call returns whose symbol the library lacks: an old driver and a GPU without the feature take one path. */
 export const absentCall = (): number => nvmlReturn.FUNCTION_NOT_FOUND;

@@ -1,7 +1,17 @@
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import koffi, { type LibraryHandle } from 'koffi';
 
 import { Fault } from '../../core/fault.ts';
-import { absentCall, libraryCandidates, type Nvml, prototypes } from './abi.ts';
+import {
+  absentCall,
+  hostDriverCandidates,
+  hostDriverRoot,
+  libraryCandidates,
+  type Nvml,
+  prototypes,
+} from './abi.ts';
+import { kernelModuleText } from './kernel-module.ts';
 
 type Call = (...args: unknown[]) => number;
 
@@ -25,10 +35,10 @@ export interface OpenLibrary {
  * FUNCTION_NOT_FOUND, so an old driver never fails to load.
  *
  * @param path the library to load; undefined searches where drivers are
- * @throws Fault DRIVER_NOT_FOUND naming every path tried
+ * @throws Fault DRIVER_NOT_FOUND naming every place that was looked in
  */
 export function openLibrary(path: string | undefined, watch: CallWatch): OpenLibrary {
-  const { library, loaded } = load(path === undefined ? libraryCandidates : [path]);
+  const { library, loaded } = load(path === undefined ? candidates() : [path]);
   const calls = Object.entries(prototypes).map(([name, candidates]) => {
     const call = bind(library, candidates);
     const counted: Call = (...args) => {
@@ -43,19 +53,30 @@ export function openLibrary(path: string | undefined, watch: CallWatch): OpenLib
   return { nvml, path: loaded, unload: () => library.unload() };
 }
 
+/** The chart's hostDriver mode mounts the node's driver there; nobody else is told of those paths. */
+function candidates(): readonly string[] {
+  return existsSync(hostDriverRoot) ? [...libraryCandidates, ...hostDriverCandidates] : libraryCandidates;
+}
+
 function load(paths: readonly string[]): { library: LibraryHandle; loaded: string } {
-  const errors: unknown[] = [];
+  const failures: { path: string; error: unknown }[] = [];
   for (const path of paths) {
     try {
       return { library: koffi.load(path), loaded: path };
     } catch (error) {
-      errors.push(error);
+      failures.push({ path, error });
     }
   }
-  const [first] = errors;
-  const reason = first instanceof Error ? first.message : String(first);
-  const others = paths.length > 1 ? ` (also tried ${paths.slice(1).join(', ')})` : '';
-  throw new Fault(`${paths[0]}: ${reason}${others}`, { code: 'DRIVER_NOT_FOUND', cause: first });
+  // Of a file that is there the loader says what is wrong with it; of the others, that they are not there.
+  const { path, error } = failures.find((each) => existsSync(each.path)) ?? failures[0] ?? {};
+  const reason = error instanceof Error ? error.message : String(error);
+  const folders = paths.filter((other) => other !== path).map((other) => dirname(other));
+  const tried = folders.length > 0 ? ` (also looked in ${folders.join(', ')})` : '';
+  const module = kernelModuleText();
+  throw new Fault(`${path}: ${reason}${tried}${module && `; ${module}`}`, {
+    code: 'DRIVER_NOT_FOUND',
+    cause: error,
+  });
 }
 
 function bind(library: LibraryHandle, candidates: readonly string[]): Call {
