@@ -81,11 +81,19 @@ function executed(cluster: Cluster, agent: Agent): Member {
   };
 }
 
-function direct({ node, life, podIp, port, pod }: Agent): Member {
+function direct({ node, life, podIp, port, pod, exposed, tlsServerName }: Agent): Member {
   if (podIp === null)
     return { name: node, key: life, origin: new URL('http://localhost'), dial: noAddress(pod) };
   const host = podIp.includes(':') ? `[${podIp}]` : podIp;
-  return { name: node, key: `${life} ${host}`, origin: new URL(`http://${host}:${port}`), dial: undefined };
+  const scheme = tlsServerName === null ? 'http' : 'https';
+  return {
+    name: node,
+    key: `${life} ${host}`,
+    origin: new URL(`${scheme}://${host}:${port}`),
+    dial: undefined,
+    serverName: tlsServerName ?? undefined,
+    loopbackOnly: !exposed,
+  };
 }
 
 /** It fails as a node does, when it is asked: the others are asked all the same. */

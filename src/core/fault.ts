@@ -61,6 +61,14 @@ export const faults = {
     retryable: true,
     hint: "Look at the agent's pod on this node (kubectl describe pod), or at the URL given by --node.",
   },
+  NODE_CERTIFICATE: {
+    retryable: false,
+    hint: "Set NODE_EXTRA_CA_CERTS to the file of the CA that signed the agents' certificates (for a host: in the env of its MCP server entry).",
+  },
+  AGENT_NOT_EXPOSED: {
+    retryable: false,
+    hint: "The agents listen on their pods' loopback only: helm upgrade with expose.enabled=true, or leave --transport out.",
+  },
   NODE_BAD_ANSWER: { retryable: true, hint: "Read the log of the agent's pod on this node: kubectl logs." },
 
   KUBECONFIG_NOT_FOUND: {

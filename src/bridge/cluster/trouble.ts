@@ -1,3 +1,4 @@
+import { isUntrusted } from '../../core/certificate.ts';
 import { Fault, type FaultCode } from '../../core/fault.ts';
 import { isTimeout } from '../../core/time-limit.ts';
 import { plainText, whyUnreadable } from '../../core/words.ts';
@@ -73,7 +74,7 @@ function ofCode(thrown: unknown, reason: string, { server, via }: Asked): Fault 
   const { code } = Object(thrown) as { code?: unknown };
   const verdict = String(code ?? '');
   const tls = verdict === 'EPROTO' ? reason : verdict; // then OpenSSL's own words are in the message only
-  if (untrusted.has(verdict) || /^CERT_|alert.*(certificate|unknown.ca)/i.test(tls))
+  if (isUntrusted(verdict) || /alert.*(certificate|unknown.ca)/i.test(tls))
     return fault(`the certificate of ${server} is not trusted: ${reason}`, 'CLUSTER_CERTIFICATE', thrown);
   if (/^ERR_OSSL_|^ERR_CRYPTO_/.test(verdict))
     return fault(
@@ -86,20 +87,6 @@ function ofCode(thrown: unknown, reason: string, { server, via }: Asked): Fault 
     : reason;
   return fault(`cannot reach ${server}${via}: ${why}`, 'CLUSTER_UNREACHABLE', thrown);
 }
-
-/** OpenSSL's verdicts on a certificate chain. Source: nodejs.org/api/tls.html, X509 certificate error codes. */
-const untrusted: ReadonlySet<string> = new Set([
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'UNABLE_TO_DECRYPT_CERT_SIGNATURE',
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'INVALID_CA',
-  'INVALID_PURPOSE',
-  'HOSTNAME_MISMATCH',
-  'ERR_TLS_CERT_ALTNAME_INVALID',
-]);
 
 /** Node tries all addresses of a name and then throws an AggregateError without a message. */
 function reasonOf(thrown: unknown): string {

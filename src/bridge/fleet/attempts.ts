@@ -1,5 +1,6 @@
 import { DelegateBackoff, handleWhen, type IRetryBackoffContext, retry } from 'cockatiel';
 
+import { isUntrusted } from '../../core/certificate.ts';
 import { Fault } from '../../core/fault.ts';
 import { plainText } from '../../core/words.ts';
 import type { NodeLimits } from './limits.ts';
@@ -91,6 +92,11 @@ function broken(cause: unknown): Fault {
   if (cause instanceof Fault) return cause;
   const { code, message } = cause as NodeJS.ErrnoException;
   const said = plainText(message || code || 'no reason given'); // OpenSSL's sentences end with a line break
+  if (code !== undefined && isUntrusted(code))
+    return new Fault(`the certificate of the agent is not trusted: ${said}`, {
+      code: 'NODE_CERTIFICATE',
+      cause,
+    });
   if (code !== undefined && refused.has(code)) return new Fault(said, { code: 'NODE_UNREACHABLE', cause });
   return new Fault(`the connection broke: ${said}`, { code: 'NODE_UNREACHABLE', cause });
 }

@@ -19,6 +19,10 @@ export interface Member {
   readonly origin: URL;
   /** Opens the stream; undefined where the origin is dialled directly. */
   readonly dial: ((signal: AbortSignal) => Promise<Duplex>) | undefined;
+  /** What the certificate must name, where the origin is https and its host says something else. */
+  readonly serverName?: string | undefined;
+  /** As far as is known it listens on its own loopback only, which is what a refused connection then means. */
+  readonly loopbackOnly?: boolean;
   /** Asks by a program started for each request, one line in and one out; then there is neither stream nor origin to dial. */
   readonly exec?: ((line: string, signal: AbortSignal) => Promise<string>) | undefined;
 }
@@ -71,9 +75,9 @@ export class FleetNode {
     this.name = member.name;
     this.#options = options;
     this.#dialMember = member.dial;
-    const { origin, dial, exec } = member;
+    const { exec, dial } = member;
     this.byExec = exec !== undefined;
-    this.#road = exec ? execRoad(exec) : road(origin, dial && (() => this.#dial()));
+    this.#road = exec ? execRoad(exec) : road(member, dial && (() => this.#dial()));
     const { limits } = options;
     this.#limits = this.byExec ? limits.exec : limits;
   }

@@ -36,7 +36,14 @@ const keepAliveMs = 110_000;
 /** Far above an answer with 16 GPUs (20 KB); a node cannot make the bridge hold more. */
 const maxBodyBytes = 16 * 1024 * 1024;
 
-export function road(origin: URL, dial?: Dial): Road {
+/** Where a road leads to. */
+interface Destination {
+  readonly origin: URL;
+  readonly serverName?: string | undefined;
+  readonly loopbackOnly?: boolean;
+}
+
+export function road({ origin, serverName, loopbackOnly }: Destination, dial?: Dial): Road {
   let client: Client | undefined;
   let connected: Client | undefined;
   let proven = false;
@@ -47,7 +54,7 @@ export function road(origin: URL, dial?: Dial): Road {
       keepAliveMaxTimeout: keepAliveMs,
       headersTimeout: 0, // who calls sets the deadline, by the signal
       bodyTimeout: 0,
-      ...(dial && { connect: dialled(dial) }),
+      connect: dial ? dialled(dial) : { servername: serverName },
     });
     created.on('connect', () => {
       connected = created;
@@ -76,7 +83,7 @@ export function road(origin: URL, dial?: Dial): Road {
         return reply;
       } catch (thrown) {
         if (signal.aborted && waiting === 1) close(); // else undici opens a new stream at once, which nobody waits for
-        throw thrown;
+        throw loopbackOnly ? notExposed(thrown) : thrown;
       } finally {
         waiting -= 1;
       }
@@ -97,6 +104,12 @@ export function execRoad(exec: (line: string, signal: AbortSignal) => Promise<st
     }),
     close: () => undefined,
   };
+}
+
+function notExposed(thrown: unknown): unknown {
+  const { code, message } = Object(thrown) as NodeJS.ErrnoException;
+  if (code !== 'ECONNREFUSED') return thrown;
+  return new Fault(message, { code: 'AGENT_NOT_EXPOSED', cause: thrown });
 }
 
 type Connect = Extract<ConstructorParameters<typeof Client>[1], object>['connect'];

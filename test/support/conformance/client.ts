@@ -11,7 +11,7 @@ import type { Tool } from '../../../src/tools/tool.ts';
 
 const url = new URL(process.argv[2] ?? '');
 const agent: AskOptions = {
-  road: road(url),
+  road: road({ origin: url }),
   token: undefined,
   limits: defaultLimits,
   signal: new AbortController().signal,
