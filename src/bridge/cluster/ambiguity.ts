@@ -54,13 +54,21 @@ function daemonSetsOf(pods: readonly Pod[]): string {
 /** Set by the controller on every roll-out: they tell DaemonSets apart, but only until the next one. */
 const passing: ReadonlySet<string> = new Set(['controller-revision-hash', 'pod-template-generation']);
 
+/** Helm's name of a release: what a person knows it by. */
+const release = 'app.kubernetes.io/instance';
+
 /** A label that all pods of one group carry and no pod of another does; undefined if there is none. */
 function tellingLabel(group: readonly Pod[], groups: readonly (readonly Pod[])[]): string | undefined {
   const has = (labels: Labels, [key, value]: readonly [string, string]) => labels[key] === value;
   const others = groups.filter((other) => other !== group).flat();
   const candidates = Object.entries(group[0]?.labels ?? {}).filter(([key]) => !passing.has(key));
-  const telling = candidates.find(
-    (label) => group.every((pod) => has(pod.labels, label)) && !others.some((pod) => has(pod.labels, label)),
-  );
+  const byRelease = (a: readonly [string, string], b: readonly [string, string]) =>
+    Number(b[0] === release) - Number(a[0] === release);
+  const telling = candidates
+    .sort(byRelease)
+    .find(
+      (label) =>
+        group.every((pod) => has(pod.labels, label)) && !others.some((pod) => has(pod.labels, label)),
+    );
   return telling?.join('=');
 }
