@@ -55,7 +55,7 @@ function named(nodes: readonly NamedUrl[]): Roster {
 }
 
 /** An agent in stdio mode listens nowhere, whatever was chosen: a fleet is mixed in the middle of a rollout. */
-function memberOf(cluster: Cluster, transport: Config['transport']): (agent: Agent) => Member {
+export function memberOf(cluster: Cluster, transport: Config['transport']): (agent: Agent) => Member {
   return (agent) => {
     if (transport === 'exec' || agent.mode === 'stdio') return executed(cluster, agent);
     return transport === 'direct' ? direct(agent) : forwarded(cluster, agent);
