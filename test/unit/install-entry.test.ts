@@ -114,6 +114,17 @@ describe('KUBECONFIG', () => {
   });
 });
 
+test('what else a terminal sets for us goes into the entry: the time for an exec, and whom certificates are trusted from', () => {
+  const env = { EXEC_TIMEOUT: '30s', NODE_EXTRA_CA_CERTS: 'ca.crt', OTHER: 'x' };
+
+  expect(entry({ ...linux, env }).env).toMatchObject({
+    EXEC_TIMEOUT: '30s',
+    NODE_EXTRA_CA_CERTS: '/home/me/work/ca.crt',
+  });
+  expect(entry({ ...linux, env }).env).not.toHaveProperty('OTHER');
+  expect(Object.keys(entry({ ...linux, env }, { demo: true }).env ?? {})).toEqual(['PATH']);
+});
+
 test('the path of a token file becomes absolute', () => {
   const { env } = entry(linux, { variables: { K8S_GPU_MCP_TOKEN_FILE: 'token' } });
 

@@ -59,10 +59,12 @@ export function entryFor(host: Host, program: Program, machine: Machine, wish: W
 }
 
 function environment(machine: Machine, wish: Wish, program: Program): Record<string, string> {
-  const { KUBECONFIG: kubeconfig } = machine.env;
+  const { KUBECONFIG: kubeconfig, NODE_EXTRA_CA_CERTS: authorities, EXEC_TIMEOUT: execTimeout } = machine.env;
   const { K8S_GPU_MCP_TOKEN_FILE: tokenFile, ...variables } = wish.variables;
   return {
     ...(kubeconfig && !wish.demo && { KUBECONFIG: absolutePaths(kubeconfig, machine, wish.cwd) }),
+    ...(authorities && !wish.demo && { NODE_EXTRA_CA_CERTS: absolute(authorities, machine, wish.cwd) }),
+    ...(execTimeout && !wish.demo && { EXEC_TIMEOUT: execTimeout }),
     ...variables,
     ...(tokenFile && { K8S_GPU_MCP_TOKEN_FILE: absolute(tokenFile, machine, wish.cwd) }),
     ...(machine.platform !== 'win32' && { PATH: terminalPath(machine, program) }),
