@@ -50,10 +50,15 @@ export const usual = {
 
 /** The GPUs of a node: no two of the cluster are alike. */
 export function gpusOf(node: GpuNode): FakeGpu[] {
-  return [0, 1].map((index) => h100(index, { uuid: `GPU-${node}-${index}`, temperatureC: 30 + index }));
+  return [0, 1].map((index) =>
+    h100(index, {
+      uuid: `GPU-00000000-0000-4000-8000-${`${gpuNodes.indexOf(node)}${index}`.padStart(12, '0')}`,
+      temperatureC: 30 + index,
+    }),
+  );
 }
 
-/** What an inventory with `detail=full` says that there is, and what the drivers have: `gpu-1 GPU-gpu-1-0`. */
+/** What an inventory with `detail=full` says that there is: each node with each UUID. */
 export function gpusIn(structured: unknown): string[] {
   const { rows = [] } = structured as { rows?: readonly { node: string; gpu?: { uuid?: string } }[] };
   return rows.flatMap(({ node, gpu }) => (gpu?.uuid === undefined ? [] : [`${node} ${gpu.uuid}`])).sort();
