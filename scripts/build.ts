@@ -16,13 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import {
-  embeddedKoffi,
-  evaluatedAtBuild,
-  jsoncParserAsModules,
-  withoutAjv,
-  withoutProtoLoader,
-} from './bundling.ts';
+import { embeddedKoffi, evaluatedAtBuild, jsoncParserAsModules, withoutAjv } from './bundling.ts';
 import { thirdPartyLicences } from './third-party.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -76,7 +70,7 @@ async function buildAgent(architecture: 'x64' | 'arm64'): Promise<void> {
       minify: true,
       bytecode: true, // else parsing takes a third of the time to ready
       format: 'esm', // as CommonJS, bytecode's default, the worker is looked for where its source was at the build
-      plugins: [withoutAjv, withoutProtoLoader, evaluatedAtBuild, embeddedKoffi(koffiAddon(architecture))],
+      plugins: [withoutAjv, evaluatedAtBuild, embeddedKoffi(koffiAddon(architecture))],
     });
   });
   const note = architecture === process.arch ? '' : ', not executed here: built for another processor';

@@ -28,17 +28,6 @@ export const withoutAjv: BunPlugin = {
   },
 };
 
-/** gRPC's own introspection service, which we do not offer, parses .proto files: 1 MB of protobufjs that nothing else needs. */
-export const withoutProtoLoader: BunPlugin = {
-  name: 'without-proto-loader',
-  setup(build) {
-    build.onLoad({ filter: /@grpc\/proto-loader\/build\/src\/index\.js$/ }, () => ({
-      contents: `export function loadSync() { throw new Error('left out of this build'); }`,
-      loader: 'js',
-    }));
-  },
-};
-
 /** Replaces a module of constants by their values: what they are made from is not loaded to list the tools. */
 export const evaluatedAtBuild: BunPlugin = {
   name: 'evaluated-at-build',

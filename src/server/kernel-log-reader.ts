@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 
 import type { Log } from '../core/log.ts';
-import { XidBook } from './kernel-log.ts';
+import { XidBook, xidMark } from './kernel-log.ts';
 import type { KernelLogRead } from './libc.ts';
 
 /**
@@ -19,13 +19,14 @@ export function watchKernelLog(
   let readable = false;
   function look(): void {
     const result = read();
-    readable = 'text' in result;
-    if ('text' in result) book.read(result.text);
+    readable = 'bytes' in result;
+    // Most logs have none, and need not become a text of up to megabytes.
+    if ('bytes' in result) book.read(result.bytes.includes(xidMark) ? result.bytes.toString('latin1') : '');
     else if (result.errno !== refusedWith)
       log.warn('the kernel log cannot be read: that takes the capability SYSLOG, and root to hold it', {
         errno: result.errno,
       });
-    refusedWith = 'text' in result ? undefined : result.errno;
+    refusedWith = 'bytes' in result ? undefined : result.errno;
   }
   look();
   setInterval(look, intervalMs).unref();

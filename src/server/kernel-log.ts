@@ -10,6 +10,9 @@ export interface XidLine {
   readonly bootS: number | null;
 }
 
+/** What no other line has. */
+export const xidMark = 'NVRM: Xid (';
+
 /** `<4>[  123.456789][ T42] text`: priority, seconds since boot and thread, of which the last two may be off. */
 const kernelLine = /^<(\d{1,4})>(?:\[ {0,16}(\d{1,12}\.\d{1,9})\])?(?:\[ {0,16}[TC]\d{1,10}\])? ?(.*)$/;
 /** Address with `PCI:` or without, with function or without; under MIG with the instances. Source: kernel_rc.c of the driver. */
@@ -22,7 +25,7 @@ const xidText =
  */
 export function xidsIn(log: string): XidLine[] {
   return log.split('\n').flatMap((line) => {
-    if (!line.includes('NVRM: Xid (')) return [];
+    if (!line.includes(xidMark)) return [];
     const [, priority, seconds, text = ''] = kernelLine.exec(line) ?? [];
     const [, address, code, message = ''] = xidText.exec(text) ?? [];
     if (priority === undefined || Number(priority) >> 3 !== 0 || address === undefined) return [];

@@ -17,8 +17,8 @@ export function childReaper(): () => number {
   };
 }
 
-/** The whole kernel log, or why there is none. */
-export type KernelLogRead = { readonly text: string } | { readonly errno: number };
+/** The whole kernel log, until it is read again, or why there is none. */
+export type KernelLogRead = { readonly bytes: Buffer } | { readonly errno: number };
 
 const SYSLOG_ACTION_READ_ALL = 3;
 const SYSLOG_ACTION_SIZE_BUFFER = 10;
@@ -40,6 +40,6 @@ export function kernelLogReader(): () => KernelLogRead {
       buffer = Buffer.alloc(Math.min(bytes, longestLogBytes));
     }
     const length: number = klogctl(SYSLOG_ACTION_READ_ALL, buffer, buffer.length);
-    return length < 0 ? { errno: koffi.errno() } : { text: buffer.toString('latin1', 0, length) };
+    return length < 0 ? { errno: koffi.errno() } : { bytes: buffer.subarray(0, length) };
   };
 }

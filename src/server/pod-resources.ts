@@ -1,13 +1,15 @@
-import { Client, credentials, type ServiceError, status } from '@grpc/grpc-js';
 import { PbfReader } from 'pbf';
 
 import type { Log } from '../core/log.ts';
 import type { GpuState } from '../core/snapshot.ts';
+import { grpcCall } from './grpc-call.ts';
 import { type Allocation, type Holder, holders } from './pod-holders.ts';
 
-const deadlineMs = 2000;
-/** What the kubelet sends at most. */
-const answerBytes = 16 * 2 ** 20;
+const list = {
+  path: '/v1.PodResourcesLister/List',
+  deadlineMs: 2000,
+  answerBytesAtMost: 16 * 2 ** 20, // what the kubelet allows itself
+};
 
 /**
  * Asks the kubelet again and again who was given which GPU. While it does not answer nothing is known of that, and a
@@ -24,12 +26,13 @@ export function watchHolders(
   let reason: string | undefined;
   async function look(): Promise<void> {
     try {
-      holderOf = holders((await listAllocations(socket)).filter((each) => each.pod !== pod));
+      const answer = await grpcCall({ ...list, socket }, new Uint8Array());
+      holderOf = holders(allocationsIn(answer).filter((each) => each.pod !== pod));
       if (reason !== undefined) log.info('the kubelet tells again who has which GPU');
       reason = undefined;
     } catch (thrown) {
       holderOf = holders([]);
-      const why = whyNot(thrown as ServiceError);
+      const why = whyNot(thrown);
       if (why !== reason)
         log.warn('the kubelet does not tell who has which GPU: no pod labels', { socket, reason: why });
       reason = why;
@@ -40,27 +43,12 @@ export function watchHolders(
   return (gpu) => holderOf(gpu);
 }
 
-function whyNot({ code, details = '' }: ServiceError): string {
-  if (/\bENOENT\b/.test(details)) return 'there is no such socket: is its directory mounted?';
-  if (/\bEACCES\b/.test(details)) return 'permission denied: it takes root';
-  if (code === status.DEADLINE_EXCEEDED) return `no answer within ${deadlineMs} ms`;
-  return `${status[code] ?? code}: ${details.slice(0, 200)}`;
-}
-
-/** One connection for each question: nothing is left of it when the kubelet is restarted, and no back-off to wait for. */
-function listAllocations(socket: string): Promise<Allocation[]> {
-  const options = { 'grpc.max_receive_message_length': answerBytes };
-  const client = new Client(`unix:${socket}`, credentials.createInsecure(), options);
-  return new Promise<Allocation[]>((resolve, reject) => {
-    client.makeUnaryRequest(
-      '/v1.PodResourcesLister/List',
-      () => Buffer.alloc(0),
-      (answer: Buffer) => allocationsIn(answer),
-      null,
-      { deadline: Date.now() + deadlineMs },
-      (error, allocations) => (error ? reject(error) : resolve(allocations ?? [])),
-    );
-  }).finally(() => client.close());
+function whyNot(thrown: unknown): string {
+  const { code, message } = thrown as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return 'there is no such socket: is its directory mounted?';
+  if (code === 'ECONNREFUSED') return 'nobody listens at this socket';
+  if (code === 'EACCES') return 'permission denied: it takes root';
+  return message;
 }
 
 /**

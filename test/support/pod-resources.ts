@@ -75,11 +75,13 @@ export function listAnswer(containers: readonly GivenContainer[]): Buffer {
   return Buffer.from(pbf.finish());
 }
 
+type Answer = readonly GivenContainer[] | Partial<ServiceError> | 'never';
+
 export interface FakeKubelet {
   readonly socket: string;
   readonly calls: () => number;
   /** What it answers from now on: who has what, a refusal, or nothing at all. */
-  answer(next: readonly GivenContainer[] | Partial<ServiceError> | 'never'): void;
+  answer(next: Answer): void;
   stop(): void;
 }
 
@@ -87,7 +89,9 @@ export interface FakeKubelet {
 export async function startFakeKubelet(first: readonly GivenContainer[] = []): Promise<FakeKubelet> {
   const folder = mkdtempSync(join(tmpdir(), 'k8s-gpu-mcp-kubelet-'));
   const socket = join(folder, 'kubelet.sock');
-  let current: Parameters<FakeKubelet['answer']>[0] = first;
+  const encoded = (given: Answer) =>
+    Array.isArray(given) ? listAnswer(given) : (given as Exclude<Answer, readonly GivenContainer[]>);
+  let current = encoded(first);
   let calls = 0;
   const server = new Server();
   const same = (bytes: Buffer) => bytes;
@@ -106,8 +110,8 @@ export async function startFakeKubelet(first: readonly GivenContainer[] = []): P
       List(_: unknown, reply: (error: Partial<ServiceError> | null, answer?: Buffer) => void) {
         calls++;
         if (current === 'never') return;
-        if (Array.isArray(current)) reply(null, listAnswer(current));
-        else reply({ code: status.INTERNAL, ...(current as Partial<ServiceError>) });
+        if (Buffer.isBuffer(current)) reply(null, current);
+        else reply({ code: status.INTERNAL, ...current });
       },
     },
   );
@@ -124,7 +128,7 @@ export async function startFakeKubelet(first: readonly GivenContainer[] = []): P
     socket,
     calls: () => calls,
     answer(next) {
-      current = next;
+      current = encoded(next);
     },
     stop: () => {
       server.forceShutdown();

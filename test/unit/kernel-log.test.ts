@@ -115,6 +115,6 @@ test('a log that may not be read is told once, and nothing is known of Xids then
   expect(xids()).toBeUndefined();
   expect(told).toEqual([expect.stringContaining('SYSLOG')]);
 
-  answer = { text: `<4>[1.5] ${lost}` };
+  answer = { bytes: Buffer.from(`<4>[1.5] ${lost}`) };
   await expect.poll(() => xids()?.lastOf('0000:3b:00')).toBe(79);
 });

@@ -101,7 +101,7 @@ test('a kubelet that refuses, is absent or returns is told, each once', async ()
   const holderOf = watchHolders(kubelet.socket, { pod: 'agent-x', intervalMs: 10, log });
   await expect.poll(() => holderOf(gpu(0))?.pod).toBe('a');
 
-  kubelet.answer({ details: 'not now' });
+  kubelet.answer({ details: 'not now, 100 % sure' });
   await expect.poll(() => lines.length).toBe(1);
   expect(holderOf(gpu(0))).toBeUndefined();
   const calls = kubelet.calls();
@@ -112,7 +112,11 @@ test('a kubelet that refuses, is absent or returns is told, each once', async ()
   await expect.poll(() => lines.length).toBe(3);
 
   expect(lines).toMatchObject([
-    { level: 'warn', msg: expect.stringContaining('no pod labels'), reason: 'INTERNAL: not now' },
+    {
+      level: 'warn',
+      msg: expect.stringContaining('no pod labels'),
+      reason: 'gRPC status 13 not now, 100 % sure',
+    },
     { level: 'info', msg: expect.stringContaining('tells again') },
     { level: 'warn', reason: expect.stringContaining('no such socket') },
   ]);

@@ -70,7 +70,7 @@ function load(paths: readonly string[]): { library: LibraryHandle; loaded: strin
   // Of a file that is there the loader says what is wrong with it; of the others, that they are not there.
   const { path, error } = failures.find((each) => existsSync(each.path)) ?? failures[0] ?? {};
   const reason = error instanceof Error ? error.message : String(error);
-  const folders = paths.filter((other) => other !== path).map((other) => dirname(other));
+  const folders = paths.flatMap((other) => (other === path || !other.includes('/') ? [] : [dirname(other)]));
   const tried = folders.length > 0 ? ` (also looked in ${folders.join(', ')})` : '';
   const module = kernelModuleText();
   throw new Fault(`${path}: ${reason}${tried}${module && `; ${module}`}`, {
