@@ -73,6 +73,9 @@ test.concurrent('metrics have a type each and parse, and count calls', async (co
   );
   expect(types).toEqual({
     k8s_gpu_mcp_build_info: 'gauge',
+    k8s_gpu_mcp_gpus: 'gauge',
+    k8s_gpu_mcp_memory_limit_bytes: 'gauge',
+    k8s_gpu_mcp_memory_working_set_bytes: 'gauge',
     k8s_gpu_mcp_snapshot_age_seconds: 'gauge',
     k8s_gpu_mcp_driver_state: 'gauge',
     k8s_gpu_mcp_calls_in_flight: 'gauge',
