@@ -97,7 +97,7 @@ export const faults = {
   CLUSTER_FORBIDDEN: { retryable: false, hint: 'Ask for the right that is named; README has the roles.' },
   NO_AGENTS: {
     retryable: false,
-    hint: 'Install the agents (helm install k8s-gpu-mcp ./chart --namespace k8s-gpu-mcp --create-namespace), or set --namespace and --selector to where they are.',
+    hint: 'Install the agents (helm install k8s-gpu-mcp ./chart --namespace gpu-mcp --create-namespace), or set --namespace and --selector to where they are.',
   },
   AGENTS_AMBIGUOUS: { retryable: false, hint: 'Set --namespace or --selector to choose one.' },
   INTERNAL: { retryable: false, hint: 'A defect of ours: report it with the log line.' },

@@ -19,6 +19,8 @@ export interface Load {
   /** Ends it earlier: after so many answers, each of which then must be of status 200 and carry `expect`. */
   readonly untilAnswers?: { readonly count: number; readonly expect: string };
   readonly signal?: AbortSignal;
+  /** What starts it elsewhere, such as in the network of a pod: a program and its arguments. */
+  readonly within?: readonly [string, ...string[]];
 }
 
 /** What wrk saw. Times are those of each call. */
@@ -43,7 +45,8 @@ export async function wrk(load: Load): Promise<LoadResult> {
   const script = join(temporary.folder, 'load.lua');
   writeFileSync(script, loadScript(load));
   const options = ['-t1', `-c${connections}`, `-d${load.forS}s`, `--timeout=${patienceS}s`, `-s${script}`];
-  return resultIn(await outputOf(command, [...options, load.url], { ...process.env, ...env }, load.signal));
+  const [first, ...rest] = [...(load.within ?? []), command, ...options, load.url] as [string, ...string[]];
+  return resultIn(await outputOf(first, rest, { ...process.env, ...env }, load.signal));
 }
 
 async function outputOf(

@@ -48,8 +48,7 @@ export function outermostCgroups(): string[] {
  * @returns undefined where no such container runs
  */
 export function workingSetBytes(name: string, containerId: string): number | undefined {
-  const top = join(isUnified ? root : join(root, 'memory'), name);
-  const path = foldersBelow(top).find((folder) => basename(folder).includes(containerId));
+  const path = cgroupOf(name, containerId);
   if (path === undefined) return undefined;
   const usage = Number(
     readFileSync(join(path, isUnified ? 'memory.current' : 'memory.usage_in_bytes'), 'utf8'),
@@ -59,6 +58,18 @@ export function workingSetBytes(name: string, containerId: string): number | und
     readFileSync(join(path, 'memory.stat'), 'utf8'),
   )?.[1];
   return usage - Number(inactive);
+}
+
+/** The processes of a container, as this machine numbers them; none where no such container runs. */
+export function processesOf(name: string, containerId: string): number[] {
+  const path = cgroupOf(name, containerId);
+  if (path === undefined) return [];
+  return readFileSync(join(path, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number);
+}
+
+function cgroupOf(name: string, containerId: string): string | undefined {
+  const top = join(isUnified ? root : join(root, 'memory'), name);
+  return foldersBelow(top).find((folder) => basename(folder).includes(containerId));
 }
 
 function hierarchies(): string[] {

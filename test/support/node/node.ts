@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { ApiServer } from '../cluster/api-server.ts';
 import type { Workshop } from '../cluster/workshop.ts';
-import { workingSetBytes } from './cgroups.ts';
+import { processesOf, workingSetBytes } from './cgroups.ts';
 import { cniConfig, containerdConfig, containerdSocket } from './containerd.ts';
 import { kubeletConfig } from './kubelet.ts';
 import type { NodePrograms } from './programs.ts';
@@ -35,6 +35,8 @@ export interface Node {
   importImage(archive: string): Promise<void>;
   /** Undefined where no such container runs. The identifier is that of the pod's status, with or without `containerd://`. */
   workingSetBytes(containerId: string): number | undefined;
+  /** Of a container, as this machine numbers them. */
+  processes(containerId: string): number[];
   /** As a crash: its pods run on. */
   stopKubelet(): Promise<void>;
   startKubelet(): Promise<void>;
@@ -94,7 +96,8 @@ export async function bootNode(spec: NodeSpec, place: NodePlace): Promise<Node> 
     kubeletFolder: join(folder, 'lib/kubelet'),
     run,
     importImage: (archive) => importImage(ctr, archive),
-    workingSetBytes: (id) => workingSetBytes(place.cgroup, id.replace(/^containerd:\/\//, '')),
+    workingSetBytes: (id) => workingSetBytes(place.cgroup, bare(id)),
+    processes: (id) => processesOf(place.cgroup, bare(id)),
     async startKubelet() {
       kubelet = start('kubelet', programs.kubelet, ...writeKubelet(folder, spec, place, await place.server));
     },
@@ -103,6 +106,8 @@ export async function bootNode(spec: NodeSpec, place: NodePlace): Promise<Node> 
     },
   };
 }
+
+const bare = (containerId: string) => containerId.replace(/^containerd:\/\//, '');
 
 /** Resolves to the process, as this machine numbers it, in whose namespaces the node is. */
 async function boot(name: string, folder: string, workshop: Workshop): Promise<number> {
