@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 
 import { runBridge } from '../support/bridge-process.ts';
+import { upgradeStatus } from '../support/cluster/port-forward.ts';
 import { type Host, host } from '../support/fleet/host.ts';
 import { whyNoImage } from '../support/image.ts';
 import {
@@ -94,6 +95,14 @@ describe.skipIf(skipped)(`the chart on real nodes ${skipped ?? ''}`, () => {
     expect(await mayForward(namespace)).toBe('yes\n');
     expect(await mayForward('kube-system')).toBe('no\n');
     expect(await mayForward('default')).toBe('no\n');
+
+    const { 'gpu-1': agent } = await cluster.agents();
+    const ofAgent = { namespace, pod: agent.metadata.name };
+    const elsewhere = { namespace: 'default', pod: 'stranger' };
+    await cluster.stranger('ls', '/'); // it runs
+    expect(await upgradeStatus(cluster, { user: 'viewer', ...ofAgent })).toBe(101);
+    expect(await upgradeStatus(cluster, { user: 'viewer', ...elsewhere })).toBe(403);
+    expect(await upgradeStatus(cluster, { user: 'admin', ...elsewhere })).toBe(101);
   });
 
   test('from another pod nothing reaches /mcp; probes and metrics are all there is', async () => {

@@ -38,7 +38,7 @@ export async function askByKubectl(
  * websocket is forbidden it tries again by SPDY, a POST, which asks for another verb.
  */
 export function upgradeStatus(
-  cluster: Cluster,
+  cluster: Pick<Cluster, 'server' | 'caPath' | 'token'>,
   { user, pod, namespace }: Asking,
 ): Promise<number | undefined> {
   const url = `${cluster.server}/api/v1/namespaces/${namespace}/pods/${pod}/portforward?ports=8080`;
