@@ -70,7 +70,7 @@ describe.skipIf(skipped)(`real nodes ${skipped ?? ''}`, () => {
     expect(only?.spec.nodeName).toBe('gpu-1');
   });
 
-  test('kubectl logs and exec reach a container, and a port-forward its loopback', async () => {
+  test('kubectl logs and exec reach a container, and a port-forward the server in its pod', async () => {
     await cluster.apply(
       pod({ name: 'spoken-to', namespace }, { containers: [{ ...serving, args: ['serve', '8080'] }] }),
     );
