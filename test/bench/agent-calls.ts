@@ -1,9 +1,9 @@
 import { count } from '../../src/core/words.ts';
-import { whyNoWrk } from '../support/wrk.ts';
 import { callsFor } from './agent-load.ts';
 import { type Agent, type FakeNode, fakeNode, startAgent, whyNoAgent } from './agent-process.ts';
 import { bridgeCall, type HttpRequest, textCall, tools } from './agent-requests.ts';
 import type { Benchmark, Bound, Figure } from './bench.ts';
+import { whyNoWrk } from './wrk.ts';
 
 const runs = 5;
 const runS = 3;

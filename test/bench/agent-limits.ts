@@ -1,4 +1,3 @@
-import { whyNoWrk } from '../support/wrk.ts';
 import { coldCopy } from './agent-cold-copy.ts';
 import { callMany, manyCalls } from './agent-load.ts';
 import { oneshot } from './agent-oneshot.ts';
@@ -7,6 +6,7 @@ import type { Benchmark, Figure } from './bench.ts';
 import { type Cgroup, createCgroup, whyNoCgroup } from './cgroup.ts';
 import { createDisk, whyNoDisk } from './disk.ts';
 import { majorFaults, readFromDiskMB } from './proc.ts';
+import { whyNoWrk } from './wrk.ts';
 
 const gpus = 8;
 /** 64 MiB. */

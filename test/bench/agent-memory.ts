@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { whyNoWrk } from '../support/wrk.ts';
 import { callMany, manyCalls } from './agent-load.ts';
 import { fakeNode, startAgent, whyNoAgent } from './agent-process.ts';
 import type { Benchmark } from './bench.ts';
 import { residentOf } from './proc.ts';
+import { whyNoWrk } from './wrk.ts';
 
 const runs = 5;
 const gpus = 8;

@@ -8,7 +8,6 @@ import { type GpuCluster, namespace, startGpuCluster } from '../support/node/gpu
 import { whyNoNodeHere } from '../support/node/programs.ts';
 import type { Pod } from '../support/node/waiting.ts';
 import { h100 } from '../support/nvml/fake-nvml.ts';
-import { whyNoWrk } from '../support/wrk.ts';
 import type { Benchmark, Figure } from './bench.ts';
 import {
   agentPod,
@@ -24,6 +23,7 @@ import {
   uninstall,
   workingSetMB,
 } from './kubelet-agent.ts';
+import { whyNoWrk } from './wrk.ts';
 
 const installs = 3;
 const roomyRuns = 3;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { wrkProgram } from '../support/wrk.ts';
+import { debianProgram, whyNoProgram } from '../support/debian.ts';
 import type { HttpRequest } from './agent-requests.ts';
 import { diesWithUs, temporaryFolder } from './processes.ts';
 
@@ -34,13 +34,21 @@ export interface LoadResult {
   readonly maxMs: number;
 }
 
+/** A load generator in C: on two cores one in JavaScript would measure itself. */
+const program = () => debianProgram('usr/bin/wrk', ['wrk', 'libluajit-5.1-2']);
+
+/** Why there is no wrk here, or undefined where it is installed, or could be fetched (0.3 MB, once). */
+export function whyNoWrk(): string | undefined {
+  return whyNoProgram(program);
+}
+
 /**
  * Puts load on a server from another process.
  *
  * @throws Error when wrk fails, or the signal's reason
  */
 export async function wrk(load: Load): Promise<LoadResult> {
-  const { command, env } = wrkProgram();
+  const { command, env } = program();
   using temporary = temporaryFolder();
   const script = join(temporary.folder, 'load.lua');
   writeFileSync(script, loadScript(load));

@@ -6,10 +6,12 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 
-import { chart, ensureHelm, ensurePromtool, render, valuesOf } from '../support/chart.ts';
-import { whyNotHere } from '../support/cluster/programs.ts';
+import { chart, render, valuesOf } from '../support/chart.ts';
+import { ensureHelm, whyNotHere } from '../support/cluster/programs.ts';
+import { debianProgram, whyNoProgram } from '../support/debian.ts';
 
-const skipped = whyNotHere();
+const promtool = () => debianProgram('usr/bin/promtool', ['prometheus']);
+const skipped = whyNotHere() ?? whyNoProgram(promtool);
 const rulesPath = join(chart, 'rules/alerts.yaml');
 const testsPath = join(chart, 'tests/alerts.yaml');
 
@@ -21,20 +23,21 @@ const rules: Rules = parse(readFileSync(rulesPath, 'utf8'));
 const alerts = rules.groups[0].rules.map(({ alert }) => alert);
 
 describe.skipIf(skipped)(`the alerts ${skipped ?? ''}`, () => {
-  let promtool: (...args: string[]) => Promise<string>;
   const folder = mkdtempSync(join(tmpdir(), 'k8s-gpu-mcp-alerts-'));
 
-  beforeAll(async () => {
-    await ensureHelm();
-    const path = await ensurePromtool();
-    promtool = async (...args) => (await promisify(execFile)(path, args)).stdout;
-  });
+  beforeAll(ensureHelm);
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+  const check = async (...args: string[]) => {
+    const { command, env } = promtool();
+    const { stdout } = await promisify(execFile)(command, args, { env });
+    return stdout;
+  };
+
   test('they are valid, and each is raised when it should be and not before', async () => {
-    expect(await promtool('check', 'rules', rulesPath)).toContain(`SUCCESS: ${alerts.length} rules found`);
-    expect(await promtool('test', 'rules', testsPath)).toContain('SUCCESS');
+    expect(await check('check', 'rules', rulesPath)).toContain(`SUCCESS: ${alerts.length} rules found`);
+    expect(await check('test', 'rules', testsPath)).toContain('SUCCESS');
   });
 
   test.for(alerts)('%s: the tests notice when it is never raised', async (alert) => {
@@ -49,7 +52,7 @@ describe.skipIf(skipped)(`the alerts ${skipped ?? ''}`, () => {
     );
     writeFileSync(join(own, 'tests/alerts.yaml'), readFileSync(testsPath));
 
-    await expect(promtool('test', 'rules', join(own, 'tests/alerts.yaml'))).rejects.toThrow(alert);
+    await expect(check('test', 'rules', join(own, 'tests/alerts.yaml'))).rejects.toThrow(alert);
   });
 
   test('the chart renders just these', async () => {

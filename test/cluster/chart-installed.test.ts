@@ -1,17 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import {
-  anyObjectOf,
-  chart,
-  ensureHelm,
-  helm,
-  namespace,
-  release,
-  valuesFiles,
-  valuesOf,
-} from '../support/chart.ts';
+import { anyObjectOf, chart, helm, namespace, release, valuesFiles, valuesOf } from '../support/chart.ts';
 import { type Cluster, startCluster } from '../support/cluster/cluster.ts';
-import { ensurePrograms, whyNotHere } from '../support/cluster/programs.ts';
+import { ensureHelm, ensurePrograms, whyNotHere } from '../support/cluster/programs.ts';
 
 const skipped = whyNotHere();
 const buildMs = 30 * 60_000; // the first run on a machine builds the programs

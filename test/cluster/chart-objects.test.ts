@@ -2,19 +2,11 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import {
-  anyObjectOf,
-  ensureHelm,
-  namespace,
-  podOf,
-  render,
-  valuesFiles,
-  valuesOf,
-} from '../support/chart.ts';
+import { anyObjectOf, namespace, podOf, render, valuesFiles, valuesOf } from '../support/chart.ts';
 import type { KubeObject } from '../support/cluster/api.ts';
 import { type Cluster, startCluster } from '../support/cluster/cluster.ts';
 import { makeFolder, removeFolder } from '../support/cluster/folder.ts';
-import { ensurePrograms, whyNotHere } from '../support/cluster/programs.ts';
+import { ensureHelm, ensurePrograms, whyNotHere } from '../support/cluster/programs.ts';
 
 const skipped = whyNotHere();
 const buildMs = 30 * 60_000; // the first run on a machine builds the programs

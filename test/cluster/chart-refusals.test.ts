@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 
-import { ensureHelm, render, valuesOf } from '../support/chart.ts';
-import { whyNotHere } from '../support/cluster/programs.ts';
+import { render, valuesOf } from '../support/chart.ts';
+import { ensureHelm, whyNotHere } from '../support/cluster/programs.ts';
 
 const skipped = whyNotHere();
 

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 
-import { ensureHelm, lint, podOf, render, valuesFiles, valuesOf } from '../support/chart.ts';
-import { whyNotHere } from '../support/cluster/programs.ts';
+import { lint, podOf, render, valuesFiles, valuesOf } from '../support/chart.ts';
+import { ensureHelm, whyNotHere } from '../support/cluster/programs.ts';
 
 const skipped = whyNotHere();
 

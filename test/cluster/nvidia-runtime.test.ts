@@ -13,11 +13,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { debianProgram, whyNoProgram } from '../support/debian-program.ts';
+import { whyNoProgram } from '../support/debian.ts';
 import { deviceNode, type NvidiaRuntime, nvidiaRuntime } from '../support/node/nvidia-runtime.ts';
+import { runcProgram } from '../support/node/programs.ts';
 
-const runc = () => debianProgram('usr/sbin/runc', ['runc', 'libseccomp2']);
-const skipped = process.getuid?.() === 0 ? whyNoProgram(runc) : 'containers need root';
+const skipped = process.getuid?.() === 0 ? whyNoProgram(runcProgram) : 'containers need root';
 const folder = mkdtempSync(join(tmpdir(), 'nvidia-runtime-test-'));
 const program = join(folder, 'nvml-init');
 
@@ -27,7 +27,7 @@ describe.skipIf(skipped)(`containers of runc ${skipped ?? ''}`, () => {
   let runtime: NvidiaRuntime;
 
   beforeAll(() => {
-    runtime = nvidiaRuntime(join(folder, 'node'), runc().command);
+    runtime = nvidiaRuntime(join(folder, 'node'), runcProgram().command);
     execFileSync('cc', ['-o', program, join(import.meta.dirname, '../support/node/nvml-init.c')]);
   });
 
@@ -64,13 +64,19 @@ describe.skipIf(skipped)(`containers of runc ${skipped ?? ''}`, () => {
       '/run/fake-nvml': configFolder,
     };
 
-    expect(run(runc().command, {}, { mounts })).toBe('999');
+    expect(run(runcProgram().command, {}, { mounts })).toBe('999');
   });
 
   test('other commands of runc pass through it untouched', () => {
-    const own = execFileSync(runc().command, ['--version'], { env: runc().env, encoding: 'utf8' });
+    const own = execFileSync(runcProgram().command, ['--version'], {
+      env: runcProgram().env,
+      encoding: 'utf8',
+    });
 
-    const wrapped = execFileSync(runtime.program, ['--version'], { env: runc().env, encoding: 'utf8' });
+    const wrapped = execFileSync(runtime.program, ['--version'], {
+      env: runcProgram().env,
+      encoding: 'utf8',
+    });
 
     expect(wrapped).toBe(own);
   });
@@ -92,10 +98,10 @@ function run(
   const call = (...args: string[]) =>
     spawnSync(runtime, ['--root', join(folder, 'state'), ...args], {
       cwd: folder,
-      env: { ...process.env, ...runc().env },
+      env: { ...process.env, ...runcProgram().env },
       stdio: ['ignore', openSync(output, 'a'), openSync(output, 'a')],
     });
-  spawnSync(runc().command, ['spec', '--bundle', bundle], { env: runc().env });
+  spawnSync(runcProgram().command, ['spec', '--bundle', bundle], { env: runcProgram().env });
   const spec = JSON.parse(readFileSync(join(bundle, 'config.json'), 'utf8'));
   spec.root = { path: 'rootfs', readonly: true };
   spec.process.user = { uid, gid: uid };

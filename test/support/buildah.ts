@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { debianProgram, whyNoProgram } from './debian-program.ts';
+import { debianProgram, whyNoProgram } from './debian.ts';
 
 const repository = join(import.meta.dirname, '../..');
 

@@ -1,14 +1,11 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { parseAllDocuments } from 'yaml';
 
-import { cacheDirectory } from './cache.ts';
 import type { KubeObject } from './cluster/api.ts';
-
-const run = promisify(execFile);
+import { ensureHelm } from './cluster/programs.ts';
 
 export const chart = join(import.meta.dirname, '../../chart');
 
@@ -18,18 +15,9 @@ export const valuesFiles = readdirSync(join(chart, 'ci')).map((name) => name.rep
 export const release = 'k8s-gpu-mcp';
 export const namespace = 'gpu-mcp';
 
-const helmVersion = 'v3.22.0';
-const helmPath = join(cacheDirectory, `helm-${helmVersion}`);
-
-/** Builds Helm once, which takes a minute: call it from a place without a test's time limit. */
-export async function ensureHelm(): Promise<void> {
-  if (existsSync(helmPath)) return;
-  await run('nice', ['bash', join(import.meta.dirname, 'cluster/build.sh'), 'helm', helmVersion, helmPath]);
-}
-
-/** @throws Error with what Helm said */
+/** Builds Helm the first time: have `ensureHelm` done before. @throws Error with what Helm said */
 export async function helm(...args: string[]): Promise<string> {
-  const { stdout } = await run(helmPath, args, { maxBuffer: 64 << 20 });
+  const { stdout } = await promisify(execFile)(await ensureHelm(), args, { maxBuffer: 64 << 20 });
   return stdout;
 }
 
@@ -81,18 +69,6 @@ export function podOf(objects: readonly KubeObject[]): { metadata: KubeObject['m
     | undefined;
   if (!daemonSet) throw new Error('no DaemonSet was rendered');
   return daemonSet.spec.template;
-}
-
-/** Debian's, unpacked once into the cache; nothing is installed. */
-export async function ensurePromtool(): Promise<string> {
-  const folder = join(cacheDirectory, 'promtool-debian');
-  const path = join(folder, 'usr/bin/promtool');
-  if (existsSync(path)) return path;
-  await mkdir(folder, { recursive: true });
-  await run('apt-get', ['download', 'prometheus'], { cwd: folder });
-  const [archive = ''] = readdirSync(folder).filter((name) => name.endsWith('.deb'));
-  await run('dpkg-deb', ['-x', archive, folder], { cwd: folder });
-  return path;
 }
 
 /** Stands for the Prometheus Operator's definition: it takes any object of the kind. */

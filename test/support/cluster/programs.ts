@@ -19,6 +19,7 @@ export interface Programs {
 
 export const apiServers: Record<KubernetesVersion, string> = { '1.34': 'v1.34.4', '1.35': 'v1.35.4' };
 export const etcdVersion = 'v3.6.6';
+export const helmVersion = 'v3.22.0';
 const kwokVersion = 'v0.7.0';
 
 const { PATH = '' } = process.env;
@@ -35,6 +36,11 @@ export async function ensurePrograms(version: KubernetesVersion): Promise<Progra
     apiServer: await ensure('kube-apiserver', apiServer),
     kubectl: onPath('kubectl') ?? (await ensure('kubectl', apiServer)),
   };
+}
+
+/** Helm alone: for what needs no cluster. */
+export function ensureHelm(): Promise<string> {
+  return ensure('helm', helmVersion);
 }
 
 /** Why no cluster can run on this machine, or undefined where one can. */

@@ -1,6 +1,6 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, renameSync } from 'node:fs';
+import { readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
@@ -9,12 +9,20 @@ import {
   apiServers,
   cached,
   ensure,
+  ensureHelm,
   etcdVersion,
   executable,
+  helmVersion,
   onPath,
   whyNotHere,
 } from '../cluster/programs.ts';
-import { cachedPackage, debianPackage } from './debian.ts';
+import {
+  cachedPackage,
+  type DebianProgram,
+  debianPackages,
+  librariesIn,
+  unpackedProgram,
+} from '../debian.ts';
 
 /** Paths of what a cluster with real nodes is made of. */
 export interface NodePrograms {
@@ -38,18 +46,12 @@ export interface NodePrograms {
 }
 
 const kubernetes = apiServers['1.34']; // the last whose kubelet runs where cgroups are version 1
-const helmVersion = 'v3.22.0';
-const packages = ['containerd', 'runc', 'containernetworking-plugins', 'libseccomp2'];
+const packages = ['containerd', 'containernetworking-plugins', 'runc', 'libseccomp2'] as const;
 const probeSource = join(import.meta.dirname, 'probe/main.go');
 
 /** Builds and fetches what the cache lacks: minutes the first time, nothing afterwards. */
 export async function ensureNodePrograms(): Promise<NodePrograms> {
-  const [containerd, runc, plugins, libseccomp] = await Promise.all([
-    debianPackage('containerd'),
-    debianPackage('runc'),
-    debianPackage('containernetworking-plugins'),
-    debianPackage('libseccomp2'),
-  ]);
+  const [containerd = '', plugins = '', ...runcAndLibrary] = debianPackages(...packages);
   return {
     etcd: await ensure('etcd', etcdVersion),
     apiServer: await ensure('kube-apiserver', kubernetes),
@@ -60,16 +62,16 @@ export async function ensureNodePrograms(): Promise<NodePrograms> {
     helm: await ensureHelm(),
     containerd: join(containerd, 'usr/bin/containerd'),
     ctr: join(containerd, 'usr/bin/ctr'),
-    runc: join(runc, 'usr/sbin/runc'),
+    runc: runcProgram().command,
     cni: join(plugins, 'usr/lib/cni'),
-    libraries: librariesIn(libseccomp),
+    libraries: librariesIn(runcAndLibrary),
     probe: await buildProbe(),
   };
 }
 
-/** Helm alone: for what needs no cluster. */
-export function ensureHelm(): Promise<string> {
-  return ensure('helm', helmVersion);
+/** The nodes' runc alone: for what needs no cluster. @throws Error where it cannot be had */
+export function runcProgram(): DebianProgram {
+  return unpackedProgram('usr/sbin/runc', ['runc', 'libseccomp2']);
 }
 
 /** Why no real node can run on this machine, or undefined where one can. */
@@ -102,13 +104,6 @@ function whyNotKernel(): string | undefined {
     encoding: 'utf8',
   });
   return status === 0 ? undefined : `a real node needs namespaces of its own: ${stderr.trim()}`;
-}
-
-function librariesIn(folder: string): string {
-  const libraries = join(folder, 'usr/lib');
-  return readdirSync(libraries)
-    .map((architecture) => join(libraries, architecture))
-    .join(':');
 }
 
 async function buildProbe(): Promise<string> {
