@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { type GpuCluster, namespace, release } from '../support/node/gpu-cluster.ts';
+import { namespace, release } from '../support/chart.ts';
+import type { GpuCluster } from '../support/node/gpu-cluster.ts';
 import type { Pod } from '../support/node/waiting.ts';
 import { manyCalls } from './agent-load.ts';
 import { bridgeCall, checkText, lastGpuOf, tools } from './agent-requests.ts';

@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { bridgeEntry } from '../support/build.ts';
+import { namespace } from '../support/chart.ts';
 import { whyNoImage } from '../support/image.ts';
-import { type GpuCluster, namespace, startGpuCluster } from '../support/node/gpu-cluster.ts';
+import { type GpuCluster, startGpuCluster } from '../support/node/gpu-cluster.ts';
 import { whyNoNodeHere } from '../support/node/programs.ts';
 import type { Pod } from '../support/node/waiting.ts';
 import { h100 } from '../support/nvml/fake-nvml.ts';

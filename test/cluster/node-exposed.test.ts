@@ -1,23 +1,16 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 
 import { runBridge } from '../support/bridge-process.ts';
+import { namespace, release } from '../support/chart.ts';
 import { whyNoImage } from '../support/image.ts';
 import { startDevicePlugin } from '../support/node/device-plugin.ts';
-import {
-  type GpuCluster,
-  gpuNodes,
-  gpusOf,
-  namespace,
-  release,
-  startGpuCluster,
-  usual,
-} from '../support/node/gpu-cluster.ts';
-import { probeImage } from '../support/node/image.ts';
+import { type GpuCluster, gpuNodes, gpusOf, startGpuCluster, usual } from '../support/node/gpu-cluster.ts';
+import { pod, serving } from '../support/node/pods.ts';
 import { whyNoNodeHere } from '../support/node/programs.ts';
+import { certificateFor } from '../support/tls-files.ts';
 
 const skipped = whyNoNodeHere() ?? whyNoImage();
 const buildMs = 30 * 60_000; // the first run on a machine builds the programs
@@ -57,26 +50,9 @@ describe.skipIf(skipped)(`the chart's other ways on real nodes ${skipped ?? ''}`
 
   /** Signed by itself, for the name that the bridge expects, in the Secret that the pods mount. */
   async function certificate(name: string): Promise<void> {
-    const host = `${release}.${namespace}.svc`;
-    execFileSync(
-      'openssl',
-      [
-        ...[
-          'req',
-          '-x509',
-          '-newkey',
-          'ec',
-          '-pkeyopt',
-          'ec_paramgen_curve:prime256v1',
-          '-nodes',
-          '-days',
-          '2',
-        ],
-        ...['-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${host}`],
-        ...['-keyout', file(`${name}.key`), '-out', file(`${name}.crt`)],
-      ],
-      { stdio: 'ignore' },
-    );
+    const { cert, private: key } = await certificateFor(name, `${release}.${namespace}.svc`);
+    writeFileSync(file(`${name}.crt`), cert);
+    writeFileSync(file(`${name}.key`), key);
     const made = await cluster.kubectl(
       ...['create', 'secret', 'tls', 'my-certificate', `--cert=${file(`${name}.crt`)}`],
       ...[`--key=${file(`${name}.key`)}`, inNamespace, '--dry-run=client', '--output=json'],
@@ -112,7 +88,7 @@ describe.skipIf(skipped)(`the chart's other ways on real nodes ${skipped ?? ''}`
   };
 
   test('the bridge goes to the pods directly, and believes only who signed their certificate', async () => {
-    execFileSync('cp', [join(cluster.folder, 'first.crt'), file('trusted.crt')]);
+    copyFileSync(file('first.crt'), file('trusted.crt'));
 
     expect((await direct('trusted')).stdout).toContain('success: 2 of 2 GPU nodes answered');
 
@@ -208,21 +184,10 @@ function presented(address: string): Promise<string | undefined> {
   });
 }
 
-const trainer = {
-  apiVersion: 'v1',
-  kind: 'Pod',
-  metadata: { name: 'trainer', namespace: 'default', labels: { app: 'trainer' } },
-  spec: {
+const trainer = pod(
+  { name: 'trainer', namespace: 'default' },
+  {
     nodeName: 'gpu-1',
-    terminationGracePeriodSeconds: 1,
-    containers: [
-      {
-        name: 'train',
-        image: probeImage,
-        imagePullPolicy: 'Never',
-        args: ['pause'],
-        resources: { limits: { 'nvidia.com/gpu': '1' } },
-      },
-    ],
+    containers: [{ ...serving, resources: { limits: { 'nvidia.com/gpu': '1' } } }],
   },
-};
+);

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { askByKubectl } from '../support/cluster/port-forward.ts';
 import { outermostCgroups } from '../support/node/cgroups.ts';
 import { type NodeCluster, startNodeCluster } from '../support/node/cluster.ts';
-import { daemonSet, pod, serving } from '../support/node/pods.ts';
+import { daemonSet, pod, runtimeClass, serving } from '../support/node/pods.ts';
 import { ensureNodePrograms, whyNoNodeHere } from '../support/node/programs.ts';
 import { descendants, remains } from '../support/node/remains.ts';
 
@@ -101,8 +101,7 @@ describe.skipIf(skipped)(`real nodes ${skipped ?? ''}`, () => {
   });
 
   test('a pod is started by the runtime that its RuntimeClass names, or by the default of its node', async () => {
-    const runtimeClass = { apiVersion: 'node.k8s.io/v1', kind: 'RuntimeClass', handler: 'nvidia' };
-    await cluster.apply({ ...runtimeClass, metadata: { name: 'nvidia' } });
+    await cluster.apply(runtimeClass('nvidia'));
     expect(existsSync(logOf('gpu-1'))).toBe(false);
 
     await cluster.apply(

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 
 import { runBridge } from '../support/bridge-process.ts';
+import { namespace, release } from '../support/chart.ts';
 import { upgradeStatus } from '../support/cluster/port-forward.ts';
 import { type Host, host } from '../support/fleet/host.ts';
 import { whyNoImage } from '../support/image.ts';
@@ -11,9 +12,7 @@ import {
   type GpuCluster,
   gpuNodes,
   gpusIn,
-  namespace,
   onNode,
-  release,
   startGpuCluster,
 } from '../support/node/gpu-cluster.ts';
 import { whyNoNodeHere } from '../support/node/programs.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-
+import { namespace } from '../support/chart.ts';
 import { type Answer, type Host, host } from '../support/fleet/host.ts';
 import { whyNoImage } from '../support/image.ts';
 import {
@@ -9,7 +9,6 @@ import {
   gpuNodes,
   gpusIn,
   gpusOf,
-  namespace,
   startGpuCluster,
   usual,
 } from '../support/node/gpu-cluster.ts';

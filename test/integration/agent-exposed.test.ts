@@ -133,7 +133,7 @@ test.concurrent('a replaced certificate is shown to new connections, while a cal
 });
 
 test.concurrent('the port is never closed while certificates are replaced', async (context) => {
-  const pairs = await Promise.all(['a', 'b', 'c', 'd'].map(certificateFor));
+  const pairs = await Promise.all(['a', 'b', 'c', 'd'].map((name) => certificateFor(name)));
   const secret = mountedSecret(context, files(await certificateFor('first')));
   const { agent } = await exposedAgent(context, tlsArgs(secret));
 

@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { getRequestListener } from '@hono/node-server';
-import { generate } from 'selfsigned';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createLog } from '../../src/core/log.ts';
 import { createAgent, loopbackDoor } from '../../src/server/agent.ts';
@@ -17,6 +16,7 @@ import { freePort } from '../support/free-port.ts';
 import { certificate } from '../support/kube-api/certificate.ts';
 import { kubeApi } from '../support/kube-api/client.ts';
 import { agentPod, daemonSet, gpuNode } from '../support/kube-api/objects.ts';
+import { certificateFor } from '../support/tls-files.ts';
 
 const serverName = 'agents.gpu-mcp.svc';
 const scenario = parseScenario(
@@ -28,13 +28,7 @@ const scenario = parseScenario(
 let pair: { readonly cert: string; readonly key: string };
 
 beforeAll(async () => {
-  const { cert, private: key } = await generate([{ name: 'commonName', value: serverName }], {
-    keyType: 'ec',
-    extensions: [
-      { name: 'basicConstraints', cA: true },
-      { name: 'subjectAltName', altNames: [{ type: 2, value: serverName }] },
-    ],
-  });
+  const { cert, private: key } = await certificateFor(serverName);
   pair = { cert, key };
 });
 

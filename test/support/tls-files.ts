@@ -9,9 +9,20 @@ export interface Pair {
   readonly private: string;
 }
 
-/** A certificate for itself, of a server of this name. */
-export async function certificateFor(name: string): Promise<Pair> {
-  return generate([{ name: 'commonName', value: name }], { keySize: 2048 });
+/**
+ * A certificate that a server signs for itself, and that a client may trust as it trusts an authority.
+ *
+ * @param name the common name
+ * @param host what clients call the server
+ */
+export function certificateFor(name: string, host = name): Promise<Pair> {
+  return generate([{ name: 'commonName', value: name }], {
+    keyType: 'ec',
+    extensions: [
+      { name: 'basicConstraints', cA: true },
+      { name: 'subjectAltName', altNames: [{ type: 2, value: host }] },
+    ],
+  });
 }
 
 export interface MountedSecret {

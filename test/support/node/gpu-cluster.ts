@@ -2,18 +2,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { chart } from '../chart.ts';
+import { chart, namespace, release } from '../chart.ts';
 import { packImage } from '../image.ts';
 import type { FakeGpu } from '../nvml/fake-config.ts';
 import { h100 } from '../nvml/fake-nvml.ts';
 import { type NodeCluster, startNodeCluster } from './cluster.ts';
-import { probeImage } from './image.ts';
 import { deviceNode, type NvidiaRuntime, nvidiaRuntime } from './nvidia-runtime.ts';
+import { pod, runtimeClass, serving } from './pods.ts';
 import { ensureNodePrograms } from './programs.ts';
 import type { Pod } from './waiting.ts';
 
-export const namespace = 'gpu-mcp';
-export const release = 'k8s-gpu-mcp';
 export const gpuNodes = ['gpu-1', 'gpu-2'] as const;
 export type GpuNode = (typeof gpuNodes)[number];
 
@@ -98,8 +96,7 @@ export async function startGpuCluster(): Promise<GpuCluster> {
     const packed = packImage(['--arch', 'amd64', '--output', archive]);
     if (packed.status !== 0) throw new Error(packed.stderr);
     await cluster.importImage(archive);
-    const runtimeClass = { apiVersion: 'node.k8s.io/v1', kind: 'RuntimeClass', handler: 'nvidia' };
-    await cluster.apply({ ...runtimeClass, metadata: { name: 'nvidia' } });
+    await cluster.apply(runtimeClass('nvidia'));
   } catch (cause) {
     await stop();
     throw cause;
@@ -142,15 +139,7 @@ function strangerIn(cluster: NodeCluster): GpuCluster['stranger'] {
   const where = { namespace: 'default', pod: 'stranger' };
   const start = async () => {
     await cluster.addNamespace(where.namespace);
-    await cluster.apply({
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: { name: where.pod, namespace: where.namespace, labels: { app: where.pod } },
-      spec: {
-        terminationGracePeriodSeconds: 1,
-        containers: [{ name: 'probe', image: probeImage, imagePullPolicy: 'Never', args: ['pause'] }],
-      },
-    });
+    await cluster.apply(pod({ ...where, name: where.pod }, { containers: [serving] }));
     await cluster.waitForPods(`app=${where.pod}`, { namespace: where.namespace });
   };
   let started: Promise<void> | undefined;

@@ -28,4 +28,9 @@ export function daemonSet({ name, namespace }: Named, podSpec: object): KubeObje
   return { apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: { name, namespace }, spec };
 }
 
+/** By which a pod asks for the OCI runtime of that name, where its node has it. */
+export function runtimeClass(handler: string): KubeObject {
+  return { apiVersion: 'node.k8s.io/v1', kind: 'RuntimeClass', metadata: { name: handler }, handler };
+}
+
 const hasty = { terminationGracePeriodSeconds: 0 };
