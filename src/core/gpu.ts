@@ -1,7 +1,7 @@
 import type { Reading } from './reading.ts';
 
 /**
- * All that is read of one physical GPU in one sample. Units are in the names. Each field is one driver call, so
+ * All that is read of one physical GPU in one sample. Units are in the names. Each field is one answer of the driver, so
  * each can be missing for a reason of its own: `notSupported` on boards without the feature, `notSupportedByDriver`
  * on drivers without the call, `gpuLost` once the GPU has left the bus.
  */
@@ -18,8 +18,14 @@ export interface GpuReadings {
   readonly memory: Reading<Memory>;
   /** Of the last 1/6 to 1 s; notSupported under MIG. Source: nvmlDeviceGetUtilizationRates. Oracle: --query-gpu=utilization.gpu,utilization.memory */
   readonly utilization: Reading<Utilization>;
+  /** Of the video encoder (NVENC). Source: nvmlDeviceGetEncoderUtilization. Oracle: --query-gpu=utilization.encoder */
+  readonly encoderPercent: Reading<number>;
+  /** Of the video decoder (NVDEC). Source: nvmlDeviceGetDecoderUtilization. Oracle: --query-gpu=utilization.decoder */
+  readonly decoderPercent: Reading<number>;
   /** Source: nvmlDeviceGetTemperature. Oracle: --query-gpu=temperature.gpu */
   readonly temperatureC: Reading<number>;
+  /** notSupported on boards that do not measure it, such as the T4. Source: nvmlDeviceGetFieldValues, NVML_FI_DEV_MEMORY_TEMP (82). Oracle: --query-gpu=temperature.memory */
+  readonly memoryTemperatureC: Reading<number>;
   /** The GPU halves its clocks from here on. Source: nvmlDeviceGetTemperatureThreshold(SLOWDOWN). Oracle: nvidia-smi -q -d TEMPERATURE */
   readonly slowdownTemperatureC: Reading<number>;
   /** The GPU switches itself off from here on. Source: nvmlDeviceGetTemperatureThreshold(SHUTDOWN). Oracle: nvidia-smi -q -d TEMPERATURE */
@@ -32,6 +38,8 @@ export interface GpuReadings {
   readonly defaultPowerLimitWatts: Reading<number>;
   /** Source: nvmlDeviceGetPowerManagementLimitConstraints. Oracle: --query-gpu=power.min_limit,power.max_limit */
   readonly powerLimitRange: Reading<PowerLimitRange>;
+  /** Of the whole board since the driver was loaded; Volta and newer. Source: nvmlDeviceGetFieldValues, NVML_FI_DEV_TOTAL_ENERGY_CONSUMPTION (83). Oracle: dcgmi dmon -e 156, in mJ */
+  readonly energyJoules: Reading<number>;
   /** Source: nvmlDeviceGetClockInfo(GRAPHICS). Oracle: --query-gpu=clocks.current.graphics */
   readonly graphicsClockMhz: Reading<number>;
   /** Source: nvmlDeviceGetClockInfo(SM). Oracle: --query-gpu=clocks.current.sm */
@@ -58,6 +66,8 @@ export interface GpuReadings {
   readonly retiredPagesPending: Reading<boolean>;
   /** The driver's own verdict. Source: nvmlDeviceGetFieldValues, NVML_FI_DEV_GET_GPU_RECOVERY_ACTION (230). Oracle: nvidia-smi -q, "GPU Recovery Action" */
   readonly recoveryAction: Reading<RecoveryAction>;
+  /** Packets that the PCIe link had to send again, since the GPU was reset. Source: nvmlDeviceGetFieldValues, NVML_FI_DEV_PCIE_REPLAY_COUNTER (94). Oracle: nvidia-smi -q, "Replays Since Reset" */
+  readonly pcieReplays: Reading<number>;
   /** Source: nvmlDeviceGetMigMode. Oracle: --query-gpu=mig.mode.current,mig.mode.pending */
   readonly migMode: Reading<Mode>;
   /** Source: nvmlDeviceGetPersistenceMode. Oracle: --query-gpu=persistence_mode */
@@ -133,13 +143,17 @@ export const symbolOf: Readonly<Record<keyof GpuReadings, string>> = {
   pciAddress: 'nvmlDeviceGetPciInfo_v3',
   memory: 'nvmlDeviceGetMemoryInfo_v2',
   utilization: 'nvmlDeviceGetUtilizationRates',
+  encoderPercent: 'nvmlDeviceGetEncoderUtilization',
+  decoderPercent: 'nvmlDeviceGetDecoderUtilization',
   temperatureC: 'nvmlDeviceGetTemperature',
+  memoryTemperatureC: 'nvmlDeviceGetFieldValues',
   slowdownTemperatureC: 'nvmlDeviceGetTemperatureThreshold',
   shutdownTemperatureC: 'nvmlDeviceGetTemperatureThreshold',
   powerWatts: 'nvmlDeviceGetPowerUsage',
   powerLimitWatts: 'nvmlDeviceGetEnforcedPowerLimit',
   defaultPowerLimitWatts: 'nvmlDeviceGetPowerManagementDefaultLimit',
   powerLimitRange: 'nvmlDeviceGetPowerManagementLimitConstraints',
+  energyJoules: 'nvmlDeviceGetFieldValues',
   graphicsClockMhz: 'nvmlDeviceGetClockInfo',
   smClockMhz: 'nvmlDeviceGetClockInfo',
   memoryClockMhz: 'nvmlDeviceGetClockInfo',
@@ -153,6 +167,7 @@ export const symbolOf: Readonly<Record<keyof GpuReadings, string>> = {
   remappedRows: 'nvmlDeviceGetRemappedRows',
   retiredPagesPending: 'nvmlDeviceGetRetiredPagesPendingStatus',
   recoveryAction: 'nvmlDeviceGetFieldValues',
+  pcieReplays: 'nvmlDeviceGetFieldValues',
   migMode: 'nvmlDeviceGetMigMode',
   persistenceMode: 'nvmlDeviceGetPersistenceMode',
 };

@@ -13,8 +13,12 @@ export interface DcgmMetric {
 }
 
 /**
- * dcgm-exporter's default counters as far as our readings give them, with its names, units, types and help texts, so that
+ * dcgm-exporter's default counters as far as NVML gives them, with its names, units, types and help texts, so that
  * dashboards and alerts made for it work. Source: NVIDIA/dcgm-exporter etc/default-counters.csv, d5e5f51.
+ *
+ * Not here: DCGM_FI_DEV_NVLINK_BANDWIDTH_TOTAL, which it calls a counter, but which DCGM makes the mean rate in MB/s since
+ * its own sample before (NVML only counts KiB): neither NVML's count nor a rate over our interval would be that.
+ * DCGM_FI_DEV_VGPU_LICENSE_STATUS is of vGPU guests. DCGM_FI_PROF_… comes from DCGM's profiling, not from NVML's readings.
  */
 export const dcgmMetrics: readonly DcgmMetric[] = [
   {
@@ -30,6 +34,12 @@ export const dcgmMetrics: readonly DcgmMetric[] = [
     of: ({ memoryClockMhz }) => orNull(memoryClockMhz),
   },
   {
+    name: 'DCGM_FI_DEV_MEMORY_TEMP',
+    type: 'gauge',
+    help: 'Memory temperature (in C).',
+    of: ({ memoryTemperatureC }) => orNull(memoryTemperatureC),
+  },
+  {
     name: 'DCGM_FI_DEV_GPU_TEMP',
     type: 'gauge',
     help: 'GPU temperature (in C).',
@@ -42,6 +52,18 @@ export const dcgmMetrics: readonly DcgmMetric[] = [
     of: ({ powerWatts }) => orNull(powerWatts),
   },
   {
+    name: 'DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION',
+    type: 'counter',
+    help: 'Total energy consumption since boot (in mJ).',
+    of: ({ energyJoules }) => millijoules(orNull(energyJoules)),
+  },
+  {
+    name: 'DCGM_FI_DEV_PCIE_REPLAY_COUNTER',
+    type: 'counter',
+    help: 'Total number of PCIe retries.',
+    of: ({ pcieReplays }) => orNull(pcieReplays),
+  },
+  {
     name: 'DCGM_FI_DEV_GPU_UTIL',
     type: 'gauge',
     help: 'GPU utilization (in %).',
@@ -52,6 +74,18 @@ export const dcgmMetrics: readonly DcgmMetric[] = [
     type: 'gauge',
     help: 'Memory utilization (in %).',
     of: ({ utilization }) => orNull(utilization)?.memoryPercent ?? null,
+  },
+  {
+    name: 'DCGM_FI_DEV_ENC_UTIL',
+    type: 'gauge',
+    help: 'Encoder utilization (in %).',
+    of: ({ encoderPercent }) => orNull(encoderPercent),
+  },
+  {
+    name: 'DCGM_FI_DEV_DEC_UTIL',
+    type: 'gauge',
+    help: 'Decoder utilization (in %).',
+    of: ({ decoderPercent }) => orNull(decoderPercent),
   },
   {
     name: 'DCGM_FI_DEV_XID_ERRORS',
@@ -172,6 +206,11 @@ export function pciBusId(address: string | null): string | null {
   if (address === null) return null;
   const [domain = '', ...rest] = address.split(':');
   return [domain.padStart(8, '0'), ...rest].join(':').toUpperCase();
+}
+
+/** As the driver counts it: whole. */
+function millijoules(joules: number | null): number | null {
+  return joules === null ? null : Math.round(joules * 1000);
 }
 
 function mebibytes(bytes: number | undefined): number | null {

@@ -1,5 +1,6 @@
 import type { ClocksEventReason, GpuReadings, Memory } from '../core/gpu.ts';
 import type { Reading } from '../core/reading.ts';
+import { loadSecondsAt } from './energy.ts';
 import { type GpuModel, models } from './models.ts';
 import { hash, laggedLoadAt, loadAt } from './noise.ts';
 import type { ScenarioNode } from './scenario.ts';
@@ -7,6 +8,7 @@ import type { ScenarioNode } from './scenario.ts';
 const MEBIBYTE = 1024 * 1024;
 const FIRST_BUS = 0x0a;
 const BUSES_APART = 7;
+const none: Reading<number> = { value: 0 };
 const notSupported = { missing: 'notSupported' } as const;
 
 type Identity = Pick<GpuReadings, 'name' | 'uuid' | 'serial' | 'pciAddress'>;
@@ -22,8 +24,12 @@ type Work = Pick<
   GpuReadings,
   | 'memory'
   | 'utilization'
+  | 'encoderPercent'
+  | 'decoderPercent'
   | 'temperatureC'
+  | 'memoryTemperatureC'
   | 'powerWatts'
+  | 'energyJoules'
   | 'graphicsClockMhz'
   | 'smClockMhz'
   | 'memoryClockMhz'
@@ -81,6 +87,7 @@ function work(model: GpuModel, seed: string, atMs: number): Work {
   const load = loadAt(seed, atMs);
   const lagged = laggedLoadAt(seed, atMs);
   const busy = load > 0;
+  const celsius = Math.round(between(model.idleC, model.busyC, lagged));
   const watts = between(model.idleWatts, model.busyWatts, load);
   const clock = busy
     ? model.maxClockMhz - 15 * Math.round(((model.maxClockMhz - model.busyClockMhz) * load) / 15)
@@ -90,14 +97,23 @@ function work(model: GpuModel, seed: string, atMs: number): Work {
     utilization: {
       value: { gpuPercent: Math.round(100 * load), memoryPercent: Math.round(60 * load * load) },
     },
-    temperatureC: { value: Math.round(between(model.idleC, model.busyC, lagged)) },
-    powerWatts: { value: Math.round(watts * 1000) / 1000 },
+    encoderPercent: none,
+    decoderPercent: none,
+    temperatureC: { value: celsius },
+    memoryTemperatureC: model.memoryAboveC === null ? notSupported : { value: celsius + model.memoryAboveC },
+    powerWatts: { value: thousandths(watts) },
+    energyJoules: { value: thousandths(joules(model, seed, atMs)) },
     graphicsClockMhz: { value: clock },
     smClockMhz: { value: clock },
     memoryClockMhz: { value: busy ? model.memoryClockMhz : model.idleMemoryClockMhz },
     clocksEventReasons: { value: reasons(busy, watts / model.defaultPowerLimitWatts) },
     performanceState: { value: busy ? 0 : model.idlePerformanceState },
   };
+}
+
+/** Since the agent's start: what the board draws when idle, and more while it works. */
+function joules(model: GpuModel, seed: string, atMs: number): number {
+  return (model.idleWatts * atMs) / 1000 + (model.busyWatts - model.idleWatts) * loadSecondsAt(seed, atMs);
 }
 
 function memory(model: GpuModel, lagged: number): Memory {
@@ -119,7 +135,6 @@ function reasons(busy: boolean, shareOfLimit: number): ClocksEventReason[] {
 type Health = Omit<GpuReadings, keyof (Identity & Limits & Work) | 'migMode' | 'persistenceMode'>;
 
 function health(model: GpuModel, driver: string): Health {
-  const none: Reading<number> = { value: 0 };
   return {
     eccMode: { value: { current: true, pending: true } },
     eccCorrectedVolatile: none,
@@ -132,7 +147,13 @@ function health(model: GpuModel, driver: string): Health {
     retiredPagesPending: model.remapsRows ? notSupported : { value: false },
     // NVML's change log: NVML_FI_DEV_GET_GPU_RECOVERY_ACTION replaces the reset-status fields from v570 on.
     recoveryAction: Number.parseInt(driver, 10) >= 570 ? { value: 'none' } : notSupported,
+    pcieReplays: none,
   };
+}
+
+/** NVML counts in thousandths of watts and joules. */
+function thousandths(value: number): number {
+  return Math.round(value * 1000) / 1000;
 }
 
 function between(low: number, high: number, share: number): number {

@@ -11,6 +11,8 @@ export interface GpuModel {
   readonly powerLimitRange: { readonly minWatts: number; readonly maxWatts: number };
   readonly idleC: number;
   readonly busyC: number;
+  /** How much hotter its memory is; null: the board does not measure that. */
+  readonly memoryAboveC: number | null;
   /** null: the board tells its distance to the limit (T.Limit, fields 193-196) and no absolute temperature. */
   readonly thresholdsC: { readonly slowdown: number; readonly shutdown: number } | null;
   readonly idleClockMhz: number;
@@ -47,6 +49,7 @@ export const models: Readonly<Record<ModelName, GpuModel>> = {
     powerLimitRange: { minWatts: 60, maxWatts: 70 },
     idleC: 38,
     busyC: 74,
+    memoryAboveC: null,
     thresholdsC: { slowdown: 93, shutdown: 96 },
     idleClockMhz: 300,
     maxClockMhz: 1590,
@@ -69,6 +72,7 @@ export const models: Readonly<Record<ModelName, GpuModel>> = {
     powerLimitRange: { minWatts: 100, maxWatts: 400 },
     idleC: 28,
     busyC: 66,
+    memoryAboveC: 5,
     thresholdsC: { slowdown: 89, shutdown: 92 },
     idleClockMhz: 210,
     maxClockMhz: 1410,
@@ -92,6 +96,7 @@ export const models: Readonly<Record<ModelName, GpuModel>> = {
     powerLimitRange: { minWatts: 200, maxWatts: 700 },
     idleC: 33,
     busyC: 71,
+    memoryAboveC: 6,
     thresholdsC: { slowdown: 89, shutdown: 95 },
     idleClockMhz: 345,
     maxClockMhz: 1980,
@@ -115,6 +120,7 @@ export const models: Readonly<Record<ModelName, GpuModel>> = {
     powerLimitRange: { minWatts: 200, maxWatts: 1000 },
     idleC: 32,
     busyC: 68,
+    memoryAboveC: 4,
     thresholdsC: null,
     idleClockMhz: 120,
     maxClockMhz: 1965,
@@ -137,6 +143,7 @@ export const models: Readonly<Record<ModelName, GpuModel>> = {
     powerLimitRange: { minWatts: 200, maxWatts: 1200 },
     idleC: 30,
     busyC: 62,
+    memoryAboveC: 4,
     thresholdsC: null,
     idleClockMhz: 120,
     maxClockMhz: 2062,

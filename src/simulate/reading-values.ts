@@ -33,12 +33,15 @@ const text = (most: number) =>
 const temperature = z.int().min(0).max(255);
 const percent = z.int().min(0).max(100);
 const clock = z.int().min(0).max(10_000);
-/** NVML counts in milliwatts. */
-const watts = z
-  .number()
-  .min(0)
-  .max(100_000)
-  .transform((value) => Math.round(value * 1000) / 1000);
+/** NVML counts in milliwatts and millijoules. */
+const thousandths = (most: number) =>
+  z
+    .number()
+    .min(0)
+    .max(most)
+    .transform((value) => Math.round(value * 1000) / 1000);
+const watts = thousandths(100_000);
+const joules = thousandths(1e12);
 const mode = z.strictObject({ current: z.boolean(), pending: z.boolean() });
 const bytes = z.int().min(0);
 
@@ -58,13 +61,17 @@ const values: { readonly [Name in keyof GpuReadings]: z.ZodType<Value<Name>> } =
       error: 'totalBytes must be the sum of the other three',
     }),
   utilization: z.strictObject({ gpuPercent: percent, memoryPercent: percent }),
+  encoderPercent: percent,
+  decoderPercent: percent,
   temperatureC: temperature,
+  memoryTemperatureC: temperature,
   slowdownTemperatureC: temperature,
   shutdownTemperatureC: temperature,
   powerWatts: watts,
   powerLimitWatts: watts,
   defaultPowerLimitWatts: watts,
   powerLimitRange: z.strictObject({ minWatts: watts, maxWatts: watts }),
+  energyJoules: joules,
   graphicsClockMhz: clock,
   smClockMhz: clock,
   memoryClockMhz: clock,
@@ -88,6 +95,7 @@ const values: { readonly [Name in keyof GpuReadings]: z.ZodType<Value<Name>> } =
     isRecoveryAction,
     `must be ${recoveryActions.join(', ')}, or unknown6 and up`,
   ),
+  pcieReplays: count,
   migMode: mode,
   persistenceMode: z.boolean(),
 };

@@ -25,13 +25,17 @@ export const gpuRow = z.object({
     })
     .nullable(),
   utilization: z.object({ gpuPercent: z.number(), memoryPercent: z.number() }).nullable(),
+  encoderPercent: z.number().nullable(),
+  decoderPercent: z.number().nullable(),
   temperatureC: z.number().nullable(),
+  memoryTemperatureC: z.number().nullable(),
   slowdownTemperatureC: z.number().nullable(),
   shutdownTemperatureC: z.number().nullable(),
   powerWatts: z.number().nullable(),
   powerLimitWatts: z.number().nullable(),
   defaultPowerLimitWatts: z.number().nullable(),
   powerLimitRange: z.object({ minWatts: z.number(), maxWatts: z.number() }).nullable(),
+  energyJoules: z.number().nullable(),
   graphicsClockMhz: z.number().nullable(),
   smClockMhz: z.number().nullable(),
   memoryClockMhz: z.number().nullable(),
@@ -52,6 +56,7 @@ export const gpuRow = z.object({
     .nullable(),
   retiredPagesPending: z.boolean().nullable(),
   recoveryAction: z.string().nullable(),
+  pcieReplays: z.number().nullable(),
   migMode: mode,
   persistenceMode: z.boolean().nullable(),
   missing: z.record(z.string(), z.string()).describe('field → why it is null'),
@@ -101,11 +106,12 @@ export function gpuText(row: GpuRow): string {
     row.name,
     row.uuid,
     row.serial && `serial ${row.serial}`,
-    row.pciAddress && `PCI ${row.pciAddress}`,
+    pciText(row),
     memoryText(row),
-    row.utilization && `${row.utilization.gpuPercent} % busy (memory ${row.utilization.memoryPercent} %)`,
+    utilizationText(row),
     temperatureText(row),
     powerText(row),
+    energyText(row),
     clocksText(row),
     row.performanceState !== null && `P${row.performanceState}`,
     eccText(row),
@@ -120,21 +126,36 @@ export function gpuText(row: GpuRow): string {
   return parts.filter(Boolean).join(', ');
 }
 
+function pciText({ pciAddress, pcieReplays }: GpuRow): string | null {
+  if (pciAddress === null && pcieReplays === null) return null;
+  return `PCI ${pciAddress ?? '?'}${inBrackets(pcieReplays === null ? [] : [`replays ${pcieReplays}`])}`;
+}
+
 function memoryText({ memory }: GpuRow): string | null {
   if (!memory) return null;
   const { usedBytes, totalBytes, reservedBytes } = memory;
   return `${gibibytes(usedBytes)} of ${gibibytes(totalBytes)} used (+ ${gibibytes(reservedBytes)} reserved)`;
 }
 
+function utilizationText({ utilization, encoderPercent, decoderPercent }: GpuRow): string | null {
+  const parts = [
+    utilization && `${utilization.gpuPercent} % busy (memory ${utilization.memoryPercent} %)`,
+    encoderPercent !== null && `encoder ${encoderPercent} %`,
+    decoderPercent !== null && `decoder ${decoderPercent} %`,
+  ].filter(Boolean);
+  return parts.join(', ') || null;
+}
+
 /** What is known of a group of readings; a part that is not known shows as `?`, and its reason stands under `missing`. */
 function temperatureText(row: GpuRow): string | null {
-  const { temperatureC, slowdownTemperatureC, shutdownTemperatureC } = row;
-  const limits = [
+  const { temperatureC, memoryTemperatureC, slowdownTemperatureC, shutdownTemperatureC } = row;
+  const others = [
+    memoryTemperatureC !== null && `memory ${memoryTemperatureC}`,
     slowdownTemperatureC !== null && `slowdown ${slowdownTemperatureC}`,
     shutdownTemperatureC !== null && `shutdown ${shutdownTemperatureC}`,
   ].filter(Boolean);
-  if (temperatureC === null && limits.length === 0) return null;
-  return `${temperatureC ?? '?'} °C${inBrackets(limits)}`;
+  if (temperatureC === null && others.length === 0) return null;
+  return `${temperatureC ?? '?'} °C${inBrackets(others)}`;
 }
 
 function powerText(row: GpuRow): string | null {
@@ -145,6 +166,10 @@ function powerText(row: GpuRow): string | null {
   ].filter(Boolean);
   if (powerWatts === null && powerLimitWatts === null && bounds.length === 0) return null;
   return `${powerWatts ?? '?'} of ${powerLimitWatts ?? '?'} W${inBrackets(bounds)}`;
+}
+
+function energyText({ energyJoules }: GpuRow): string | null {
+  return energyJoules === null ? null : `${Math.round(energyJoules)} J since driver load`;
 }
 
 function clocksText(row: GpuRow): string | null {

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 
 import { startAgent, until } from '../support/agent.ts';
 import { fakeDriver } from '../support/agent-driver.ts';
+import { h100 } from '../support/nvml/fake-nvml.ts';
 import { startFakeKubelet } from '../support/pod-resources.ts';
 
 /** The lines of one metric. */
@@ -42,6 +43,33 @@ test('readings of the driver are shown under the names of dcgm-exporter, with th
   expect(agent.log().filter(({ level }) => level === 'warn')).toMatchObject([
     { reason: expect.stringContaining('no such socket') },
   ]);
+});
+
+test('what only some GPUs measure has samples of those', async (context) => {
+  const fields = [
+    { id: 82, type: 'u32', value: 77 },
+    { id: 83, type: 'u64', value: 2 ** 41 + 5 },
+    { id: 94, type: 'u32', value: 3 },
+  ] as const;
+  const gpus = [
+    h100(0, { fields, encoder: { percent: 19, microseconds: 1 }, decoder: { percent: 23, microseconds: 1 } }),
+    h100(1, { fields: [], encoder: null, decoder: null }),
+  ];
+  const driver = fakeDriver(context, { gpus });
+  const agent = await startAgent(context, { ...driver, args: [...driver.args, '--metrics-gpu'] });
+
+  const text = await until('both GPUs are shown', async () => {
+    const now = await (await agent.health('/metrics')).text();
+    return samples(now, 'DCGM_FI_DEV_GPU_TEMP').length === 2 && now;
+  });
+
+  const shown = (name: string) =>
+    samples(text, `DCGM_FI_DEV_${name}`).map((line) => line.replace(/^.*gpu="(\d)".*\} /, '$1: '));
+  expect(shown('MEMORY_TEMP')).toEqual(['0: 77']);
+  expect(shown('TOTAL_ENERGY_CONSUMPTION')).toEqual(['0: 2199023255557']);
+  expect(shown('PCIE_REPLAY_COUNTER')).toEqual(['0: 3']);
+  expect(shown('ENC_UTIL')).toEqual(['0: 19']);
+  expect(shown('DEC_UTIL')).toEqual(['0: 23']);
 });
 
 test('without the flags /metrics has the agent’s own state, the verdicts, and nothing of single GPUs', async (context) => {

@@ -10,7 +10,7 @@ import { toFakeNvml } from '../support/scenario/to-fake-nvml.ts';
 
 // What befalls them is there from the start, and their load does not change: the two agents look at different times.
 const steady =
-  'utilization: { gpuPercent: 50, memoryPercent: 20 }, powerWatts: 300, temperatureC: 50, graphicsClockMhz: 1500, smClockMhz: 1500, memoryClockMhz: 1500, performanceState: 0, clocksEventReasons: [], memory: { totalBytes: 4000, reservedBytes: 100, usedBytes: 200, freeBytes: 3700 }';
+  'utilization: { gpuPercent: 50, memoryPercent: 20 }, powerWatts: 300, energyJoules: 1000, temperatureC: 50, memoryTemperatureC: 55, graphicsClockMhz: 1500, smClockMhz: 1500, memoryClockMhz: 1500, performanceState: 0, clocksEventReasons: [], memory: { totalBytes: 4000, reservedBytes: 100, usedBytes: 200, freeBytes: 3700 }';
 const scenarioText = `nodes:
   - { name: hung, gpus: [{ model: H100, count: 2 }] }
   - { name: healthy, gpus: [{ model: H100, count: 2 }, { model: B200, count: 1 }] }

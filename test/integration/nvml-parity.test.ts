@@ -25,6 +25,11 @@ timeline:
       clocksEventReasons: []
       pciAddress: 'abcd1234:3b:1f.0'
       smClockMhz: notSupported
+      memoryTemperatureC: noPermission
+      energyJoules: notSupported
+      pcieReplays: 17
+      encoderPercent: 7
+      decoderPercent: nvmlReturn999
   - { at: 20, gpu: 0, returns: { all: 15 } }
   - { at: 30, gpu: 0, returns: { all: 0 } }
   - { at: 40, returns: { nvmlInit_v2: 18, nvmlSystemGetDriverVersion: 4 } }

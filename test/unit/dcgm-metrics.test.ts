@@ -51,10 +51,15 @@ test('a healthy H100 is shown as dcgm-exporter shows it', async () => {
   expect(dcgmIn(text)).toEqual([
     'DCGM_FI_DEV_SM_CLOCK 1755',
     'DCGM_FI_DEV_MEM_CLOCK 2619',
+    'DCGM_FI_DEV_MEMORY_TEMP 61',
     'DCGM_FI_DEV_GPU_TEMP 55',
     'DCGM_FI_DEV_POWER_USAGE 350.504',
+    'DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION 123456789',
+    'DCGM_FI_DEV_PCIE_REPLAY_COUNTER 0',
     'DCGM_FI_DEV_GPU_UTIL 60',
     'DCGM_FI_DEV_MEM_COPY_UTIL 20',
+    'DCGM_FI_DEV_ENC_UTIL 0',
+    'DCGM_FI_DEV_DEC_UTIL 0',
     'DCGM_FI_DEV_XID_ERRORS 0',
     `DCGM_FI_DEV_FB_FREE ${59 * 1024}`,
     `DCGM_FI_DEV_FB_USED ${20 * 1024}`,
@@ -67,6 +72,9 @@ test('a healthy H100 is shown as dcgm-exporter shows it', async () => {
     '# HELP DCGM_FI_DEV_FB_USED Framebuffer memory used (in MiB).\n# TYPE DCGM_FI_DEV_FB_USED gauge',
   );
   expect(text).toContain('# TYPE DCGM_FI_DEV_UNCORRECTABLE_REMAPPED_ROWS counter');
+  expect(text).toContain(
+    '# HELP DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION Total energy consumption since boot (in mJ).\n# TYPE DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION counter',
+  );
   expect(text).toMatch(
     /^DCGM_FI_DEV_GPU_TEMP\{gpu="0",UUID="GPU-[-0]+",pci_bus_id="00000000:0A:00\.0",device="nvidia0",modelName="NVIDIA H100 80GB HBM3",Hostname="gpu-7",DCGM_FI_DRIVER_VERSION="580\.126\.20"\} 55$/m,
   );
@@ -75,13 +83,18 @@ test('a healthy H100 is shown as dcgm-exporter shows it', async () => {
 test('what cannot be read has no sample, and nothing else is missing for it', async () => {
   const text = await textOf(
     snapshot([
-      gpu(0, { powerWatts: { missing: 'notSupported' }, memory: { missing: 'noPermission' } }),
+      gpu(0, {
+        powerWatts: { missing: 'notSupported' },
+        memory: { missing: 'noPermission' },
+        memoryTemperatureC: { missing: 'notSupported' },
+        energyJoules: { missing: 'notSupported' },
+      }),
       gpu(1),
     ]),
   );
 
-  expect(samplesIn(text, 'DCGM_FI_DEV_POWER_USAGE').map(({ labels }) => labels['gpu'])).toEqual(['1']);
-  expect(samplesIn(text, 'DCGM_FI_DEV_FB_USED').map(({ labels }) => labels['gpu'])).toEqual(['1']);
+  for (const name of ['POWER_USAGE', 'FB_USED', 'MEMORY_TEMP', 'TOTAL_ENERGY_CONSUMPTION'])
+    expect(samplesIn(text, `DCGM_FI_DEV_${name}`).map(({ labels }) => labels['gpu'])).toEqual(['1']);
   expect(samplesIn(text, 'DCGM_FI_DEV_GPU_TEMP')).toHaveLength(2);
   expect(samplesIn(text, 'DCGM_FI_DEV_XID_ERRORS')).toEqual([]);
 });

@@ -23,7 +23,8 @@ test('values come in the units of NVML', () => {
       clocksEventReasons: [swPowerCap, hwThermalSlowdown], eccMode: { current: true, pending: false },
       eccUncorrectedVolatile: 3, eccCorrectedAggregate: 9, graphicsClockMhz: 1005, performanceState: 2,
       remappedRows: { correctable: 1, uncorrectable: 2, pending: true, failed: false },
-      recoveryAction: drainAndReset, persistenceMode: false, slowdownTemperatureC: 88 }`;
+      recoveryAction: drainAndReset, persistenceMode: false, memoryTemperatureC: notSupported,
+      energyJoules: 12.345, pcieReplays: noPermission, encoderPercent: 31, decoderPercent: notSupported, slowdownTemperatureC: 88 }`;
 
   expect(fake([`{ at: 0, gpu: 1, node: a, ${set} }`])).toMatchObject({
     driver: 'loaded',
@@ -53,7 +54,14 @@ test('values come in the units of NVML', () => {
         performanceState: 2,
         remappedRows: { corrected: 1, uncorrected: 2, pending: 1, failure: 0 },
         retiredPagesPending: null,
-        fields: [{ id: 230, type: 'u32', value: 4 }],
+        encoder: { percent: 31 },
+        decoder: null,
+        fields: [
+          { id: 82, code: 3 },
+          { id: 83, type: 'u64', value: 12_345 },
+          { id: 94, code: 4 },
+          { id: 230, type: 'u32', value: 4 },
+        ],
         persistenceMode: 0,
       },
     ],
@@ -69,7 +77,9 @@ test('the versions are those of the node', () => {
 test('what a board lacks is absent', () => {
   const [t4] = fake([], { node: 'b' }).gpus;
 
-  expect(t4).toMatchObject({ remappedRows: null, migMode: null, retiredPagesPending: 0, fields: [] });
+  expect(t4).toMatchObject({ remappedRows: null, migMode: null, retiredPagesPending: 0 });
+  expect(t4?.fields).toContainEqual({ id: 82, code: 3 });
+  expect(t4?.fields).toContainEqual({ id: 230, code: 3 });
 });
 
 test('a lost GPU returns its code from every call that names it', () => {

@@ -156,6 +156,18 @@ test('a busy GPU is hotter, draws more, and holds more memory than an idle one',
   }
 });
 
+test('energy is what power adds up to, from the start on', async () => {
+  const times = Array.from({ length: 361 }, (_, sample) => sample * 10_000);
+  const hour = await samples(defaultScenario, 'gpu-node-1', 2, times);
+
+  const joules = hour.map(({ energyJoules }) => present(energyJoules));
+  const watts = hour.map(({ powerWatts }) => present(powerWatts));
+  const expected = watts.slice(1).reduce((sum, each) => sum + 10 * each, 0);
+  expect(joules[0]).toBe(0);
+  expect(joules).toEqual([...joules].sort((a, b) => a - b));
+  within((joules.at(-1) ?? 0) / expected, 0.95, 1.05);
+});
+
 test('an idle GPU says that it is idle, and a busy one does not', async () => {
   const day = await samples(everyModel, 't4', 0, aDay);
 
@@ -170,7 +182,7 @@ test('an idle GPU says that it is idle, and a busy one does not', async () => {
 });
 
 test.for([
-  ['T4', { remappedRows: 'notSupported', migMode: 'notSupported' }],
+  ['T4', { memoryTemperatureC: 'notSupported', remappedRows: 'notSupported', migMode: 'notSupported' }],
   ['A100', { retiredPagesPending: 'notSupported' }],
   ['H100', { retiredPagesPending: 'notSupported' }],
   [

@@ -69,7 +69,12 @@ export interface FieldValue {
   value: Uint8Array | number[];
 }
 
-export const fieldIds = { GPU_RECOVERY_ACTION: 230 } as const;
+export const fieldIds = {
+  MEMORY_TEMP: 82,
+  TOTAL_ENERGY_CONSUMPTION: 83,
+  PCIE_REPLAY_COUNTER: 94,
+  GPU_RECOVERY_ACTION: 230,
+} as const;
 export const temperatureSensors = { GPU: 0 } as const;
 export const temperatureThresholds = { SHUTDOWN: 0, SLOWDOWN: 1 } as const;
 export const clockTypes = { GRAPHICS: 0, SM: 1, MEM: 2 } as const;
@@ -94,6 +99,8 @@ export interface Nvml {
   pciInfo(device: Device, pci: PciInfo): number;
   memoryInfo(device: Device, memory: MemoryV2): number;
   utilizationRates(device: Device, utilization: UtilizationRates): number;
+  encoderUtilization(device: Device, percent: Out<number>, microseconds: Out<number>): number;
+  decoderUtilization(device: Device, percent: Out<number>, microseconds: Out<number>): number;
   temperature(device: Device, sensor: number, degrees: Out<number>): number;
   temperatureThreshold(device: Device, threshold: number, degrees: Out<number>): number;
   powerUsage(device: Device, milliwatts: Out<number>): number;
@@ -137,6 +144,12 @@ export const prototypes: Readonly<Record<keyof Nvml, readonly string[]>> = {
   pciInfo: ['int nvmlDeviceGetPciInfo_v3(void *device, _Out_ nvmlPciInfo_t *pci)'],
   memoryInfo: ['int nvmlDeviceGetMemoryInfo_v2(void *device, _Inout_ nvmlMemory_v2_t *memory)'],
   utilizationRates: ['int nvmlDeviceGetUtilizationRates(void *device, _Out_ nvmlUtilization_t *rates)'],
+  encoderUtilization: [
+    `int nvmlDeviceGetEncoderUtilization(void *device, ${u32}percent, ${u32}microseconds)`,
+  ],
+  decoderUtilization: [
+    `int nvmlDeviceGetDecoderUtilization(void *device, ${u32}percent, ${u32}microseconds)`,
+  ],
   temperature: [`int nvmlDeviceGetTemperature(void *device, int sensor, ${u32}degrees)`],
   temperatureThreshold: [`int nvmlDeviceGetTemperatureThreshold(void *device, int threshold, ${u32}degrees)`],
   powerUsage: [`int nvmlDeviceGetPowerUsage(void *device, ${u32}milliwatts)`],

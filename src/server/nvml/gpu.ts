@@ -5,15 +5,12 @@ import {
   type RecoveryAction,
   recoveryActions,
 } from '../../core/gpu.ts';
-import { missingForCode, nvmlReturn } from '../../core/nvml-return.ts';
-import { map, type Reading } from '../../core/reading.ts';
+import { map } from '../../core/reading.ts';
 import {
   clockTypes,
   type Device,
   eccCounters,
   eccErrors,
-  type FieldValue,
-  fieldIds,
   type MemoryV2,
   memoryV2Version,
   type Nvml,
@@ -22,17 +19,22 @@ import {
   temperatureThresholds,
   type UtilizationRates,
 } from './abi.ts';
+import { fieldsOf } from './fields.ts';
 import { read, readNumber, readPair, readText } from './read.ts';
 
 const milli = 1000;
 
-/** How NVML takes each reading: one call and one conversion each. What they mean stands at GpuReadings. */
+/**
+ * How NVML takes each reading in one sample: one call and one conversion each, but for the fields, which share a call.
+ * What they mean stands at GpuReadings.
+ */
 export function nvmlReaders(nvml: Nvml, device: Device): Readers {
   const { CORRECTED, UNCORRECTED } = eccErrors;
   const { VOLATILE, AGGREGATE } = eccCounters;
   const clock = (type: number) => () => readNumber((out) => nvml.clockInfo(device, type, out));
   const ecc = (error: number, counter: number) => () =>
     readNumber((out) => nvml.totalEccErrors(device, error, counter, out));
+  const field = fieldsOf(nvml, device);
   const threshold = (which: number) => () =>
     readNumber((out) => nvml.temperatureThreshold(device, which, out));
   return {
@@ -58,7 +60,12 @@ export function nvmlReaders(nvml: Nvml, device: Device): Readers {
         (out) => nvml.utilizationRates(device, out),
         ({ gpu, memory }) => ({ gpuPercent: gpu, memoryPercent: memory }),
       ),
+    encoderPercent: () =>
+      readPair((percent, period) => nvml.encoderUtilization(device, percent, period), first),
+    decoderPercent: () =>
+      readPair((percent, period) => nvml.decoderUtilization(device, percent, period), first),
     temperatureC: () => readNumber((out) => nvml.temperature(device, temperatureSensors.GPU, out)),
+    memoryTemperatureC: () => field('MEMORY_TEMP'),
     slowdownTemperatureC: threshold(temperatureThresholds.SLOWDOWN),
     shutdownTemperatureC: threshold(temperatureThresholds.SHUTDOWN),
     powerWatts: () => readNumber((out) => nvml.powerUsage(device, out), milli),
@@ -69,6 +76,7 @@ export function nvmlReaders(nvml: Nvml, device: Device): Readers {
         (min, max) => nvml.powerLimitConstraints(device, min, max),
         (min, max) => ({ minWatts: min / milli, maxWatts: max / milli }),
       ),
+    energyJoules: () => map(field('TOTAL_ENERGY_CONSUMPTION'), (millijoules) => millijoules / milli),
     graphicsClockMhz: clock(clockTypes.GRAPHICS),
     smClockMhz: clock(clockTypes.SM),
     memoryClockMhz: clock(clockTypes.MEM),
@@ -100,7 +108,8 @@ export function nvmlReaders(nvml: Nvml, device: Device): Readers {
         readNumber((out) => nvml.retiredPagesPending(device, out)),
         (pending) => pending !== 0,
       ),
-    recoveryAction: () => map(field(nvml, device, fieldIds.GPU_RECOVERY_ACTION), recoveryAction),
+    recoveryAction: () => map(field('GPU_RECOVERY_ACTION'), recoveryAction),
+    pcieReplays: () => field('PCIE_REPLAY_COUNTER'),
     migMode: () => readPair((current, pending) => nvml.migMode(device, current, pending), mode),
     persistenceMode: () =>
       map(
@@ -116,6 +125,11 @@ function pciAddress({ domain, bus, device }: PciInfo): string {
   return `${hex(domain, 4)}:${hex(bus, 2)}:${hex(device, 2)}.0`;
 }
 
+/** The percentage; the second number is how long was measured. */
+function first(percent: number): number {
+  return percent;
+}
+
 function mode(current: number, pending: number): { current: boolean; pending: boolean } {
   return { current: current !== 0, pending: pending !== 0 };
 }
@@ -127,46 +141,4 @@ function clocksEventReasons(bits: number): ClocksEventReason[] {
 
 function recoveryAction(value: number): RecoveryAction {
   return recoveryActions[value] ?? `unknown${value}`;
-}
-
-/** One value by its field id; the batch call succeeds although a single field failed. */
-function field(nvml: Nvml, device: Device, fieldId: number): Reading<number> {
-  const empty: FieldValue = {
-    fieldId,
-    scopeId: 0,
-    timestamp: 0,
-    latencyUsec: 0,
-    valueType: 0,
-    nvmlReturn: 0,
-    value: new Uint8Array(8),
-  };
-  const values = read(
-    [empty],
-    (out) => nvml.fieldValues(device, 1, out),
-    ([first]) => first ?? empty,
-  );
-  if ('missing' in values) return values;
-  const { nvmlReturn: code } = values.value;
-  return code === nvmlReturn.SUCCESS
-    ? { value: fieldNumber(values.value) }
-    : { missing: missingForCode(code) };
-}
-
-/** nvmlValueType_t: 0 double, 1 u32, 2 unsigned long (8 bytes), 3 u64, 4 i64, 5 i32, 6 u16. */
-function fieldNumber({ value, valueType }: FieldValue): number {
-  const view = new DataView(Uint8Array.from(value).buffer);
-  switch (valueType) {
-    case 0:
-      return view.getFloat64(0, true);
-    case 1:
-      return view.getUint32(0, true);
-    case 4:
-      return Number(view.getBigInt64(0, true));
-    case 5:
-      return view.getInt32(0, true);
-    case 6:
-      return view.getUint16(0, true);
-    default:
-      return Number(view.getBigUint64(0, true));
-  }
 }

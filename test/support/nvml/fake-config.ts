@@ -50,6 +50,9 @@ export interface FakeGpu {
   /** `used` without what the driver reserves; free is what remains. */
   memoryBytes?: Reading<{ total: Whole; reserved: Whole; used: Whole }>;
   utilizationPercent?: Reading<{ gpu: number; memory: number }>;
+  /** Of the video engines, over the time that the driver says it measured. */
+  encoder?: Reading<{ percent: number; microseconds: number }>;
+  decoder?: Reading<{ percent: number; microseconds: number }>;
   temperatureC?: Reading<number>;
   temperatureThresholdsC?: Reading<{
     shutdown?: number;
@@ -90,7 +93,7 @@ export interface FakeGpu {
 }
 
 /** One field: a value of the given C type, or the code in its nvmlReturn. Without `scope` it answers any scope. */
-type FakeField = { id: number; scope?: number } & (
+export type FakeField = { id: number; scope?: number } & (
   | { type: 'double' | 'u32' | 'ulong' | 'u64' | 'i64' | 'i32' | 'u16'; value: Whole }
   | { code: number }
 );
@@ -111,6 +114,8 @@ const tuples = {
   pci: ['domain', 'bus', 'device', 'deviceId', 'subsystemId'],
   memoryBytes: ['total', 'reserved', 'used'],
   utilizationPercent: ['gpu', 'memory'],
+  encoder: ['percent', 'microseconds'],
+  decoder: ['percent', 'microseconds'],
   powerLimitRangeMilliwatts: ['min', 'max'],
   eccMode: ['current', 'pending'],
   remappedRows: ['corrected', 'uncorrected', 'pending', 'failure'],

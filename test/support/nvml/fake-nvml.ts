@@ -87,6 +87,8 @@ export function h100(index: number, overrides: Partial<FakeGpu> = {}): FakeGpu {
     pci: { domain: 0, bus: 0x1b + 0x10 * index, device: 0, deviceId: 0x233010de, subsystemId: 0x16c110de },
     memoryBytes: { total: 81559 * mebibyte, reserved: 551 * mebibyte, used: 0 },
     utilizationPercent: { gpu: 0, memory: 0 },
+    encoder: { percent: 0, microseconds: 167_000 },
+    decoder: { percent: 0, microseconds: 167_000 },
     temperatureC: 32,
     powerMilliwatts: 70_000,
     enforcedPowerLimitMilliwatts: 700_000,
@@ -109,6 +111,8 @@ export function h100(index: number, overrides: Partial<FakeGpu> = {}): FakeGpu {
     persistenceMode: 1,
     fields: [
       { id: 82, type: 'u32', value: 36 }, // memory temperature, C
+      { id: 83, type: 'u64', value: 6_049_123 }, // energy since driver load, mJ
+      { id: 94, type: 'u32', value: 0 }, // PCIe replays
       { id: 193, type: 'i32', value: -8 }, // T.Limit: shutdown, slowdown, memory max, GPU max
       { id: 194, type: 'i32', value: -2 },
       { id: 195, type: 'i32', value: 0 },

@@ -25,6 +25,7 @@
 //   gpu I pci DOMAIN BUS DEVICE DEVICEID SUBSYSTEMID
 //   gpu I memoryBytes TOTAL RESERVED USED
 //   gpu I utilizationPercent GPU MEMORY
+//   gpu I encoder|decoder PERCENT MICROSECONDS
 //   gpu I temperatureC C                 gpu I temperatureThresholdsC.TYPE C
 //   gpu I powerMilliwatts|enforcedPowerLimitMilliwatts|powerLimitMilliwatts|defaultPowerLimitMilliwatts MW
 //   gpu I powerLimitRangeMilliwatts MIN MAX
@@ -375,6 +376,8 @@ U32_OF_TYPE(nvmlDeviceGetMaxClockInfo, "maxClocksMHz", NVML_CLOCK_COUNT)
 U32_OF_TYPE(nvmlDeviceGetTemperatureThreshold, "temperatureThresholdsC", NVML_TEMPERATURE_THRESHOLD_COUNT)
 U64(nvmlDeviceGetCurrentClocksEventReasons, "clocksEventReasons")
 U64(nvmlDeviceGetCurrentClocksThrottleReasons, "clocksEventReasons") // the same reading's older name
+U32_PAIR(nvmlDeviceGetEncoderUtilization, "encoder")
+U32_PAIR(nvmlDeviceGetDecoderUtilization, "decoder")
 U32(nvmlDeviceGetPerformanceState, "performanceState")
 U32_PAIR(nvmlDeviceGetEccMode, "eccMode")
 U32_PAIR(nvmlDeviceGetMigMode, "migMode")

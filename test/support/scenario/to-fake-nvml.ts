@@ -3,6 +3,7 @@ import {
   clocksEventReasonBits,
   type GpuReadings,
   type Mode,
+  type RecoveryAction,
   readingNames,
   recoveryActions,
   symbolOf,
@@ -12,9 +13,17 @@ import { type Missing, map, orNull, type Reading } from '../../../src/core/readi
 import { codeOf, driverAt, type GpuCondition, gpuAt } from '../../../src/simulate/condition.ts';
 import { nodeOf, type Scenario } from '../../../src/simulate/scenario.ts';
 import { gpuSymbols } from '../../../src/simulate/symbols.ts';
-import type { FakeGpu, FakeNvmlConfig } from '../nvml/fake-config.ts';
+import type { FakeField, FakeGpu, FakeNvmlConfig } from '../nvml/fake-config.ts';
 
-const RECOVERY_ACTION_FIELD = 230; // NVML_FI_DEV_GET_GPU_RECOVERY_ACTION
+/** NVML_FI_DEV_… and its type, as NVML answers. */
+const fields = {
+  memoryTemperatureC: { id: 82, type: 'u32' },
+  energyJoules: { id: 83, type: 'u64' },
+  pcieReplays: { id: 94, type: 'u32' },
+  recoveryAction: { id: 230, type: 'u32' },
+} as const;
+/** How long NVML says it measured the video engines. */
+const PERIOD_MICROSECONDS = 167_000;
 
 /**
  * What the C fake must be told so that the agent's NVML code sees what `simulatedDriver` shows at a time in ms. The
@@ -64,6 +73,8 @@ function fakeGpu(readings: GpuReadings): FakeGpu {
       used: memory.usedBytes,
     },
     utilizationPercent: utilization && { gpu: utilization.gpuPercent, memory: utilization.memoryPercent },
+    encoder: videoEngine(of('encoderPercent')),
+    decoder: videoEngine(of('decoderPercent')),
     temperatureC: of('temperatureC'),
     temperatureThresholdsC: present({
       slowdown: of('slowdownTemperatureC'),
@@ -97,7 +108,7 @@ function fakeGpu(readings: GpuReadings): FakeGpu {
     retiredPagesPending: retired === null ? null : Number(retired),
     migMode: mode(of('migMode')),
     persistenceMode: persistence === null ? null : Number(persistence),
-    fields: recoveryField(of('recoveryAction')),
+    fields: fakeFields(readings),
   };
 }
 
@@ -122,11 +133,29 @@ function pci(address: string | null): NonNullable<FakeGpu['pci']> | null {
   return address === null ? null : { domain, bus, device, deviceId: 0, subsystemId: 0 };
 }
 
-function recoveryField(action: string | null): NonNullable<FakeGpu['fields']> {
-  if (action === null) return [];
+function videoEngine(percent: number | null): NonNullable<FakeGpu['encoder']> | null {
+  return percent === null ? null : { percent, microseconds: PERIOD_MICROSECONDS };
+}
+
+/** One that is missing says for itself why; the others stay. */
+function fakeFields(readings: GpuReadings): FakeField[] {
+  const { memoryTemperatureC, energyJoules, pcieReplays, recoveryAction } = readings;
+  const numbers = {
+    memoryTemperatureC,
+    energyJoules: map(energyJoules, (joules) => Math.round(joules * 1000)),
+    pcieReplays,
+    recoveryAction: map(recoveryAction, recoveryNumber),
+  };
+  return (Object.keys(fields) as (keyof typeof fields)[]).map((name) => {
+    const reading = numbers[name];
+    const { id, type } = fields[name];
+    return 'missing' in reading ? { id, code: codeFor(reading.missing) } : { id, type, value: reading.value };
+  });
+}
+
+function recoveryNumber(action: RecoveryAction): number {
   const known = (recoveryActions as readonly string[]).indexOf(action);
-  const value = known === -1 ? Number(action.replace('unknown', '')) : known;
-  return [{ id: RECOVERY_ACTION_FIELD, type: 'u32', value }];
+  return known === -1 ? Number(action.replace('unknown', '')) : known;
 }
 
 /** Without the members that are null. */
@@ -149,6 +178,7 @@ function returns(condition: GpuCondition, gpu: number): NonNullable<FakeNvmlConf
 }
 
 function missingCode(symbol: string, readings: GpuReadings): number {
+  if (symbol === symbolOf.recoveryAction) return 0; // each field has a code of its own
   const names = readingNames.filter((name) => symbolOf[name] === symbol);
   const reasons = new Set(names.map((name) => reasonOf(readings[name])));
   if (![...reasons].some((reason) => reason !== null && reason !== 'notSupported')) return 0; // the values say it

@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest';
+
+import { readingNames } from '../../src/core/gpu.ts';
+import { openedNvml } from '../support/agent-nvml.ts';
+
+test.for([
+  ['double', 2],
+  ['u32', 2],
+  ['ulong', 2],
+  ['u64', 2],
+  ['i64', 2],
+  ['i32', 2],
+  ['u16', 2],
+] as const)('a field is read by its type: %s', ([type, value]) => {
+  const { driver } = openedNvml({ fields: [{ id: 230, type, value }] }); // the fake leaves garbage beside the value
+
+  expect(driver.read(0).recoveryAction).toEqual({ value: 'nodeReboot' });
+});
+
+test('a field that failed is missing, although the call succeeded', () => {
+  const { driver } = openedNvml({ fields: [{ id: 230, code: 4 }] });
+
+  expect(driver.read(0).recoveryAction).toEqual({ missing: 'noPermission' });
+});
+
+test('of several fields one fails alone, and all are asked for in one call', () => {
+  const given = [
+    { id: 83, type: 'u64', value: 1_500 },
+    { id: 94, type: 'u32', value: 3 },
+    { id: 230, type: 'u32', value: 1 },
+  ] as const;
+  const { driver, callsReturned } = openedNvml({ fields: [{ id: 82, code: 4 }, ...given] });
+  const before = callsReturned();
+
+  const { memoryTemperatureC, energyJoules, pcieReplays, recoveryAction } = driver.read(0);
+  const readings = [memoryTemperatureC, energyJoules, pcieReplays, recoveryAction];
+
+  expect(readings).toEqual([
+    { missing: 'noPermission' },
+    { value: 1.5 },
+    { value: 3 },
+    { value: 'gpuReset' },
+  ]);
+  expect(callsReturned() - before).toBe(1 + readingNames.length - 3); // the handle, and one call for these four
+});
+
+test('a memory temperature that the driver wrongly calls a double is read all the same', () => {
+  const { driver } = openedNvml({ fields: [{ id: 82, type: 'double', value: 36 * Number.MIN_VALUE }] });
+
+  expect(driver.read(0).memoryTemperatureC).toEqual({ value: 36 });
+});
+
+test('a recovery action newer than this program is told by its number', () => {
+  const { driver } = openedNvml({ fields: [{ id: 230, type: 'u32', value: 9 }] });
+
+  expect(driver.read(0).recoveryAction).toEqual({ value: 'unknown9' });
+});
