@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { leavingNothing, temporaryFolder } from './processes.ts';
 
-const bytes = 300 * 2 ** 20;
+const defaultMiB = 300;
 
 /** Why no disk of our own can be made here, or undefined where one can. */
 export function whyNoDisk(): string | undefined {
@@ -20,7 +20,10 @@ export function whyNoDisk(): string | undefined {
  * A disk of its own, for how far ahead the kernel reads decides what a program needs: with 8 MiB, as some virtual
  * machines have it, one page that is fetched throws half of a small cgroup out. Disks of the machine are left as they are.
  */
-export function createDisk(readAheadKiB: number): { readonly folder: string } & Disposable {
+export function createDisk(
+  readAheadKiB: number,
+  sizeMiB = defaultMiB,
+): { readonly folder: string } & Disposable {
   const temporary = temporaryFolder();
   const image = join(temporary.folder, 'image');
   const folder = join(temporary.folder, 'disk');
@@ -31,7 +34,7 @@ export function createDisk(readAheadKiB: number): { readonly folder: string } & 
   });
   try {
     writeFileSync(image, '');
-    truncateSync(image, bytes);
+    truncateSync(image, sizeMiB * 2 ** 20);
     mkdirSync(folder);
     run('mkfs.ext4', ['-q', '-F', image]);
     // Direct: else its pages would be in memory a second time, as those of the file behind it.

@@ -13,7 +13,7 @@ import { bridgeLives } from './bridge-lives.ts';
 import { bridgeSoak, bridgeSoakForwarded } from './bridge-soak.ts';
 import { bridgeStart } from './bridge-start.ts';
 import { fleetOf } from './fleet.ts';
-import { kubelet } from './kubelet.ts';
+import { kubelet, kubeletReadAhead } from './kubelet.ts';
 import { type Machine, machine } from './machine.ts';
 import { table } from './table.ts';
 
@@ -36,7 +36,8 @@ const benchmarks: readonly Benchmark[] = [
   bridgeLives(1000, 2),
   bridgeSoak({ calls: 100_000, warmCalls: 20_000 }),
   bridgeSoakForwarded({ calls: 30_000, warmCalls: 10_000 }),
-  kubelet([64, 80, 96, 112, 128]),
+  kubelet,
+  kubeletReadAhead,
 ];
 
 interface Report {
