@@ -7,6 +7,9 @@ import { duration, gibibytes } from '../core/words.ts';
 
 const mode = z.object({ current: z.boolean(), pending: z.boolean() }).nullable();
 
+/** An agent of an older version does not tell it. */
+const addedLater = z.number().nullable().default(null);
+
 /** Every reading of one GPU: the value, or null with the reason in `missing`. Units are in the names. */
 export const gpuRow = z.object({
   index: z.int(),
@@ -25,17 +28,17 @@ export const gpuRow = z.object({
     })
     .nullable(),
   utilization: z.object({ gpuPercent: z.number(), memoryPercent: z.number() }).nullable(),
-  encoderPercent: z.number().nullable(),
-  decoderPercent: z.number().nullable(),
+  encoderPercent: addedLater,
+  decoderPercent: addedLater,
   temperatureC: z.number().nullable(),
-  memoryTemperatureC: z.number().nullable(),
+  memoryTemperatureC: addedLater,
   slowdownTemperatureC: z.number().nullable(),
   shutdownTemperatureC: z.number().nullable(),
   powerWatts: z.number().nullable(),
   powerLimitWatts: z.number().nullable(),
   defaultPowerLimitWatts: z.number().nullable(),
   powerLimitRange: z.object({ minWatts: z.number(), maxWatts: z.number() }).nullable(),
-  energyJoules: z.number().nullable(),
+  energyJoules: addedLater,
   graphicsClockMhz: z.number().nullable(),
   smClockMhz: z.number().nullable(),
   memoryClockMhz: z.number().nullable(),
@@ -56,7 +59,7 @@ export const gpuRow = z.object({
     .nullable(),
   retiredPagesPending: z.boolean().nullable(),
   recoveryAction: z.string().nullable(),
-  pcieReplays: z.number().nullable(),
+  pcieReplays: addedLater,
   migMode: mode,
   persistenceMode: z.boolean().nullable(),
   missing: z.record(z.string(), z.string()).describe('field → why it is null'),

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { type GpuReadings, readingNames } from '../../src/core/gpu.ts';
-import { gpuRowOf, gpuText } from '../../src/tools/gpu-row.ts';
+import { gpuRow, gpuRowOf, gpuText } from '../../src/tools/gpu-row.ts';
+import { gpu, nowMs } from '../support/gpus.ts';
 
 /** A value for each reading that no other reading's text contains, and the words it must be found by. */
 const marks: { readonly [Name in keyof GpuReadings]: readonly [value: unknown, ...words: string[]] } = {
@@ -68,4 +69,15 @@ test.for(readingNames)('a value is shown even if it is the only one: %s', (only)
   const text = textWithout(new Set(readingNames.filter((name) => name !== only)));
 
   for (const words of marks[only].slice(1)) expect(text).toContain(words);
+});
+
+test('an agent that does not know the newer readings is understood, and nothing is said of them', () => {
+  const newer = ['encoderPercent', 'decoderPercent', 'memoryTemperatureC', 'energyJoules', 'pcieReplays'];
+  const row = Object.entries(gpuRowOf(gpu(0), nowMs)).filter(([name]) => !newer.includes(name));
+
+  const text = gpuText(gpuRow.parse(Object.fromEntries(row)));
+
+  expect(text).toContain('PCI 0000:0a:00.0, 20 GiB');
+  expect(text).toContain('60 % busy (memory 20 %), 55 °C (slowdown 89, shutdown 95), 350.5 of 700 W');
+  expect(text).not.toMatch(/undefined|encoder|replays|since driver load, clocks/);
 });
