@@ -67,7 +67,7 @@ No NVIDIA_MIG_MONITOR_DEVICES: the toolkit refuses to start an unprivileged cont
 - name: K8S_GPU_MCP_HEALTH_PORT
   value: {{ .Values.agent.healthPort | quote }}
 - name: K8S_GPU_MCP_HEALTH_ADDR
-  value: 0.0.0.0
+  valueFrom: {fieldRef: {fieldPath: status.podIP}} # an address of either family
 {{- if .Values.metrics.gpu }}
 - name: K8S_GPU_MCP_METRICS_GPU
   value: "true"

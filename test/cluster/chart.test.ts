@@ -102,7 +102,7 @@ describe.skipIf(skipped)(`the chart ${skipped ?? ''}`, () => {
       NVIDIA_DRIVER_CAPABILITIES: 'utility',
       K8S_GPU_MCP_PORT: '8080',
       K8S_GPU_MCP_HEALTH_PORT: '8081',
-      K8S_GPU_MCP_HEALTH_ADDR: '0.0.0.0',
+      K8S_GPU_MCP_HEALTH_ADDR: 'status.podIP',
     });
     expect(Object.keys(await variables('stdio')).filter((name) => /PORT|ADDR/.test(name))).toEqual([]);
     expect(await variables('gke-cos')).toMatchObject({

@@ -127,7 +127,7 @@ const cases: Readonly<Record<string, Case>> = {
   },
   'there is neither a GPU nor an agent': {
     kubeconfig: () => at('open'),
-    said: /^NO_AGENTS: no agent pods with the label k8s-gpu-mcp\/agent=true in all namespaces, and none of the 0 nodes of the cluster has GPUs\. Run the agent there as a DaemonSet with that label \(README: Agents in a cluster\), or set --namespace and --selector\.$/,
+    said: /^NO_AGENTS: no agent pods with the label k8s-gpu-mcp\/agent=true in all namespaces, and none of the 0 nodes of the cluster has GPUs\. Install the agents \(helm install k8s-gpu-mcp \.\/chart --namespace gpu-mcp --create-namespace\), or set --namespace and --selector to where they are\.$/,
   },
 };
 
@@ -163,6 +163,6 @@ test.concurrent('GPU nodes, and no agent on them: named, with where it is said h
 
   expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
   expect(stdout).toMatch(
-    /^error: 0 of 2 GPU nodes answered \(.*\)\.\nNO AGENT on gpu-\[1-2\]: no DaemonSet with the label k8s-gpu-mcp\/agent=true in any namespace; README, Agents in a cluster, says what to run\.\n$/,
+    /^error: 0 of 2 GPU nodes answered \(.*\)\.\nNO AGENT on gpu-\[1-2\]: no DaemonSet with the label k8s-gpu-mcp\/agent=true in any namespace; helm install the chart, as README says\.\n$/,
   );
 });

@@ -185,12 +185,10 @@ export const libraryCandidates = [
   '/usr/lib64/libnvidia-ml.so.1',
   '/usr/lib/libnvidia-ml.so.1',
   '/usr/local/nvidia/lib64/libnvidia-ml.so.1',
-  '/run/nvidia/driver/usr/lib/x86_64-linux-gnu/libnvidia-ml.so.1',
-  '/run/nvidia/driver/usr/lib64/libnvidia-ml.so.1',
 ];
 
 /** Where the chart's hostDriver mode mounts the root of the node's driver, or of the node. */
-export const hostDriverRoot = '/host-driver';
+export const hostDriverRoot = '/run/nvidia/driver';
 
 /** In it: Debian's and Red Hat's folders, GKE's COS, the GPU operator's driver container, Talos. */
 export const hostDriverCandidates = [

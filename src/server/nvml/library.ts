@@ -53,7 +53,7 @@ export function openLibrary(path: string | undefined, watch: CallWatch): OpenLib
   return { nvml, path: loaded, unload: () => library.unload() };
 }
 
-/** The chart's hostDriver mode mounts the node's driver there; nobody else is told of those paths. */
+/** The chart's hostDriver mode mounts the node's driver there, and the GPU operator has its own there; others are not told of those paths. */
 function candidates(): readonly string[] {
   return existsSync(hostDriverRoot) ? [...libraryCandidates, ...hostDriverCandidates] : libraryCandidates;
 }
