@@ -76,3 +76,13 @@ k8s-gpu-mcp/exposed: "true"
 {{- end }}
 {{- join ", " $reasons }}
 {{- end }}
+
+{{/*
+Non-empty where people need exec: in the mode stdio, and in the upgrade that leaves it, whose old pods are asked until they
+are replaced. The upgrade after that takes the right away.
+*/}}
+{{- define "k8s-gpu-mcp.exec" -}}
+{{- $live := lookup "apps/v1" "DaemonSet" .Release.Namespace (include "k8s-gpu-mcp.fullname" .) }}
+{{- $was := dig "metadata" "labels" "k8s-gpu-mcp/mode" "" ($live | default dict) }}
+{{- if or (eq .Values.agent.mode "stdio") (eq $was "stdio") }}yes{{ end }}
+{{- end }}
