@@ -66,6 +66,7 @@ function forwarded(cluster: Cluster, agent: Agent): Member {
   return {
     name: agent.node,
     key: agent.life,
+    ready: agent.ready,
     origin: new URL(`http://localhost:${agent.port}`), // what the agent's Host check expects on its loopback
     dial: (signal) => cluster.dial(agent, signal),
   };
@@ -75,20 +76,22 @@ function executed(cluster: Cluster, agent: Agent): Member {
   return {
     name: agent.node,
     key: `${agent.life} exec`,
+    ready: agent.ready,
     origin: new URL('http://localhost'),
     dial: undefined,
     exec: (line, signal) => cluster.exec(agent, line, signal),
   };
 }
 
-function direct({ node, life, podIp, port, pod, exposed, tlsServerName }: Agent): Member {
+function direct({ node, life, ready, podIp, port, pod, exposed, tlsServerName }: Agent): Member {
   if (podIp === null)
-    return { name: node, key: life, origin: new URL('http://localhost'), dial: noAddress(pod) };
+    return { name: node, key: life, ready, origin: new URL('http://localhost'), dial: noAddress(pod) };
   const host = podIp.includes(':') ? `[${podIp}]` : podIp;
   const scheme = tlsServerName === null ? 'http' : 'https';
   return {
     name: node,
     key: `${life} ${host}`,
+    ready,
     origin: new URL(`${scheme}://${host}:${port}`),
     dial: undefined,
     serverName: tlsServerName ?? undefined,

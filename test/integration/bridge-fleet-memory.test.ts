@@ -26,6 +26,29 @@ describe.concurrent('a node that failed is remembered', () => {
     expect(after).toMatchObject({ status: 'success', gpus: all });
   });
 
+  test('until its pod becomes ready: then it is asked at once, over the stream of before', async ({
+    expect,
+    onTestFinished,
+  }) => {
+    const { nodes, call, enlist } = await startTestFleet(onTestFinished);
+    const readiness = (ready: boolean) =>
+      enlist((members) => everyone(members.map((member) => ({ ...member, ready }))));
+    const streams = () => nodes.a.accepted();
+    readiness(true);
+    nodes.b.behave(faults.error500);
+    await call();
+    const opened = streams();
+    nodes.b.behave(passOn);
+    readiness(false);
+
+    const unready = await call();
+    readiness(true);
+
+    expect(unready).toMatchObject({ status: 'partial', gpus: others });
+    expect(await call()).toMatchObject({ status: 'success', gpus: all });
+    expect(streams()).toBe(opened);
+  });
+
   test('a call that names it while it is still bad waits, and says so anew', async ({
     expect,
     onTestFinished,

@@ -13,6 +13,7 @@ const agent: Agent = {
   namespace: 'gpu-mcp',
   pod: 'agent-gpu-1',
   life: 'pod-gpu-mcp-agent-gpu-1 0',
+  ready: true,
   mode: 'http',
   exposed: false,
   tlsServerName: null,

@@ -10,6 +10,7 @@ const agent: Agent = {
   namespace: 'gpu-mcp',
   pod: 'agent-gpu-1',
   life: 'pod-gpu-mcp-agent-gpu-1 0',
+  ready: true,
   port: 8080,
   podIp: null,
   mode: 'stdio',

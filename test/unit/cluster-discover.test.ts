@@ -28,6 +28,7 @@ describe('who is asked', () => {
         namespace: 'gpu-mcp',
         pod: 'a-1',
         life: 'pod-gpu-mcp-a-1 0',
+        ready: true,
         port: 9000,
         podIp: '10.0.0.7',
         mode: 'http',

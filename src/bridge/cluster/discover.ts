@@ -97,8 +97,8 @@ function agentOf(node: string, pods: readonly Pod[]): Agent | undefined {
   const chosen = running.find(({ ready }) => ready) ?? running[0];
   if (!chosen) return undefined;
   const { namespace, name: pod, uid, restarts, ready, port, podIp, mode, exposed, tlsServerName } = chosen;
-  const life = `${uid} ${restarts}${ready ? '' : ' not ready'}`;
-  return { node, namespace, pod, life, port, podIp, mode, exposed, tlsServerName };
+  const life = `${uid} ${restarts}`;
+  return { node, namespace, pod, life, ready, port, podIp, mode, exposed, tlsServerName };
 }
 
 /**

@@ -5,10 +5,11 @@ export interface Agent {
   readonly namespace: string;
   readonly pod: string;
   /**
-   * Of the pod, of its container's start and of its being ready: a pod that was replaced under the same name is another
-   * agent, and so is one that was restarted or has become ready: what was known of it is known no more.
+   * Of the pod and of its container's start: a pod that was replaced under the same name is another agent, and so is one
+   * that was restarted. One whose readiness comes and goes is the same.
    */
   readonly life: string;
+  readonly ready: boolean;
   /** `stdio`: it listens nowhere, and is asked by running it anew. */
   readonly mode: 'http' | 'stdio';
   readonly port: number;

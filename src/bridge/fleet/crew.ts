@@ -24,6 +24,7 @@ export function createCrew(options: Omit<NodeOptions, 'dials'>): Crew {
       }
       return members.map((member) => {
         const node = nodes.get(member.key) ?? new FleetNode(member, { ...options, dials });
+        node.hear(member);
         nodes.set(member.key, node);
         return node;
       });

@@ -16,6 +16,8 @@ import { tie, tieFor } from './tie.ts';
 export interface Member {
   readonly name: string;
   readonly key: string;
+  /** As the cluster says; undefined where nobody says. What becomes ready is asked at once, though it failed before. */
+  readonly ready?: boolean;
   readonly origin: URL;
   /** Opens the stream; undefined where the origin is dialled directly. */
   readonly dial: ((signal: AbortSignal) => Promise<Duplex>) | undefined;
@@ -65,6 +67,7 @@ export class FleetNode {
   readonly #limits: NodeLimits;
   readonly #gone = new AbortController();
   #failure: Failure | undefined;
+  #ready: boolean | undefined;
   #timer: NodeJS.Timeout | undefined;
   #usedAtMs = 0;
   #dialMs = 0;
@@ -73,6 +76,7 @@ export class FleetNode {
 
   constructor(member: Member, options: NodeOptions) {
     this.name = member.name;
+    this.#ready = member.ready;
     this.#options = options;
     this.#dialMember = member.dial;
     const { exec, dial } = member;
@@ -85,6 +89,12 @@ export class FleetNode {
   /** Set when all attempts of the last call failed: such a node is not waited for, but probed in the background. */
   get failure(): Failure | undefined {
     return this.#failure;
+  }
+
+  /** What is said of it now: of one that has become ready, a failure of before tells nothing any more. */
+  hear({ ready }: Pick<Member, 'ready'>): void {
+    if (this.#ready === false && ready) this.#failure = undefined;
+    this.#ready = ready;
   }
 
   /** It was wanted, but had failed and was not waited for. The bridge is in use: it goes on being probed. */
