@@ -152,10 +152,11 @@ export function parseConfig(
   const parsed = parseCommandLine<Flags>(program, argv, environment);
   if ('print' in parsed) return parsed;
   const given = parsed.values;
-  const limits = limitsFor(given.timeout, execTimeoutIn(environment));
   // The demo brings nodes of its own: what the environment says of others must not reach them, nor fail it.
   const isDemo = task.kind === 'demo' || (task.kind === 'install' && task.demo);
   const where = isDemo ? noWhere : whereOf(given, parsed.givenAs);
+  const asksCluster = !isDemo && where.nodes.length === 0;
+  const limits = limitsFor(given.timeout, asksCluster ? execTimeoutIn(environment) : defaultExecTimeoutMs);
   if (task.kind === 'install') task = { ...task, variables: variablesFor(isDemo, parsed.variables) };
   return {
     config: {

@@ -18,6 +18,18 @@ test.for<[string, readonly string[], Record<string, string>, readonly number[]]>
   ['EXEC_TIMEOUT above that changes nothing', [], { EXEC_TIMEOUT: '60s' }, [5000, 8000, 10_000, 15_000]],
   ['nor does one that is not set', [], { EXEC_TIMEOUT: ' ' }, [5000, 8000, 10_000, 15_000]],
   ['nor one that a host left unfilled', [], { EXEC_TIMEOUT: unfilled }, [5000, 8000, 10_000, 15_000]],
+  [
+    'nor one for the demo, which runs no program',
+    ['demo'],
+    { EXEC_TIMEOUT: 'soon' },
+    [5000, 8000, 10_000, 15_000],
+  ],
+  [
+    'nor one beside --node, where no cluster is asked',
+    ['--node', 'a=http://x'],
+    { EXEC_TIMEOUT: 'soon' },
+    [5000, 8000, 10_000, 15_000],
+  ],
   ['below it, it shrinks the whole ladder', [], { EXEC_TIMEOUT: '6' }, [5000, 3200, 4000, 6000]],
   ['a time for whole calls is one for both', ['--timeout', '4s'], {}, [4000, 2133, 2667, 4000]],
   [
