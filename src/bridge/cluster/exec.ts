@@ -13,7 +13,6 @@ const protocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
 const channels = { stdin: 0, stdout: 1, stderr: 2, status: 3 } as const;
 /** The end of stderr says why a program ended. */
 const keptStderrBytes = 4096;
-const closeMs = 1000;
 
 const query = new URLSearchParams([
   ['command', '/agent'],
@@ -75,11 +74,5 @@ function conversation(webSocket: WebSocket, { line, pod, signal }: Conversation)
     webSocket.on('close', (code) => end({ lost: `closed with ${code}` }));
     webSocket.send(Buffer.concat([Buffer.of(channels.stdin), Buffer.from(`${line}\n`)]));
     if (signal.aborted) abort();
-  }).finally(() => part(webSocket, signal));
-}
-
-/** A close frame lets both servers end their streams in order; who does not answer it is not waited for. */
-function part(webSocket: WebSocket, signal: AbortSignal): void {
-  if (!signal.aborted) webSocket.close(1000);
-  setTimeout(() => webSocket.terminate(), signal.aborted ? 0 : closeMs).unref();
+  }).finally(() => webSocket.terminate()); // what would still come is read by nobody
 }
