@@ -91,6 +91,12 @@ test.for<[string, Program | undefined, string, string | RegExp]>([
     /^\/agent cannot be run in container agent of pod gpu-mcp\/agent-gpu-1: .*no such file/,
   ],
   [
+    'no runtime on the node, which is not the fault of the image',
+    ({ fail }) => fail('dial unix /run/containerd/containerd.sock: connect: permission denied'),
+    'NODE_UNREACHABLE',
+    /^exec in pod gpu-mcp\/agent-gpu-1: .*containerd\.sock: connect: permission denied$/,
+  ],
+  [
     'no /agent, said by a code',
     ({ exit }) => exit(127),
     'NODE_UNREACHABLE',

@@ -12,6 +12,11 @@ interface RawStatus {
   readonly details?: { readonly causes?: readonly { readonly reason?: string; readonly message?: string }[] };
 }
 
+/** The container runtime's words, for a program that it cannot start: runc's and crun's. */
+const isNotRunnable = /no such file or directory|executable file .*not found|permission denied/i;
+/** It names the program, and no socket of the runtime nor a pod `…/agent-…`. */
+const isAboutProgram = /(?:^|[\s"'`])\/agent(?![\w-])/;
+
 /**
  * Why there is no answer.
  *
@@ -32,8 +37,7 @@ export function faultOfEnd(end: ExecEnd, pod: string, stderr: string): Fault {
     const code = Number(details?.causes?.find((cause) => cause.reason === 'ExitCode')?.message);
     return faultOfExitCode(code, pod, stderr);
   }
-  // The container runtime's words, for a program that it cannot start: runc's and crun's.
-  if (/no such file or directory|executable file .*not found|permission denied/i.test(message))
+  if (isAboutProgram.test(message) && isNotRunnable.test(message))
     return notRunnable(pod, plainText(message));
   return new Fault(`exec in pod ${pod}: ${plainText(message) || 'no reason given'}${said(stderr)}`, {
     code: 'NODE_UNREACHABLE',
