@@ -88,11 +88,12 @@ function direct({ node, life, ready, podIp, port, pod, exposed, tlsServerName }:
     return { name: node, key: life, ready, origin: new URL('http://localhost'), dial: noAddress(pod) };
   const host = podIp.includes(':') ? `[${podIp}]` : podIp;
   const scheme = tlsServerName === null ? 'http' : 'https';
+  const origin = new URL(`${scheme}://${host}:${port}`);
   return {
     name: node,
-    key: `${life} ${host}`,
+    key: [life, origin, tlsServerName, exposed].join(' '), // all that its stream is opened by
     ready,
-    origin: new URL(`${scheme}://${host}:${port}`),
+    origin,
     dial: undefined,
     serverName: tlsServerName ?? undefined,
     loopbackOnly: !exposed,
