@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { cpuNode, daemonSet, gpuNode, warning } from '../support/kube-api/objects.ts';
+import { agentPod, cpuNode, daemonSet, gpuNode, warning } from '../support/kube-api/objects.ts';
 import { see, why } from '../support/kube-api/see.ts';
 
 const affinity = (key: string) => ({
@@ -41,6 +41,33 @@ describe('a DaemonSet that is nowhere', () => {
           /in namespace gpu-mcp, and nodes may not be listed\. DaemonSet gpu-mcp\/agent wants 2, has 0: FailedCreate: .*violates PodSecurity "baseline:latest": .* usually given\. Allow it: kubectl label namespace gpu-mcp /,
         ),
       }),
+    );
+  });
+
+  const runtimeAdvice =
+    '. Where the nvidia runtime is the default of the GPU nodes: chart value gpuAccess.runtimeClass.name=""; ' +
+    'else another gpuAccess.mode, see chart/README.md';
+
+  test('there is no such RuntimeClass: what to set stands behind it', () => {
+    const rejected = 'pods "agent-x" is forbidden: pod rejected: RuntimeClass "nvidia" not found';
+    const lacking = [warning(owner, 'FailedCreate', rejected)];
+
+    expect(why({ nodes: [gpuNode('gpu-1')], daemonSets: [owner], events: lacking })).toBe(
+      `DaemonSet gpu-mcp/agent wants 2, has 0: FailedCreate: ${rejected}${runtimeAdvice}`,
+    );
+  });
+
+  test('the node has no such runtime: the same stands behind what its pod waits for', () => {
+    const creating = { state: { waiting: { reason: 'ContainerCreating' } } };
+    const pod = agentPod('gpu-1', {
+      status: { phase: 'Pending', containerStatuses: [{ name: 'agent', ...creating }] },
+    });
+    const said =
+      'Failed to create pod sandbox: unable to get OCI runtime: no runtime for "nvidia" is configured';
+    const lacking = [warning(pod, 'FailedCreatePodSandBox', said)];
+
+    expect(why({ nodes: [gpuNode('gpu-1')], pods: [pod], events: lacking })).toBe(
+      `pod gpu-mcp/agent-gpu-1 is waiting: ContainerCreating; FailedCreatePodSandBox: ${said}${runtimeAdvice}`,
     );
   });
 

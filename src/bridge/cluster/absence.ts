@@ -10,7 +10,7 @@ import { latestWarning, type Warning } from './warning.ts';
 export function whyNotAsked(pod: Pod, warnings: readonly Warning[]): string {
   const { what, explained } = pod.trouble ?? { what: 'cannot be asked', explained: true };
   const warning = explained ? null : latestWarning(warnings, 'Pod', pod);
-  return `pod ${fullName(pod)} ${what}${warning ? `; ${warning}` : ''}`;
+  return `pod ${fullName(pod)} ${what}${warning ? `; ${warning}${wayOut(warning, pod.namespace)}` : ''}`;
 }
 
 export interface Circumstances {
@@ -57,12 +57,19 @@ export function whyNowhere(
 function shortfall(daemonSet: DaemonSet, warnings: readonly Warning[]): string {
   const warning = latestWarning(warnings, 'DaemonSet', daemonSet);
   const { desired, current } = daemonSet;
-  const why = warning ? `: ${warning}${wayOut(warning, daemonSet)}` : '';
+  const why = warning ? `: ${warning}${wayOut(warning, daemonSet.namespace)}` : '';
   return `DaemonSet ${fullName(daemonSet)} wants ${desired}, has ${current}${why}`;
 }
 
-/** Pod Security says which rule a pod breaks, but not who can do what about it. */
-function wayOut(warning: string, { namespace }: DaemonSet): string {
+const lacksRuntime = /RuntimeClass .* not found|no runtime for .* is configured/i;
+
+/** An event says which rule a pod breaks, or what a node lacks, but not who can do what about it. */
+function wayOut(warning: string, namespace: string): string {
+  if (lacksRuntime.test(warning))
+    return (
+      '. Where the nvidia runtime is the default of the GPU nodes: chart value gpuAccess.runtimeClass.name=""; ' +
+      'else another gpuAccess.mode, see chart/README.md'
+    );
   if (!/violates PodSecurity/i.test(warning)) return '';
   return (
     `. Allow it: kubectl label namespace ${namespace} pod-security.kubernetes.io/enforce=privileged --overwrite; or do without: ` +
