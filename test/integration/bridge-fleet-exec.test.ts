@@ -95,7 +95,7 @@ function slow(member: Member, isByExec: boolean): Member {
 }
 
 /** So many nodes, on each of which a program takes so long, and then says that it lacks the tool. */
-function programs(nodes: number, ms: number) {
+function programs(nodes: number, ms: number, limits = defaultLimits) {
   const running = { now: 0, most: 0, made: 0 };
   const exec = async (): Promise<string> => {
     running.made++;
@@ -113,7 +113,7 @@ function programs(nodes: number, ms: number) {
   }));
   const roster = async () => ({ members, withoutAgent: [], complete: true, notes: [] });
   const log = createLog('error', () => undefined);
-  const fleet = createFleet({ roster, token: undefined, limits: defaultLimits, log });
+  const fleet = createFleet({ roster, token: undefined, limits, log });
   const { signal } = new AbortController();
   const question = {
     tool: inventory,
@@ -138,4 +138,15 @@ test('of a hundred nodes at most 64 are asked by exec at once, in two calls toge
   expect(running.made).toBe(200);
   expect(running.most).toBeLessThanOrEqual(64);
   expect(running.most).toBeGreaterThan(32);
+});
+
+test('a short time for exec also ends the wait for a turn: the call does not last as long as others may', async () => {
+  const limits = { ...defaultLimits, exec: { ...defaultLimits.exec, fanOutMs: 500 } };
+  const { ask } = programs(100, 1500, limits);
+  const startedMs = performance.now();
+
+  const { failed } = await ask();
+
+  expect(performance.now() - startedMs).toBeLessThan(defaultLimits.fanOutMs / 2);
+  expect(failed.map(({ message }) => message)).toContain('not reached within the 500 ms of the whole call');
 });

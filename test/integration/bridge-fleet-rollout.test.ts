@@ -64,7 +64,7 @@ describe.concurrent('a pod that ends in the middle of a call', () => {
     expect(await fleet.call()).toMatchObject({ status: 'success', gpus: all });
   });
 
-  test('one that starts answers that it does: once it is ready it is another agent, and asked anew', async ({
+  test('one that starts answers that it does: once it is ready it is asked anew', async ({
     expect,
     onTestFinished,
   }) => {
@@ -73,7 +73,7 @@ describe.concurrent('a pod that ends in the middle of a call', () => {
     enlist((members) => {
       const ready = looks++ > 0;
       if (ready) nodes.b.behave(passOn);
-      return everyone(members.map((member) => ({ ...member, key: `${member.key} ${ready}` })));
+      return everyone(members.map((member) => ({ ...member, ready })));
     });
     nodes.b.behave(faults.error500);
 

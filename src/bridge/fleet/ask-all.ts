@@ -10,10 +10,15 @@ import { type FailedNode, failedNode } from './envelope.ts';
 import type { Question } from './fleet.ts';
 import type { FleetNode, NodeAnswer } from './node.ts';
 
-export interface Circumstances {
-  /** Ends with the time of the whole call, or when the caller leaves. */
-  readonly either: AbortSignal;
+/** Ends with its time, or when the caller leaves. */
+interface Wait {
+  readonly signal: AbortSignal;
   readonly fanOutMs: number;
+}
+
+export interface Circumstances {
+  /** Of the whole call, and of nodes asked by exec, which may be less. */
+  readonly waits: { readonly usual: Wait; readonly byExec: Wait };
   /** Who is in the fleet by now. */
   readonly lookAgain: () => Promise<readonly FleetNode[]>;
   readonly log: Log;
@@ -48,7 +53,7 @@ export async function askAll<T extends Tool>(
         } catch (thrown) {
           signal.throwIfAborted();
           const triedAt = node.failure?.triedAt ?? new Date();
-          failed.push(failedNode(node.name, faultOf(thrown, circumstances), triedAt));
+          failed.push(failedNode(node.name, Fault.from(thrown), triedAt));
         }
       onProgress(answers.length + failed.length, nodes.length);
     }),
@@ -72,24 +77,29 @@ async function askWhoStands<T extends Tool>(
   circumstances: Circumstances,
 ): Promise<NodeAnswer<Output<T>>> {
   const { tool, args, requestId } = question;
+  const { waits, lookAgain } = circumstances;
+  const wait = node.byExec ? waits.byExec : waits.usual;
+  const { ready } = node;
   try {
-    return await node.ask(tool, args, requestId, circumstances.either);
+    return await node.ask(tool, args, requestId, wait.signal);
   } catch (thrown) {
-    const other = await successor(node, thrown, circumstances);
-    if (!other) throw thrown;
+    const other = await successor({ node, ready }, thrown, { wait, lookAgain });
+    if (!other) throw faultOf(thrown, wait);
     return askWhoStands(other, question, circumstances);
   }
 }
 
+/** Another agent, or the same if it was not ready when it was asked, and is by now. */
 async function successor(
-  node: FleetNode,
+  { node, ready }: { readonly node: FleetNode; readonly ready: boolean | undefined },
   thrown: unknown,
-  { either, lookAgain }: Circumstances,
+  { wait: { signal }, lookAgain }: { readonly wait: Wait; readonly lookAgain: Circumstances['lookAgain'] },
 ): Promise<FleetNode | undefined> {
-  if (either.aborted || !perhapsReplaced.has(Fault.from(thrown).code)) return undefined;
+  if (signal.aborted || !perhapsReplaced.has(Fault.from(thrown).code)) return undefined;
   const now = await lookAgain().catch(() => []); // that the cluster cannot be asked is not this node's failure
   const stands = now.find(({ name }) => name === node.name);
-  return stands === node || either.aborted ? undefined : stands;
+  const isSame = stands === node && !(ready === false && node.ready);
+  return isSame || signal.aborted ? undefined : stands;
 }
 
 /** A short while in which the news of a pod's end may arrive, and nodes that fail together share one look. */
@@ -106,8 +116,8 @@ function together<T>(look: () => Promise<T>): () => Promise<T> {
   };
 }
 
-function faultOf(thrown: unknown, { either, fanOutMs }: Circumstances): Fault {
-  if (thrown instanceof Fault || !either.aborted) return Fault.from(thrown);
+function faultOf(thrown: unknown, { signal, fanOutMs }: Wait): Fault {
+  if (thrown instanceof Fault || !signal.aborted) return Fault.from(thrown);
   return new Fault(`not reached within the ${fanOutMs} ms of the whole call`, { code: 'NODE_TIMEOUT' });
 }
 

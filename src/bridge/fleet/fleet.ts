@@ -5,7 +5,7 @@ import { Fault } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
 import { byName } from '../../core/names.ts';
 import type { Answer, Tool } from '../../tools/tool.ts';
-import { askAll } from './ask-all.ts';
+import { askAll, type Circumstances } from './ask-all.ts';
 import { createCrew } from './crew.ts';
 import type { FailedNode } from './envelope.ts';
 import type { Limits } from './limits.ts';
@@ -94,12 +94,10 @@ export function createFleet(options: FleetOptions): Fleet {
   async function askInTurn<T extends Tool>(question: Question<T>): Promise<Asked<z.output<T['output']>>> {
     const startedMs = performance.now();
     const { asked, ...rest } = await choose(question);
-    const fanOutMs = fanOutFor(asked, limits);
-    const leftMs = Math.max(1, fanOutMs - (performance.now() - startedMs));
-    const { signal: either, release } = tieFor(leftMs, question.signal);
-    const lookAgain = async () => crew.follow((await roster(either)).members);
+    const { waits, release } = waitsFor(asked, limits, performance.now() - startedMs, question.signal);
+    const lookAgain = async () => crew.follow((await roster(waits.usual.signal)).members);
     try {
-      const { answers, failed } = await askAll(asked, question, { either, fanOutMs, lookAgain, log });
+      const { answers, failed } = await askAll(asked, question, { waits, lookAgain, log });
       logCall(log, question, { answers, failed });
       return { answers, failed, ...rest };
     } finally {
@@ -131,6 +129,29 @@ function logCall(
 ): void {
   const failures = failed.map(({ node, code }) => ({ node, code }));
   log.info('call', { tool: tool.name, requestId, answered: answers.length, failed: failures });
+}
+
+/** What is left of a call's time; a time for exec that is shorter than that ends only what is asked by exec. */
+function waitsFor(
+  asked: readonly FleetNode[],
+  limits: Limits,
+  spentMs: number,
+  caller: AbortSignal,
+): { readonly waits: Circumstances['waits']; release(): void } {
+  const fanOutMs = fanOutFor(asked, limits);
+  const execMs = Math.min(fanOutMs, limits.exec.fanOutMs);
+  const usual = tieFor(Math.max(1, fanOutMs - spentMs), caller);
+  const byExec = tieFor(Math.max(1, execMs - spentMs), usual.signal);
+  return {
+    waits: {
+      usual: { signal: usual.signal, fanOutMs },
+      byExec: { signal: byExec.signal, fanOutMs: execMs },
+    },
+    release() {
+      byExec.release();
+      usual.release();
+    },
+  };
 }
 
 /** To start a program takes longer than to ask one that runs: only calls that must do so are given more time. */

@@ -91,6 +91,10 @@ export class FleetNode {
     return this.#failure;
   }
 
+  get ready(): boolean | undefined {
+    return this.#ready;
+  }
+
   /** What is said of it now: of one that has become ready, a failure of before tells nothing any more. */
   hear({ ready }: Pick<Member, 'ready'>): void {
     if (this.#ready === false && ready) this.#failure = undefined;
