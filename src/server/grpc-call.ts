@@ -23,7 +23,8 @@ const statusOk = '0';
  * @throws Error that says what the server, or the way to it, answered; after the deadline at the latest
  */
 export async function grpcCall(call: GrpcCall, message: Uint8Array): Promise<Buffer> {
-  const session = connect('http://localhost', { createConnection: () => connectSocket(call.socket) });
+  const socket = connectSocket(call.socket);
+  const session = connect('http://localhost', { createConnection: () => socket });
   let deadline: NodeJS.Timeout | undefined;
   try {
     return await new Promise<Buffer>((resolve, reject) => {
@@ -45,6 +46,7 @@ export async function grpcCall(call: GrpcCall, message: Uint8Array): Promise<Buf
   } finally {
     clearTimeout(deadline);
     session.destroy();
+    socket.destroy(); // Bun's session leaves it open where the server has said nothing yet
   }
 }
 

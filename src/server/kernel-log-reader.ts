@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 
 import type { Log } from '../core/log.ts';
-import { XidBook, xidMark } from './kernel-log.ts';
+import { linesWithXids, XidBook } from './kernel-log.ts';
 import type { KernelLogRead } from './libc.ts';
 
 /**
@@ -20,8 +20,7 @@ export function watchKernelLog(
   function look(): void {
     const result = read();
     readable = 'bytes' in result;
-    // Most logs have none, and need not become a text of up to megabytes.
-    if ('bytes' in result) book.read(result.bytes.includes(xidMark) ? result.bytes.toString('latin1') : '');
+    if ('bytes' in result) book.read(linesWithXids(result.bytes));
     else if (result.errno !== refusedWith)
       log.warn('the kernel log cannot be read: that takes the capability SYSLOG, and root to hold it', {
         errno: result.errno,

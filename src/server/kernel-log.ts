@@ -11,7 +11,7 @@ export interface XidLine {
 }
 
 /** What no other line has. */
-export const xidMark = 'NVRM: Xid (';
+const xidMark = 'NVRM: Xid (';
 
 /** `<4>[  123.456789][ T42] text`: priority, seconds since boot and thread, of which the last two may be off. */
 const kernelLine = /^<(\d{1,4})>(?:\[ {0,16}(\d{1,12}\.\d{1,9})\])?(?:\[ {0,16}[TC]\d{1,10}\])? ?(.*)$/;
@@ -39,6 +39,19 @@ export function xidsIn(log: string): XidLine[] {
       },
     ];
   });
+}
+
+/** Only the lines that may tell of an Xid: the rest of a log of megabytes need not become a text. */
+export function linesWithXids(log: Buffer): string {
+  const lines: string[] = [];
+  let at = log.indexOf(xidMark);
+  while (at >= 0) {
+    const newline = log.indexOf('\n', at);
+    const end = newline < 0 ? log.length : newline;
+    lines.push(log.toString('latin1', log.lastIndexOf('\n', at) + 1, end));
+    at = log.indexOf(xidMark, end);
+  }
+  return lines.join('\n');
 }
 
 /** `0000:3b:00`: what a line and a GPU's address have in common, whatever the length of the domain and the function. */

@@ -22,8 +22,8 @@ export type KernelLogRead = { readonly bytes: Buffer } | { readonly errno: numbe
 
 const SYSLOG_ACTION_READ_ALL = 3;
 const SYSLOG_ACTION_SIZE_BUFFER = 10;
-/** The greatest that a kernel is built with is 32 MiB, and the usual 128 KiB to 1 MiB; of a greater one the newest lines are read. */
-const longestLogBytes = 16 * 2 ** 20;
+/** Kernels are built with up to 32 MiB, usually 128 KiB to 1 MiB; of a longer log only the newest lines are read, for the sake of our memory. */
+const longestLogBytes = 2 * 2 ** 20;
 
 /**
  * Reads the kernel log without taking anything from it or changing what others read. Needs CAP_SYSLOG.

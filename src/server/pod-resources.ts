@@ -8,7 +8,7 @@ import { type Allocation, type Holder, holders } from './pod-holders.ts';
 const list = {
   path: '/v1.PodResourcesLister/List',
   deadlineMs: 2000,
-  answerBytesAtMost: 16 * 2 ** 20, // what the kubelet allows itself
+  answerBytesAtMost: 4 * 2 ** 20, // far more than a node full of pods needs
 };
 
 /**

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { pciSlot, XidBook, xidsIn } from '../../src/server/kernel-log.ts';
+import { linesWithXids, pciSlot, XidBook, xidsIn } from '../../src/server/kernel-log.ts';
 import { watchKernelLog } from '../../src/server/kernel-log-reader.ts';
 import type { KernelLogRead } from '../../src/server/libc.ts';
 
@@ -117,4 +117,13 @@ test('a log that may not be read is told once, and nothing is known of Xids then
 
   answer = { bytes: Buffer.from(`<4>[1.5] ${lost}`) };
   await expect.poll(() => xids()?.lastOf('0000:3b:00')).toBe(79);
+});
+
+test('of a log only the lines that may tell of an Xid become a text', () => {
+  const xid = '<4>[  1.5] NVRM: Xid (PCI:0000:3b:00): 79, GPU has fallen off the bus.';
+  const log = ['<6>[  1.0] a', xid, '<6>[  2.0] b', `${xid} NVRM: Xid (`, '<6>[  3.0] c'].join('\n');
+
+  expect(linesWithXids(Buffer.from(log))).toBe(`${xid}\n${xid} NVRM: Xid (`);
+  expect(linesWithXids(Buffer.from(xid))).toBe(xid);
+  expect(linesWithXids(Buffer.from('<6>[  1.0] a'))).toBe('');
 });
