@@ -6,6 +6,11 @@
 {{- if eq (int .agent.port) (int .agent.healthPort) }}
 {{- fail (printf "agent.port and agent.healthPort are both %d: each listener needs a port of its own." (int .agent.port)) }}
 {{- end }}
+{{- with .updateStrategy.rollingUpdate }}
+{{- if and (ne (toString .maxSurge) "0") (ne (toString .maxUnavailable) "0") }}
+{{- fail "updateStrategy.rollingUpdate: a DaemonSet takes maxSurge or maxUnavailable, and not both: set one of them to 0." }}
+{{- end }}
+{{- end }}
 {{- if and .metrics.prometheusRule.enabled (not .metrics.podMonitor.enabled) }}
 {{- fail "metrics.prometheusRule needs metrics.podMonitor.enabled=true: the alerts look at the job that the PodMonitor makes." }}
 {{- end }}

@@ -20,7 +20,7 @@ export function watchKernelLog(
   function look(): void {
     const result = read();
     readable = 'bytes' in result;
-    if ('bytes' in result) book.read(linesWithXids(result.bytes));
+    if ('bytes' in result) book.read(linesWithXids(result.bytes), Date.now() / 1000);
     else if (result.errno !== refusedWith)
       log.warn('the kernel log cannot be read: that takes the capability SYSLOG, and root to hold it', {
         errno: result.errno,

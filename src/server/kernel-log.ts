@@ -75,6 +75,8 @@ export class XidBook {
   readonly #seen = new Map<string, XidSeen>();
   readonly #last = new Map<string, number>();
   readonly #bootedAtS: number;
+  /** Of the lines with a time that have been read; undefined before the first read. */
+  #newestBootS: number | undefined;
 
   constructor(bootedAtS: number) {
     this.#bootedAtS = bootedAtS;
@@ -89,13 +91,22 @@ export class XidBook {
     return this.#last.get(slot) ?? 0;
   }
 
-  /** The whole log, as it is now. */
-  read(log: string): void {
+  /**
+   * The whole log, as it is now. What was there at the first read is dated by the time since boot. What comes later is dated by
+   * the clock: the kernel's own count of seconds is set right by nobody, and is a quarter of an hour off after half a year.
+   */
+  read(log: string, nowS: number): void {
+    const before = this.#newestBootS;
+    let newest = before ?? 0;
     for (const { bootS, ...line } of xidsIn(log)) {
-      const atS = bootS === null ? null : Math.round((this.#bootedAtS + bootS) * 1000) / 1000;
+      if (bootS !== null && before !== undefined && bootS <= before) continue;
+      const bootDate = before === undefined && bootS !== null ? this.#bootedAtS + bootS : nowS;
+      const atS = bootS === null ? null : Math.round(bootDate * 1000) / 1000;
+      newest = Math.max(newest, bootS ?? 0);
       putLast(this.#seen, `${line.slot} ${line.xid} ${line.fatal}`, { ...line, atS });
       putLast(this.#last, line.slot, line.xid);
     }
+    this.#newestBootS = newest;
   }
 }
 

@@ -14,7 +14,7 @@ export interface Allocation extends Holder {
 }
 
 /**
- * Who has which GPU, asked by GPU. A GPU that several containers share (time slicing, MPS, MIG instances) has no holder:
+ * Who has which GPU, asked by GPU. A GPU that several containers share (time slicing, MPS) or that is in parts (MIG) has no holder:
  * its readings are nobody's alone, and one series for each sharer would count them several times.
  */
 export function holders(allocations: readonly Allocation[]): (gpu: GpuState) => Holder | undefined {
@@ -30,12 +30,9 @@ export function holders(allocations: readonly Allocation[]): (gpu: GpuState) => 
 }
 
 /**
- * The GPU that a device id names: `GPU-…`, `GPU-…::3` (a replica under time slicing), `MIG-GPU-…/1/0` (an instance, of
- * drivers before R470), `nvidia0` and `nvidia0/gi1` (GKE), `nvidia.com/gpu=GPU-…` (CDI). A newer `MIG-…` does not tell
- * its GPU: undefined.
+ * The GPU that a device id names: `GPU-…`, `GPU-…::3` (a replica under time slicing), `nvidia0` and `nvidia0/vgpu1` (GKE),
+ * `nvidia.com/gpu=GPU-…` (CDI). Not by that of an instance (`nvidia0/gi1`, `MIG-…`): its holder has a part of the GPU only.
  */
 function gpuNamed(id: string): string | undefined {
-  const [, uuid, device] =
-    /^(?:[^=]*=)?(?:(?:MIG-)?(GPU-[\da-f-]{36})|(nvidia\d{1,4}))(?:$|\/|::)/i.exec(id) ?? [];
-  return (uuid ?? device)?.toLowerCase();
+  return /^(?:[^=]*=)?(GPU-[\da-f-]{36}|nvidia\d{1,4})(?:$|::|\/vgpu\d)/i.exec(id)?.[1]?.toLowerCase();
 }

@@ -96,6 +96,11 @@ describe.skipIf(skipped)(`the chart, installed ${skipped ?? ''}`, () => {
     expect(await notes()).toContain(label);
     expect(await notes()).toContain(`oc adm policy add-scc-to-user privileged -z ${release} -n ${namespace}`);
     expect(await notes(...valuesOf('restricted'))).not.toContain('pod-security');
+    expect(await notes()).toContain('WARNING: there is no RuntimeClass nvidia');
+    expect(await notes(...valuesOf('eks-al2023'))).not.toContain('RuntimeClass');
+    expect(await notes(...valuesOf('stdio'))).toContain(
+      'exec -i daemonset/k8s-gpu-mcp -- /agent --oneshot=1',
+    );
     expect(await notes(...valuesOf('host-driver'))).toContain('The pods are PRIVILEGED');
     expect(await notes(...valuesOf('dra'))).toContain('resource.kubernetes.io/admin-access=true');
     expect(await notes(...valuesOf('exposed'))).toMatch(

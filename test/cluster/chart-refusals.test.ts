@@ -17,6 +17,13 @@ const refusals: readonly (readonly [set: string, words: RegExp])[] = [
   ['gpuAccess.mode=hostPath', /gpuAccess\/mode.*must be one of 'runtimeClass', 'hostDriver', 'dra'/s],
   ['agent.port=80', /agent\/port.*minimum: got 80, want 1,?024/s],
   ['agent.sampleInterval=10', /agent\/sampleInterval/],
+  ['agent.sampleInterval=0s', /agent\/sampleInterval/],
+  ['agent.sampleInterval=1ms', /agent\/sampleInterval/],
+  ['terminationGracePeriodSeconds=5', /terminationGracePeriodSeconds.*minimum: got 5, want 15/s],
+  [
+    'updateStrategy.rollingUpdate.maxUnavailable=1',
+    /maxSurge or maxUnavailable, and not both: set one of them to 0/,
+  ],
   ['kernelLog=true', /kernelLog.*got boolean, want object/s],
   [
     'access.viewers[0].kind=Person,access.viewers[0].name=me',

@@ -59,6 +59,7 @@ describe.skipIf(skipped)(`the chart on real nodes ${skipped ?? ''}`, () => {
 
     expect(Object.keys(pods).sort()).toEqual([...gpuNodes]);
     expect(notes).toContain('2 of 3 nodes match');
+    expect(notes).not.toContain('WARNING');
   });
 
   test('a person with the two roles gets every GPU of every node, through real port-forwards', async () => {

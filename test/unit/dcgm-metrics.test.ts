@@ -33,7 +33,7 @@ function dcgmIn(text: string): string[] {
 
 function xidLog(slot: string, xid: number): XidBook {
   const book = new XidBook(1_700_000_000);
-  book.read(`<4>[5.500000] NVRM: Xid (PCI:${slot}): ${xid}, pid=1, x`);
+  book.read(`<4>[5.500000] NVRM: Xid (PCI:${slot}): ${xid}, pid=1, x`, 1_700_000_006);
   return book;
 }
 

@@ -74,13 +74,16 @@ test('the newest line of each GPU, Xid and severity is kept, in wall-clock time'
   const line = (s: number, slot: string, xid: number) =>
     `<4>[${s}.250000] NVRM: Xid (PCI:${slot}): ${xid}, x`;
 
-  book.read([line(1, '0000:3b:00', 13), line(2, '0000:3b:00', 79), line(9, '0000:3b:00', 13)].join('\n'));
-  book.read(line(10, '0000:5e:00', 31));
+  const first = [line(1, '0000:3b:00', 13), line(2, '0000:3b:00', 79), line(9, '0000:3b:00', 13)].join('\n');
+  const secondAtS = 1_700_000_900; // the kernel's own clock lags
+  book.read(first, 1_700_000_800);
+  book.read(`${first}\n${line(10, '0000:5e:00', 31)}`, secondAtS);
+  book.read(`${first}\n${line(10, '0000:5e:00', 31)}`, secondAtS + 10);
 
   expect(book.seen).toEqual([
     { slot: '0000:3b:00', xid: 79, fatal: true, atS: 1_700_000_002.25 },
     { slot: '0000:3b:00', xid: 13, fatal: false, atS: 1_700_000_009.25 },
-    { slot: '0000:5e:00', xid: 31, fatal: false, atS: 1_700_000_010.25 },
+    { slot: '0000:5e:00', xid: 31, fatal: false, atS: secondAtS },
   ]);
   expect(['0000:3b:00', '0000:5e:00', '0000:86:00'].map((slot) => book.lastOf(slot))).toEqual([13, 31, 0]);
 });
@@ -92,8 +95,8 @@ test('what was seen stays when the log is cleared, and a log full of addresses f
     (_, at) => `<4>[${at}.000000] NVRM: Xid (PCI:${at.toString(16).padStart(4, '0')}:01:00): 79, x`,
   );
 
-  book.read(many.join('\n'));
-  book.read('');
+  book.read(many.join('\n'), 5000);
+  book.read('', 5010);
 
   expect(book.seen).toHaveLength(64);
   expect(book.seen.at(-1)).toMatchObject({ slot: '03e7:01:00', atS: 999 });
