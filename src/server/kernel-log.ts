@@ -97,16 +97,14 @@ export class XidBook {
    */
   read(log: string, nowS: number): void {
     const before = this.#newestBootS;
-    let newest = before ?? 0;
-    for (const { bootS, ...line } of xidsIn(log)) {
-      if (bootS !== null && before !== undefined && bootS <= before) continue;
-      const bootDate = before === undefined && bootS !== null ? this.#bootedAtS + bootS : nowS;
-      const atS = bootS === null ? null : Math.round(bootDate * 1000) / 1000;
-      newest = Math.max(newest, bootS ?? 0);
+    const lines = xidsIn(log).filter(({ bootS }) => bootS === null || before === undefined || bootS > before);
+    this.#newestBootS = Math.max(before ?? 0, ...lines.map(({ bootS }) => bootS ?? 0));
+    const dated = (bootS: number) => (before === undefined ? this.#bootedAtS + bootS : nowS);
+    for (const { bootS, ...line } of lines) {
+      const atS = bootS === null ? null : Math.round(dated(bootS) * 1000) / 1000;
       putLast(this.#seen, `${line.slot} ${line.xid} ${line.fatal}`, { ...line, atS });
       putLast(this.#last, line.slot, line.xid);
     }
-    this.#newestBootS = newest;
   }
 }
 
