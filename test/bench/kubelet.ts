@@ -47,7 +47,7 @@ const why = () => whyNoNodeHere() ?? whyNoImage() ?? whyNoWrk() ?? whyNoDisk();
 /** The agent as the chart runs it, on a real kubelet. */
 export const kubelet: Benchmark = {
   name: 'kubelet',
-  about: 'the chart on a real kubelet: time to the first answer, memory, cold starts, 25 minutes',
+  about: 'the chart on a real kubelet: time to the first answer, memory, cold starts, 15 minutes',
   whyNot: why,
   measure: (report) =>
     onKubelet(128, async (cluster) => {
