@@ -1,4 +1,5 @@
-# The agent, as it is released: docker buildx build --platform linux/amd64,linux/arm64 --build-arg VERSION=…
+# The agent, as it is released: docker buildx build --platform linux/amd64,linux/arm64 --build-arg VERSION=… \
+#   --label org.opencontainers.image.revision=$(git rev-parse HEAD)
 # The programs come from `npm run build -- --all`; nothing runs in here, so either platform is built on any machine.
 
 # Any base with glibc, libstdc++ and libgcc_s.
@@ -13,7 +14,6 @@ COPY dist/agent-linux-arm64 /agent
 
 FROM agent-${TARGETARCH} AS agent
 
-# No USER: the kernel log needs CAP_SYSLOG, which only root keeps. The chart says who it runs as, non-root where it can.
 FROM ${BASE}
 ARG VERSION=unreleased
 LABEL org.opencontainers.image.title="k8s-gpu-mcp" \
@@ -22,4 +22,6 @@ LABEL org.opencontainers.image.title="k8s-gpu-mcp" \
       org.opencontainers.image.version="${VERSION}"
 COPY LICENSE /usr/share/doc/k8s-gpu-mcp/copyright
 COPY --from=agent /agent /agent
+# In numbers, so that a kubelet sees that it is not root. Where the agent has to be, the chart says so.
+USER 65532:65532
 ENTRYPOINT ["/agent"]

@@ -21,6 +21,8 @@ export interface Parts {
 export interface Facts {
   /** As it is pulled: `registry/name:tag`. */
   readonly name: string;
+  /** Who the agent runs as unless told: numbers, so that a kubelet sees that it is not root. */
+  readonly user: `${number}:${number}`;
   readonly labels: Readonly<Record<string, string>>;
   /** RFC 3339. */
   readonly created: string;
@@ -56,7 +58,7 @@ export function imageArchive(images: readonly Parts[], facts: Facts) {
 
 function addImage(
   { architecture, layers }: Parts,
-  { labels, created }: Facts,
+  { labels, created, user }: Facts,
   add: (mediaType: string, content: Uint8Array) => Descriptor,
 ) {
   const packed = layers.map(({ entries, createdBy }) => {
@@ -67,7 +69,7 @@ function addImage(
   const config = {
     created,
     ...platform(architecture),
-    config: { Entrypoint: ['/agent'], WorkingDir: '/', Labels: labels },
+    config: { User: user, Entrypoint: ['/agent'], WorkingDir: '/', Labels: labels },
     rootfs: { type: 'layers', diff_ids: packed.map(({ diffId }) => diffId) },
     history: packed.map(({ createdBy }) => ({ created, created_by: createdBy })),
   };

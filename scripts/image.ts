@@ -1,5 +1,6 @@
 // Packs dist/k8s-gpu-mcp-image.tar: an OCI archive of the agent for both architectures, without a container engine and
 // without pulling an image. For clusters that pull from nowhere, and for tests; a release is built by the Dockerfile.
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -25,18 +26,29 @@ function pack(): void {
   const { archive, digest, pulledBytes } = imageArchive(architectures.map(image), {
     name: `${repository}:${manifest.version}`,
     created: new Date(1000 * Number(process.env['SOURCE_DATE_EPOCH'] ?? 0)).toISOString(),
+    user: '65532:65532',
     labels: {
       'org.opencontainers.image.title': manifest.name,
       'org.opencontainers.image.description':
         'The agent of k8s-gpu-mcp: it answers for the GPUs of the node it runs on.',
       'org.opencontainers.image.licenses': manifest.license,
       'org.opencontainers.image.version': manifest.version,
+      ...revision(),
     },
   });
   writeFileSync(output, archive);
   say(`${relative(root, output)}: ${megabytes(archive.length)}, ${repository}:${manifest.version}@${digest}`);
   for (const { architecture, pulledBytes: bytes } of pulledBytes)
     say(`linux/${architecture}: ${megabytes(bytes)} compressed`);
+}
+
+/** The commit, where all files are as it has them. */
+function revision(): Record<string, string> {
+  const git = (...args: string[]) =>
+    spawnSync('git', ['--git-dir', join(root, '.git'), '--work-tree', root, ...args], { encoding: 'utf8' });
+  const { status, stdout: changed } = git('status', '--porcelain');
+  if (status !== 0 || changed !== '') return {};
+  return { 'org.opencontainers.image.revision': git('rev-parse', 'HEAD').stdout.trim() };
 }
 
 function asked(): { architectures: readonly Architecture[]; output: string } {

@@ -37,6 +37,11 @@ const labels = {
   'org.opencontainers.image.licenses': 'Apache-2.0',
   'org.opencontainers.image.version': version,
 };
+const runs = { Entrypoint: ['/agent'], User: '65532:65532' };
+const git = (...args: string[]) => spawnSync('git', args, { encoding: 'utf8' }).stdout?.trim();
+const revision = git('status', '--porcelain') === '' && {
+  'org.opencontainers.image.revision': git('rev-parse', 'HEAD'),
+};
 const noImage = whyNoImage();
 const noRoot = process.getuid?.() === 0 ? undefined : 'a root of its own needs root';
 const noAmd64 = process.arch === 'x64' ? undefined : 'this machine runs no amd64 program';
@@ -89,10 +94,10 @@ describe.skipIf(noImage)(`npm run image ${noImage ?? ''}`, () => {
       os: 'linux',
       architecture,
       created: '1970-01-01T00:00:00.000Z',
-      config: { Entrypoint: ['/agent'], Labels: labels },
+      config: runs,
       rootfs: { type: 'layers', diff_ids: layout.diffIds(image) },
     });
-    expect(config['config']).not.toHaveProperty('User');
+    expect(config['config']).toHaveProperty('Labels', { ...labels, ...revision });
     expect(layout.manifest(image).layers.map(({ mediaType }) => mediaType)).toEqual(
       Array(2).fill('application/vnd.oci.image.layer.v1.tar+gzip'),
     );
@@ -211,10 +216,7 @@ describe.skipIf(noImage)(`npm run image ${noImage ?? ''}`, () => {
       result.unpack(image, root);
       expect(result.config(image)).toMatchObject({
         architecture,
-        config: {
-          Entrypoint: ['/agent'],
-          Labels: { ...labels, 'org.opencontainers.image.version': '1.2.3' },
-        },
+        config: { ...runs, Labels: { ...labels, 'org.opencontainers.image.version': '1.2.3' } },
       });
       const program = readFileSync(join(root, 'agent'));
       expect(
