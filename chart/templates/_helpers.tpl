@@ -31,8 +31,8 @@
 {{- end }}
 
 {{- define "k8s-gpu-mcp.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "k8s-gpu-mcp.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "k8s-gpu-mcp.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "k8s-gpu-mcp.labels" -}}
@@ -46,7 +46,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- define "k8s-gpu-mcp.agentLabels" -}}
 k8s-gpu-mcp/agent: "true"
 k8s-gpu-mcp/mode: {{ .Values.agent.mode }}
-{{- if .Values.expose.enabled }}
+{{- if include "k8s-gpu-mcp.exposed" . }}
 k8s-gpu-mcp/exposed: "true"
 {{- end }}
 {{- end }}
@@ -57,20 +57,43 @@ k8s-gpu-mcp/exposed: "true"
 {{- end }}
 {{- end }}
 
+{{/* Non-empty where the agent reads the kernel log: for its metrics, which only one that listens has. */}}
+{{- define "k8s-gpu-mcp.kernelLog" -}}
+{{- if and .Values.kernelLog.enabled (eq .Values.agent.mode "http") }}yes{{ end }}
+{{- end }}
+
+{{/* Non-empty where the agent asks the kubelet who holds which GPU: for the labels of the GPUs' metrics alone. */}}
+{{- define "k8s-gpu-mcp.podResources" -}}
+{{- if and .Values.podResources.enabled .Values.metrics.gpu (eq .Values.agent.mode "http") }}yes{{ end }}
+{{- end }}
+
+{{/* Non-empty where MCP is open on the pod network. */}}
+{{- define "k8s-gpu-mcp.exposed" -}}
+{{- if and .Values.expose.enabled (eq .Values.agent.mode "http") }}yes{{ end }}
+{{- end }}
+
+{{/* What is asked for, but not to be had in the mode stdio: it waits there for the way back. */}}
+{{- define "k8s-gpu-mcp.setAside" -}}
+{{- with .Values }}
+{{- $asked := dict "expose" .expose.enabled "metrics.gpu" .metrics.gpu "metrics.podMonitor" .metrics.podMonitor.enabled "metrics.prometheusRule" .metrics.prometheusRule.enabled }}
+{{- $names := list }}
+{{- range $name, $on := $asked }}{{ if $on }}{{ $names = append $names $name }}{{ end }}{{ end }}
+{{- if eq .agent.mode "stdio" }}{{ join ", " $names }}{{ end }}
+{{- end }}
+{{- end }}
+
 {{/* Non-empty where the pod has to be root on the node's behalf. */}}
 {{- define "k8s-gpu-mcp.root" -}}
-{{- with .Values }}
-{{- if or .kernelLog.enabled .podResources.enabled .hostProc.enabled (eq .gpuAccess.mode "hostDriver") }}yes{{ end }}
-{{- end }}
+{{- if or (include "k8s-gpu-mcp.kernelLog" .) (include "k8s-gpu-mcp.podResources" .) .Values.hostProc.enabled (eq .Values.gpuAccess.mode "hostDriver") }}yes{{ end }}
 {{- end }}
 
 {{/* Why Pod Security `baseline` and `restricted` refuse the pod; empty where they do not. */}}
 {{- define "k8s-gpu-mcp.privilegeReasons" -}}
 {{- $reasons := list }}
 {{- if eq .Values.gpuAccess.mode "hostDriver" }}{{ $reasons = append $reasons "gpuAccess.mode=hostDriver" }}{{ end }}
-{{- range $name := list "kernelLog" "podResources" "hostProc" }}
-{{- if (index $.Values $name).enabled }}{{ $reasons = append $reasons (printf "%s.enabled" $name) }}{{ end }}
-{{- end }}
+{{- if include "k8s-gpu-mcp.kernelLog" . }}{{ $reasons = append $reasons "kernelLog.enabled" }}{{ end }}
+{{- if include "k8s-gpu-mcp.podResources" . }}{{ $reasons = append $reasons "podResources.enabled" }}{{ end }}
+{{- if .Values.hostProc.enabled }}{{ $reasons = append $reasons "hostProc.enabled" }}{{ end }}
 {{- range .Values.extraVolumes }}
 {{- if hasKey . "hostPath" }}{{ $reasons = append $reasons (printf "extraVolumes %s" .name) }}{{ end }}
 {{- end }}

@@ -1,9 +1,10 @@
 {{/*
 "MATCHING ALL MISSED": how many nodes get an agent, of how many, and how many offer nvidia.com/… but get none. Empty where
-the nodes cannot be seen, as in `helm template`, or the affinity has what is not judged here (Gt, Lt, fields).
+the nodes cannot be seen, as in `helm template`, must not be looked at, or the affinity has what is not judged here (Gt, Lt, fields).
 */}}
 {{- define "k8s-gpu-mcp.nodeCounts" -}}
-{{- $nodes := (lookup "v1" "Node" "" "").items | default list }}
+{{- $nodes := list }}
+{{- if .Values.access.clusterRole }}{{ $nodes = (lookup "v1" "Node" "" "").items | default list }}{{ end }}
 {{- $affinity := toYaml .Values.nodeAffinity }}
 {{- if and $nodes (not (regexMatch "operator: (Gt|Lt)|matchFields:" $affinity)) }}
 {{- $matching := 0 }}

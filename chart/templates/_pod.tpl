@@ -1,10 +1,14 @@
 {{/* Where the container sees `gpuAccess.hostDriver.root`: the agent searches there, and nothing of the image is hidden. */}}
 {{- define "k8s-gpu-mcp.driverRoot" -}}/run/nvidia/driver{{- end }}
 
-{{/* The bridge checks the certificate of a pod against this name. */}}
+{{/* Dialled directly, a pod's certificate is checked against this name; only one that says `plaintext` is sent a token without TLS. */}}
 {{- define "k8s-gpu-mcp.podAnnotations" -}}
-{{- if and .Values.expose.enabled .Values.expose.tls.secretName }}
+{{- if include "k8s-gpu-mcp.exposed" . }}
+{{- if .Values.expose.tls.secretName }}
 k8s-gpu-mcp/tls-server-name: {{ include "k8s-gpu-mcp.serverName" . }}
+{{- else }}
+k8s-gpu-mcp/plaintext: "true"
+{{- end }}
 {{- end }}
 {{- with .Values.podAnnotations }}
 {{ toYaml . }}
@@ -19,11 +23,11 @@ k8s-gpu-mcp/tls-server-name: {{ include "k8s-gpu-mcp.serverName" . }}
   value: {{ .Values.agent.logLevel }}
 - name: K8S_GPU_MCP_SAMPLE_INTERVAL
   value: {{ .Values.agent.sampleInterval }}
-{{- if .Values.kernelLog.enabled }}
+{{- if include "k8s-gpu-mcp.kernelLog" . }}
 - name: K8S_GPU_MCP_KERNEL_LOG
   value: "true"
 {{- end }}
-{{- if .Values.podResources.enabled }}
+{{- if include "k8s-gpu-mcp.podResources" . }}
 - name: K8S_GPU_MCP_POD_RESOURCES_SOCKET
   value: /var/lib/kubelet/pod-resources/kubelet.sock
 {{- end }}
@@ -72,7 +76,7 @@ No NVIDIA_MIG_MONITOR_DEVICES: the toolkit refuses to start an unprivileged cont
 - name: K8S_GPU_MCP_METRICS_GPU
   value: "true"
 {{- end }}
-{{- if .Values.expose.enabled }}
+{{- if include "k8s-gpu-mcp.exposed" . }}
 - name: K8S_GPU_MCP_EXPOSE_ADDR
   valueFrom: {fieldRef: {fieldPath: status.podIP}}
 - name: K8S_GPU_MCP_TOKEN_FILE
@@ -86,7 +90,10 @@ No NVIDIA_MIG_MONITOR_DEVICES: the toolkit refuses to start an unprivileged cont
 {{- end }}
 {{- end }}
 
-{{/* A bind mount does not open /dev/nvidia*: the device cgroup refuses. Hence `privileged` in the mode hostDriver. */}}
+{{/*
+A bind mount does not open /dev/nvidia*: the device cgroup refuses. Hence `privileged` in the mode hostDriver. Which user is not
+root is the image's affair (65532), or OpenShift's, which gives each namespace its own.
+*/}}
 {{- define "k8s-gpu-mcp.securityContext" -}}
 readOnlyRootFilesystem: true
 {{- if eq .Values.gpuAccess.mode "hostDriver" }}
@@ -95,7 +102,7 @@ privileged: true
 allowPrivilegeEscalation: false
 capabilities:
   drop: [ALL]
-  {{- if .Values.kernelLog.enabled }}
+  {{- if include "k8s-gpu-mcp.kernelLog" . }}
   add: [SYSLOG]
   {{- end }}
 {{- end }}
@@ -104,8 +111,6 @@ runAsUser: 0
 runAsGroup: 0
 {{- else }}
 runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
 {{- end }}
 {{- end }}
 
@@ -118,7 +123,7 @@ runAsGroup: 65532
 {{/* /tmp: the agent unpacks its NVML binding (1.1 MB) there, as programs compiled by Bun do. */}}
 {{- define "k8s-gpu-mcp.volumeMounts" -}}
 - {name: tmp, mountPath: /tmp}
-{{- if .Values.podResources.enabled }}
+{{- if include "k8s-gpu-mcp.podResources" . }}
 - {name: pod-resources, mountPath: /var/lib/kubelet/pod-resources, readOnly: true}
 {{- end }}
 {{- if .Values.hostProc.enabled }}
@@ -128,7 +133,7 @@ runAsGroup: 65532
 - {name: driver, mountPath: {{ include "k8s-gpu-mcp.driverRoot" . }}, readOnly: true, mountPropagation: HostToContainer}
 - {name: devices, mountPath: /dev}
 {{- end }}
-{{- if .Values.expose.enabled }}
+{{- if include "k8s-gpu-mcp.exposed" . }}
 - {name: token, mountPath: /etc/k8s-gpu-mcp/token, readOnly: true}
 {{- if .Values.expose.tls.secretName }}
 - {name: tls, mountPath: /etc/k8s-gpu-mcp/tls, readOnly: true}
@@ -142,7 +147,7 @@ runAsGroup: 65532
 {{- define "k8s-gpu-mcp.volumes" -}}
 - name: tmp
   emptyDir: {sizeLimit: 16Mi}
-{{- if .Values.podResources.enabled }}
+{{- if include "k8s-gpu-mcp.podResources" . }}
 - name: pod-resources
   hostPath: {path: {{ .Values.podResources.path | quote }}, type: Directory}
 {{- end }}
@@ -156,7 +161,7 @@ runAsGroup: 65532
 - name: devices
   hostPath: {path: /dev, type: Directory}
 {{- end }}
-{{- if .Values.expose.enabled }}
+{{- if include "k8s-gpu-mcp.exposed" . }}
 - name: token
   secret: {secretName: {{ include "k8s-gpu-mcp.tokenSecretName" . | quote }}, items: [{key: token, path: token}]}
 {{- with .Values.expose.tls.secretName }}

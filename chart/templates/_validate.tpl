@@ -1,7 +1,6 @@
 {{/* What the schema cannot say, or says so that nobody understands it. */}}
 {{- define "k8s-gpu-mcp.validate" -}}
 {{- include "k8s-gpu-mcp.validateExpose" . }}
-{{- include "k8s-gpu-mcp.validateStdio" . }}
 {{- with .Values }}
 {{- if eq (int .agent.port) (int .agent.healthPort) }}
 {{- fail (printf "agent.port and agent.healthPort are both %d: each listener needs a port of its own." (int .agent.port)) }}
@@ -39,17 +38,6 @@
 {{- end }}
 {{- if and .tls.secretName .insecurePlaintext }}
 {{- fail "expose.tls.secretName and expose.insecurePlaintext exclude each other: set one of them." }}
-{{- end }}
-{{- end }}
-{{- end }}
-{{- end }}
-
-{{- define "k8s-gpu-mcp.validateStdio" -}}
-{{- with .Values }}
-{{- if eq .agent.mode "stdio" }}
-{{- $asked := dict "expose.enabled" .expose.enabled "metrics.gpu" .metrics.gpu "metrics.podMonitor.enabled" .metrics.podMonitor.enabled "metrics.prometheusRule.enabled" .metrics.prometheusRule.enabled }}
-{{- range $value, $on := $asked }}
-{{- if $on }}{{ fail (printf "%s needs agent.mode=http: in the mode stdio no agent listens." $value) }}{{ end }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { anyObjectOf, chart, helm, namespace, release, valuesFiles, valuesOf } from '../support/chart.ts';
+import type { KubeObject } from '../support/cluster/api.ts';
 import { type Cluster, startCluster } from '../support/cluster/cluster.ts';
 import { ensureHelm, ensurePrograms, whyNotHere } from '../support/cluster/programs.ts';
 
@@ -25,7 +26,7 @@ describe.skipIf(skipped)(`the chart, installed ${skipped ?? ''}`, () => {
 
   const exposed = 'expose.existingSecret=,expose.generateSecret=true';
 
-  test('a generated token outlives an upgrade, and nothing outlives the uninstallation', async () => {
+  test('a generated token outlives upgrades, one to stdio and back too, and nothing outlives the uninstallation', async () => {
     await install('install', ...valuesOf('exposed'), '--set', exposed);
     const first = await token();
 
@@ -34,6 +35,13 @@ describe.skipIf(skipped)(`the chart, installed ${skipped ?? ''}`, () => {
     expect(Buffer.from(first, 'base64').toString()).toMatch(/^[A-Za-z0-9]{48}$/);
     expect(await token()).toBe(first);
     expect(await ours()).toHaveLength(9);
+
+    const said = await install('upgrade', '--reuse-values', '--set', 'agent.mode=stdio,metrics.gpu=true');
+    expect(said).toContain('Set aside while agent.mode=stdio: expose, metrics.gpu.');
+    expect(await ours()).toHaveLength(8);
+    await install('upgrade', '--reuse-values', '--set', 'agent.mode=http');
+
+    expect(await token()).toBe(first);
 
     await install('uninstall');
 
@@ -55,6 +63,26 @@ describe.skipIf(skipped)(`the chart, installed ${skipped ?? ''}`, () => {
     expect(await may('create', 'pods/exec')).toBe(true);
     expect(await may('create', 'pods/exec', 'elsewhere')).toBe(false);
     await install('uninstall');
+  });
+
+  test('who may act in the namespace only installs it without a look at the cluster, for viewers of the namespace', async () => {
+    await cluster.apply(...namespaceAdmin('namespaced'));
+    const asAdmin = ['--kubeconfig', cluster.kubeconfig('namespaced')];
+    const viewers = ['--set', exposed, '--set', 'access.viewers[0].kind=User,access.viewers[0].name=someone'];
+    const all = [...valuesOf('exposed'), ...viewers, ...asAdmin];
+
+    await expect(install('install', ...all)).rejects.toThrow(
+      'nodes is forbidden: User "namespaced" cannot list',
+    );
+    const said = await install('install', ...all, '--set', 'access.clusterRole=false');
+
+    expect(said).toContain('With access.clusterRole=false neither nodes nor RuntimeClasses were looked at.');
+    expect((await ours()).filter((name) => name.startsWith('clusterrole'))).toEqual([]);
+    expect(await may('list', 'pods')).toBe(true);
+    expect(await may('create', 'pods/portforward')).toBe(true);
+    expect(await may('list', 'pods', 'elsewhere')).toBe(false);
+    expect(await may('list', 'nodes')).toBe(false);
+    await install('uninstall', ...asAdmin);
   });
 
   test('an upgrade leads from each values file to the next', async () => {
@@ -153,3 +181,18 @@ describe.skipIf(skipped)(`the chart, installed ${skipped ?? ''}`, () => {
     return names.trim().split('\n').filter(Boolean);
   }
 });
+
+/** Binds what the ClusterRole `admin` consists of: nothing here puts it together, as a controller does elsewhere. */
+function namespaceAdmin(user: string): KubeObject[] {
+  return ['view', 'edit', 'admin'].map((part) => ({
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'RoleBinding',
+    metadata: { name: `${user}-${part}`, namespace },
+    roleRef: {
+      apiGroup: 'rbac.authorization.k8s.io',
+      kind: 'ClusterRole',
+      name: `system:aggregate-to-${part}`,
+    },
+    subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: user }],
+  }));
+}

@@ -41,17 +41,20 @@ describe.skipIf(skipped)(`the chart on a real API server ${skipped ?? ''}`, () =
   });
 
   test('what is beyond Pod Security "baseline" is refused there, by name', async () => {
-    await expect(dryRunPod('default', 'baseline')).rejects.toThrow(
+    await expect(dryRunPod('monitoring', 'baseline')).rejects.toThrow(
       /violates PodSecurity "baseline:latest": non-default capabilities .*SYSLOG.*hostPath volumes/s,
     );
     await expect(dryRunPod('host-driver', 'baseline')).rejects.toThrow(/violates PodSecurity.*privileged/s);
   });
 
-  test('with the three values off the pod passes "restricted", exposed or by DRA too', async () => {
+  test('without the kernel log and the kubelet the pod passes "restricted": with metrics, exposed, by DRA, in the mode stdio', async () => {
     const token =
       'expose.generateSecret=true,expose.insecurePlaintext=true,expose.from[0].ipBlock.cidr=10.0.0.0/8';
 
-    expect(await dryRunPod('restricted', 'restricted')).toContain('created (server dry run)');
+    expect(await dryRunPod('restricted', 'restricted', '--set', 'metrics.gpu=true')).toContain(
+      'created (server dry run)',
+    );
+    expect(await dryRunPod('stdio', 'restricted')).toContain('created');
     expect(await dryRunPod('restricted', 'restricted', '--set', `expose.enabled=true,${token}`)).toContain(
       'created',
     );

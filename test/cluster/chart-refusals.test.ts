@@ -30,6 +30,14 @@ const refusals: readonly (readonly [set: string, words: RegExp])[] = [
     /kind.*one of 'User', 'Group', 'ServiceAccount'/s,
   ],
   [
+    'access.viewers[0].kind=ServiceAccount,access.viewers[0].name=asks',
+    /access\/viewers\/0.*missing property 'namespace'/s,
+  ],
+  [
+    'access.viewers[0].kind=ServiceAccount,access.viewers[0].name=asks,access.viewers[0].namespace=',
+    /access\/viewers\/0\/namespace.*minLength/s,
+  ],
+  [
     'agent.port=8081',
     /agent\.port and agent\.healthPort are both 8081: each listener needs a port of its own/,
   ],
@@ -48,11 +56,6 @@ const refusals: readonly (readonly [set: string, words: RegExp])[] = [
     /insecurePlaintext exclude/,
   ],
   ['metrics.prometheusRule.enabled=true', /needs metrics\.podMonitor\.enabled=true/],
-  [
-    'agent.mode=stdio,metrics.gpu=true',
-    /metrics\.gpu needs agent\.mode=http: in the mode stdio no agent listens/,
-  ],
-  ['agent.mode=stdio,metrics.podMonitor.enabled=true', /metrics\.podMonitor\.enabled needs agent\.mode=http/],
 ];
 
 describe.skipIf(skipped)(`what cannot work is refused in words ${skipped ?? ''}`, () => {
@@ -60,12 +63,6 @@ describe.skipIf(skipped)(`what cannot work is refused in words ${skipped ?? ''}`
 
   test.for(refusals)('%s', async ([set, words]) => {
     await expect(render('--set', set)).rejects.toThrow(words);
-  });
-
-  test('exposing a pod in which no agent listens', async () => {
-    const exposed = render(...valuesOf('exposed'), '--set', 'agent.mode=stdio');
-
-    await expect(exposed).rejects.toThrow('expose.enabled needs agent.mode=http');
   });
 
   test('DRA before Kubernetes 1.34', async () => {

@@ -5,6 +5,8 @@ import { ensureHelm, whyNotHere } from '../support/cluster/programs.ts';
 
 const skipped = whyNotHere();
 
+const podResources = '/var/lib/kubelet/pod-resources';
+
 /** What a values file changes in the pod, besides what all pods have in common. */
 const pods: Record<
   string,
@@ -14,24 +16,20 @@ const pods: Record<
   'gpu-operator': { runtimeClass: 'nvidia' },
   'gpu-operator-nri': {},
   'eks-al2023': {},
-  'eks-bottlerocket': { hostPaths: [podResources(), '/dev/null'] },
-  'gke-cos': { privileged: true, hostPaths: [podResources(), '/home/kubernetes/bin/nvidia', '/dev'] },
+  'eks-bottlerocket': { hostPaths: ['/dev/null'] },
+  'gke-cos': { privileged: true, hostPaths: ['/home/kubernetes/bin/nvidia', '/dev'] },
   aks: {},
   openshift: { runtimeClass: 'nvidia' },
   talos: { runtimeClass: 'nvidia' },
   'k3s-rke2': { runtimeClass: 'nvidia' },
   kubeadm: { runtimeClass: 'nvidia' },
-  'host-driver': { privileged: true, hostPaths: [podResources(), '/', '/dev'] },
+  'host-driver': { privileged: true, hostPaths: ['/', '/dev'] },
   dra: {},
-  restricted: { runtimeClass: 'nvidia', nonRoot: true, hostPaths: [] },
-  stdio: { runtimeClass: 'nvidia' },
+  restricted: { runtimeClass: 'nvidia', nonRoot: true },
+  stdio: { runtimeClass: 'nvidia', nonRoot: true },
   exposed: { runtimeClass: 'nvidia' },
-  monitoring: { runtimeClass: 'nvidia' },
+  monitoring: { runtimeClass: 'nvidia', hostPaths: [podResources] },
 };
-
-function podResources(): string {
-  return '/var/lib/kubelet/pod-resources';
-}
 
 describe.skipIf(skipped)(`the chart ${skipped ?? ''}`, () => {
   beforeAll(ensureHelm);
@@ -52,7 +50,7 @@ describe.skipIf(skipped)(`the chart ${skipped ?? ''}`, () => {
   });
 
   test.for(valuesFiles)('%s: the pod has no more than it needs', async (name) => {
-    const { runtimeClass, privileged, nonRoot, hostPaths = [podResources()] } = pods[name] ?? {};
+    const { runtimeClass, privileged, nonRoot, hostPaths = [] } = pods[name] ?? {};
 
     const { spec } = podOf(await render(...valuesOf(name)));
 
@@ -97,14 +95,17 @@ describe.skipIf(skipped)(`the chart ${skipped ?? ''}`, () => {
       K8S_GPU_MCP_LOG_LEVEL: 'info',
       K8S_GPU_MCP_SAMPLE_INTERVAL: '10s',
       K8S_GPU_MCP_KERNEL_LOG: 'true',
-      K8S_GPU_MCP_POD_RESOURCES_SOCKET: '/var/lib/kubelet/pod-resources/kubelet.sock',
       NVIDIA_VISIBLE_DEVICES: 'all',
       NVIDIA_DRIVER_CAPABILITIES: 'utility',
       K8S_GPU_MCP_PORT: '8080',
       K8S_GPU_MCP_HEALTH_PORT: '8081',
       K8S_GPU_MCP_HEALTH_ADDR: 'status.podIP',
     });
-    expect(Object.keys(await variables('stdio')).filter((name) => /PORT|ADDR/.test(name))).toEqual([]);
+    expect(Object.keys(await variables('stdio')).filter((name) => /PORT|ADDR|KERNEL/.test(name))).toEqual([]);
+    expect(await variables('monitoring')).toMatchObject({
+      K8S_GPU_MCP_METRICS_GPU: 'true',
+      K8S_GPU_MCP_POD_RESOURCES_SOCKET: `${podResources}/kubelet.sock`,
+    });
     expect(await variables('gke-cos')).toMatchObject({
       K8S_GPU_MCP_NVML_LIBRARY: '/run/nvidia/driver/lib64/libnvidia-ml.so.1',
       NVIDIA_VISIBLE_DEVICES: 'void',
@@ -171,7 +172,13 @@ const rootContext = {
   runAsGroup: 0,
 };
 const withSyslog = { capabilities: { drop: ['ALL'], add: ['SYSLOG'] } };
-const nonRootContext = { ...rootContext, runAsNonRoot: true, runAsUser: 65532, runAsGroup: 65532 };
+/** Without a user: the image names one, and OpenShift's restricted-v2 takes only one of the namespace's own. */
+const nonRootContext = {
+  allowPrivilegeEscalation: false,
+  capabilities: { drop: ['ALL'] },
+  readOnlyRootFilesystem: true,
+  runAsNonRoot: true,
+};
 const privilegedContext = { privileged: true, readOnlyRootFilesystem: true, runAsUser: 0, runAsGroup: 0 };
 
 function probe(path: string, timing: object): object {

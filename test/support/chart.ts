@@ -35,7 +35,11 @@ export async function lint(...args: string[]): Promise<string> {
 
 /** Rejects as `helm template` does, with the sentence that says what is wrong. */
 export async function render(...args: string[]): Promise<KubeObject[]> {
-  const text = await helm('template', release, chart, ...forCluster, ...args);
+  return await renderAs(release, ...args);
+}
+
+export async function renderAs(name: string, ...args: string[]): Promise<KubeObject[]> {
+  const text = await helm('template', name, chart, ...forCluster, ...args);
   return parseAllDocuments(text).flatMap((document) => {
     if (document.errors.length > 0) throw new Error(`${document.errors[0]}`);
     return (document.toJS() as KubeObject | null) ?? [];

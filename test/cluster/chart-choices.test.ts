@@ -1,0 +1,74 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+
+import { podOf, render, renderAs, valuesOf } from '../support/chart.ts';
+import { ensureHelm, whyNotHere } from '../support/cluster/programs.ts';
+
+const skipped = whyNotHere();
+const generated = ['--set', 'expose.existingSecret=,expose.generateSecret=true'];
+
+describe.skipIf(skipped)(`what the values make of the chart ${skipped ?? ''}`, () => {
+  beforeAll(ensureHelm);
+
+  test('only a pod that is exposed without TLS says that a token may be sent to it so', async () => {
+    const withoutTls = ['--set', 'expose.tls.secretName=,expose.insecurePlaintext=true'];
+    const stdio = ['--set', 'agent.mode=stdio'];
+    const annotations = async (...args: string[]) => podOf(await render(...args)).metadata['annotations'];
+
+    expect(await annotations(...valuesOf('exposed'), ...withoutTls)).toEqual({
+      'k8s-gpu-mcp/plaintext': 'true',
+    });
+    expect(await annotations(...valuesOf('exposed'))).not.toHaveProperty('k8s-gpu-mcp/plaintext');
+    expect(await annotations(...valuesOf('exposed'), ...withoutTls, ...stdio)).toBeUndefined();
+  });
+
+  test('the mode stdio sets aside what needs a listener, but not the token, nor what guards pods not replaced yet', async () => {
+    const all = [...valuesOf('exposed'), ...valuesOf('monitoring')];
+    const kindsOf = async (mode: string) =>
+      (await render(...all, ...generated, '--set', `agent.mode=${mode}`)).map(({ kind }) => kind);
+
+    const http = await kindsOf('http');
+    const stdio = await kindsOf('stdio');
+
+    expect(http.filter((kind) => !stdio.includes(kind)).sort()).toEqual([
+      'PodMonitor',
+      'PrometheusRule',
+      'Service',
+    ]);
+    const { metadata, spec } = podOf(await render(...all, ...valuesOf('stdio')));
+    expect(metadata['labels']).not.toHaveProperty('k8s-gpu-mcp/exposed');
+    expect(spec.volumes?.map(({ name }) => name)).toEqual(['tmp']);
+    expect(spec.containers[0].securityContext).toMatchObject({ runAsNonRoot: true });
+  });
+
+  test('who may act in the namespace only gets no ClusterRole: its rules are in the Role, as far as they go', async () => {
+    const objects = await render(...valuesOf('exposed'), '--set', 'access.clusterRole=false');
+
+    const role = objects.find(({ kind }) => kind === 'Role');
+    const look = ['get', 'list', 'watch'];
+    expect(objects.filter(({ kind }) => kind.startsWith('Cluster'))).toEqual([]);
+    expect(role).toHaveProperty('rules', [
+      { apiGroups: [''], resources: ['pods/portforward'], verbs: ['get', 'create'] },
+      { apiGroups: [''], resources: ['pods', 'events'], verbs: look },
+      { apiGroups: ['apps'], resources: ['daemonsets'], verbs: look },
+    ]);
+  });
+
+  test('names that look like numbers stay names', async () => {
+    const own = ['--namespace', '456', '--set-string', 'nameOverride=1e3,fullnameOverride=0x10'];
+    const all = [...valuesOf('exposed'), ...valuesOf('monitoring'), ...valuesOf('dra'), ...own];
+
+    const objects = await renderAs('123', ...all, ...generated);
+
+    expect(objects.length).toBeGreaterThan(10);
+    for (const { kind, metadata } of objects) {
+      const { name, namespace, labels } = metadata;
+      const wanted = kind.startsWith('Cluster') ? undefined : '456';
+      expect({ kind, name, namespace }).toEqual({ kind, name: expect.any(String), namespace: wanted });
+      expect(labels).toMatchObject({
+        'app.kubernetes.io/name': '1e3',
+        'app.kubernetes.io/instance': '123',
+      });
+    }
+    expect(podOf(objects).spec).toMatchObject({ serviceAccountName: '0x10' });
+  });
+});
