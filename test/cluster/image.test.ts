@@ -214,6 +214,7 @@ describe.skipIf(noImage)(`npm run image ${noImage ?? ''}`, () => {
       const root = join(folder, `built-root-${architecture}`);
       const [image = result.named] = result.images;
       result.unpack(image, root);
+      expect(readFileSync('Dockerfile', 'utf8')).toMatch(/^USER 65532:65532$/m); // its base here says it too
       expect(result.config(image)).toMatchObject({
         architecture,
         config: { ...runs, Labels: { ...labels, 'org.opencontainers.image.version': '1.2.3' } },
