@@ -41,7 +41,8 @@ const coldReadsAtLeastMB = 10;
 
 type Report = (figure: Figure) => void;
 
-const limitsMiB = [64, 80, 96, 112];
+/** The chart's is the last of each: the least that survives on either disk. */
+const limitsMiB = { usual: [48, 64, 96], readingFarAhead: [80, 96] };
 const why = () => whyNoNodeHere() ?? whyNoImage() ?? whyNoWrk() ?? whyNoDisk();
 
 /** The agent as the chart runs it, on a real kubelet. */
@@ -53,19 +54,19 @@ export const kubelet: Benchmark = {
     onKubelet(128, async (cluster) => {
       await measureFirstAnswers(cluster, report);
       await measureMemory(cluster, report);
-      for (const limitMiB of limitsMiB) await measureColdStarts(cluster, { limitMiB, how: '' }, report);
+      for (const limitMiB of limitsMiB.usual) await measureColdStarts(cluster, { limitMiB, how: '' }, report);
     }),
 };
 
 export const kubeletReadAhead: Benchmark = {
   name: 'kubelet-read-ahead',
-  about:
-    'the same cold starts from a disk that reads 4 MiB ahead, as some distributions tune servers, 15 minutes',
+  about: 'the same cold starts from a disk that reads 4 MiB ahead, as Red Hat tunes servers, 8 minutes',
   whyNot: why,
   measure: (report) =>
     onKubelet(4096, async (cluster) => {
       const how = ', reading 4 MiB ahead';
-      for (const limitMiB of limitsMiB) await measureColdStarts(cluster, { limitMiB, how }, report);
+      for (const limitMiB of limitsMiB.readingFarAhead)
+        await measureColdStarts(cluster, { limitMiB, how }, report);
     }),
 };
 
