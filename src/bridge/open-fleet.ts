@@ -79,7 +79,7 @@ function executed(cluster: Cluster, agent: Agent): Member {
     ready: agent.ready,
     origin: new URL('http://localhost'),
     dial: undefined,
-    exec: (line, signal) => cluster.exec(agent, line, signal),
+    exec: (line, signal, opened) => cluster.exec(agent, line, signal, opened),
   };
 }
 

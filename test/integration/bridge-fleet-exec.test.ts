@@ -8,7 +8,7 @@ import { Fault } from '../../src/core/fault.ts';
 import { createLog } from '../../src/core/log.ts';
 import { headersOf } from '../../src/mcp/request.ts';
 import { inventory } from '../../src/tools/inventory.ts';
-import { startTestFleet, until } from '../support/bridge.ts';
+import { everyone, productLimits, startTestFleet, type TestFleet, until } from '../support/bridge.ts';
 import { faults, passOn } from '../support/fault-proxy.ts';
 
 const all = { a: 1, b: 2, c: 3, d: 4 };
@@ -74,36 +74,72 @@ describe.concurrent('nodes that are asked by exec', () => {
   ] as const)('%s', async ([, status, names], { expect, onTestFinished }) => {
     const limits = { attemptMs: 300, firstAttemptMs: 600, nodeMs: 700, fanOutMs: 800 };
     const { call, enlist } = await startTestFleet(onTestFinished, { limits });
-    enlist((members) => ({
-      members: members.map((member) => (member.name === 'b' ? slow(member, names.length > 0) : member)),
-      withoutAgent: [],
-      complete: true,
-      notes: [],
-    }));
+    enlist((members) =>
+      everyone(members.map((member) => (member.name === 'b' ? slow(member, names.length > 0) : member))),
+    );
 
     expect(await call()).toMatchObject({ status, envelope: { nodesTotal: 4 } });
   });
 });
 
-function slow(member: Member, isByExec: boolean): Member {
-  if (!isByExec) return { ...member, dial: () => sleep(1200, undefined, { ref: false }) as Promise<never> };
-  const exec = async (line: string, signal: AbortSignal) => {
-    await sleep(1200);
-    return byExec(member).exec?.(line, signal) ?? '';
+function slow(member: Member, isByExec: boolean, ms = 1200): Member {
+  if (!isByExec) return { ...member, dial: () => sleep(ms, undefined, { ref: false }) as Promise<never> };
+  const exec: Member['exec'] = async (...asking) => {
+    await sleep(ms);
+    return byExec(member).exec?.(...asking) ?? '';
   };
-  return { ...member, exec };
+  return { ...member, key: `${member.key} exec`, exec };
 }
 
-/** So many nodes, on each of which a program takes so long, and then says that it lacks the tool. */
-function programs(nodes: number, ms: number, limits = defaultLimits) {
-  const running = { now: 0, most: 0, made: 0 };
-  const exec = async (): Promise<string> => {
-    running.made++;
-    running.most = Math.max(running.most, ++running.now);
-    await sleep(ms);
-    running.now--;
-    throw new Fault('old', { code: 'AGENT_LACKS_TOOL' });
-  };
+/** Node b is another member from the second look on. */
+function turns({ enlist }: TestFleet, before: (b: Member) => Member, after: (b: Member) => Member): void {
+  let looks = 0;
+  enlist((members) => {
+    const turned = looks++ === 0 ? before : after;
+    return everyone(members.map((member) => (member.name === 'b' ? turned(member) : member)));
+  });
+}
+
+describe.concurrent('a node whose road changes within a call', () => {
+  const longerThanUsualMs = defaultLimits.fanOutMs + 300;
+  const gone: Member['dial'] = () => Promise.reject(new Fault('pod is gone', { code: 'NODE_UNREACHABLE' }));
+  const refusing = (member: Member): Member => ({ ...member, key: 'refusing', dial: gone });
+
+  test('from http to stdio: it has the time of exec', async ({ expect, onTestFinished }) => {
+    const fleet = await startTestFleet(onTestFinished, { limits: productLimits });
+    turns(fleet, refusing, (member) => slow(member, true, longerThanUsualMs));
+
+    expect(await fleet.call()).toMatchObject({ status: 'success', gpus: all });
+  });
+
+  test('control: no more than that', async ({ expect, onTestFinished }) => {
+    const exec = { ...defaultLimits.exec, attemptMs: 500, firstAttemptMs: 500, nodeMs: 600, fanOutMs: 700 };
+    const fleet = await startTestFleet(onTestFinished, { limits: { ...productLimits, exec } });
+    turns(fleet, refusing, (member) => slow(member, true));
+
+    expect((await fleet.call()).envelope.failed).toMatchObject([{ node: 'b', code: 'NODE_TIMEOUT' }]);
+  });
+
+  test('from stdio to http: the time of exec is not taken from it', async ({ expect, onTestFinished }) => {
+    const fleet = await startTestFleet(onTestFinished, { limits: productLimits });
+    const ending: Member['exec'] = async () => {
+      await sleep(longerThanUsualMs);
+      throw new Fault('no answer', { code: 'NODE_TIMEOUT' });
+    };
+    turns(
+      fleet,
+      (member) => ({ ...member, key: 'ending', exec: ending }),
+      (member) => member,
+    );
+
+    expect(await fleet.call()).toMatchObject({ status: 'success', gpus: all });
+  });
+});
+
+const old = new Fault('old', { code: 'AGENT_LACKS_TOOL' });
+
+/** A fleet of so many nodes, each asked by a program of the test's. */
+function programs(nodes: number, exec: NonNullable<Member['exec']>, limits = defaultLimits) {
   const members = Array.from({ length: nodes }, (_, at) => ({
     name: `n-${at}`,
     key: `${at}`,
@@ -111,9 +147,8 @@ function programs(nodes: number, ms: number, limits = defaultLimits) {
     dial: undefined,
     exec,
   }));
-  const roster = async () => ({ members, withoutAgent: [], complete: true, notes: [] });
   const log = createLog('error', () => undefined);
-  const fleet = createFleet({ roster, token: undefined, limits, log });
+  const fleet = createFleet({ roster: async () => everyone(members), token: undefined, limits, log });
   const { signal } = new AbortController();
   const question = {
     tool: inventory,
@@ -123,30 +158,71 @@ function programs(nodes: number, ms: number, limits = defaultLimits) {
     signal,
     onProgress: () => {},
   };
-  return { running, ask: () => fleet.ask(question) };
+  return { ask: () => fleet.ask(question) };
 }
 
-test('of a hundred nodes at most 64 are asked by exec at once, in two calls together too; the others wait', async () => {
-  const { running, ask } = programs(100, 100);
+const hanging: NonNullable<Member['exec']> = (_line, signal, opened) => {
+  opened();
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+};
+const withFanOut = (fanOutMs: number) => ({ ...defaultLimits, exec: { ...defaultLimits.exec, fanOutMs } });
+
+test('of 300 nodes at most 64 are being reached by exec at once, and 256 programs run, in two calls together too', async () => {
+  const opening = { now: 0, most: 0 };
+  const running = { now: 0, most: 0, made: 0 };
+  const { ask } = programs(300, async (_line, _signal, opened) => {
+    running.made++;
+    running.most = Math.max(running.most, ++running.now);
+    opening.most = Math.max(opening.most, ++opening.now);
+    await sleep(10);
+    opening.now--;
+    opened();
+    await sleep(300);
+    running.now--;
+    throw old;
+  });
 
   const [first, second] = await Promise.all([ask(), ask()]);
 
-  expect([first.failed.length, second.failed.length]).toEqual([100, 100]);
+  expect([first.failed.length, second.failed.length]).toEqual([300, 300]);
   expect(new Set([...first.failed, ...second.failed].map(({ code }) => code))).toEqual(
     new Set(['AGENT_LACKS_TOOL']),
   );
-  expect(running.made).toBe(200);
-  expect(running.most).toBeLessThanOrEqual(64);
-  expect(running.most).toBeGreaterThan(32);
+  expect(running.made).toBe(600);
+  expect(running.most).toBeLessThanOrEqual(256);
+  expect(running.most).toBeGreaterThan(64);
+  expect(opening.most).toBeLessThanOrEqual(64);
+});
+
+// Each call began at the head of the same list, so that those at its end were never asked.
+test('who was not reached in a call is asked first in the next', async () => {
+  let answers = 0;
+  const program: typeof hanging = (...asking) => (answers-- > 0 ? Promise.reject(old) : hanging(...asking));
+  const { ask } = programs(500, program, withFanOut(2000));
+  const call = async () => {
+    answers = 250;
+    return (await ask()).failed;
+  };
+
+  const [first, second] = [await call(), await call()];
+
+  const reached = [...first, ...second].filter(({ code }) => code === 'AGENT_LACKS_TOOL');
+  expect(new Set(reached.map(({ node }) => node)).size).toBe(500);
+  expect(new Set(first.map(({ message }) => message))).toEqual(
+    new Set([
+      'old',
+      'no answer within the 2000 ms of the whole call',
+      'not asked, as its turn did not come within the 2000 ms of the whole call; the next call begins with it',
+    ]),
+  );
 });
 
 test('a short time for exec also ends the wait for a turn: the call does not last as long as others may', async () => {
-  const limits = { ...defaultLimits, exec: { ...defaultLimits.exec, fanOutMs: 500 } };
-  const { ask } = programs(100, 1500, limits);
+  const { ask } = programs(300, hanging, withFanOut(500));
   const startedMs = performance.now();
 
   const { failed } = await ask();
 
   expect(performance.now() - startedMs).toBeLessThan(defaultLimits.fanOutMs / 2);
-  expect(failed.map(({ message }) => message)).toContain('not reached within the 500 ms of the whole call');
+  expect(failed.map(({ message }) => message)).toContain('no answer within the 500 ms of the whole call');
 });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, test } from 'vitest';
 
 import type { Member } from '../../src/bridge/fleet/node.ts';
@@ -11,14 +12,14 @@ const refused = () => Promise.reject(Object.assign(new Error('pod is gone'), { c
 const silent = () => new Promise<never>(() => undefined);
 
 /** Node b as it was: a pod that is no longer what stands for the node. */
-function before(members: readonly Member[], dial: NonNullable<Member['dial']>): Member[] {
+function asBefore(members: readonly Member[], dial: NonNullable<Member['dial']>): Member[] {
   return members.map((member) => (member.name === 'b' ? { ...member, key: 'old b', dial } : member));
 }
 
 /** The roster has the old pod when a call begins, and the new one after so many looks. */
 function replacedAfter({ enlist }: TestFleet, looks: number, dial: NonNullable<Member['dial']>) {
   let seen = 0;
-  enlist((members) => everyone(seen++ < looks ? before(members, dial) : members));
+  enlist((members) => everyone(seen++ < looks ? asBefore(members, dial) : members));
   return () => seen;
 }
 
@@ -96,6 +97,30 @@ describe.concurrent('a pod that ends in the middle of a call', () => {
     expect(await waiting).toMatchObject({ status: 'success', gpus: all });
   });
 
+  test('with nobody after it, as its pod is ending: that is said, and what came of asking it', async ({
+    expect,
+    onTestFinished,
+  }) => {
+    const { call, enlist } = await startTestFleet(onTestFinished);
+    let looks = 0;
+    enlist((members) => {
+      if (looks++ === 0) return everyone(asBefore(members, refused));
+      const withoutAgent = [{ node: 'b', why: 'pod gpu-mcp/b is terminating' }];
+      return everyone(
+        members.filter(({ name }) => name !== 'b'),
+        withoutAgent,
+      );
+    });
+
+    expect((await call()).envelope.failed).toMatchObject([
+      {
+        node: 'b',
+        code: 'NODE_UNREACHABLE',
+        message: 'pod gpu-mcp/b is terminating; when it was asked: pod is gone',
+      },
+    ]);
+  });
+
   test('a cluster that cannot be asked again leaves what the node had to say', async ({
     expect,
     onTestFinished,
@@ -104,7 +129,7 @@ describe.concurrent('a pod that ends in the middle of a call', () => {
     let looks = 0;
     enlist((members) => {
       if (looks++ > 0) throw new Error('no API server');
-      return everyone(before(members, refused));
+      return everyone(asBefore(members, refused));
     });
 
     expect(await call()).toMatchObject({
@@ -112,4 +137,22 @@ describe.concurrent('a pod that ends in the middle of a call', () => {
       envelope: { failed: [{ node: 'b', code: 'NODE_UNREACHABLE', message: 'pod is gone' }] },
     });
   });
+
+  test.for([
+    ['does not hold the answer back for longer than a second look may take', 300, 'partial'],
+    ['control: one that answers within that time is waited for', 10_000, 'success'],
+  ] as const)(
+    'a cluster that is silent by then %s',
+    async ([, secondLookMs, status], { expect, onTestFinished }) => {
+      const fleet = await startTestFleet(onTestFinished, { limits: { secondLookMs } });
+      let looks = 0;
+      fleet.enlist(async (members) => {
+        if (looks++ === 0) return everyone(asBefore(members, refused));
+        await sleep(1500);
+        return everyone(members);
+      });
+
+      expect((await fleet.call()).status).toBe(status);
+    },
+  );
 });

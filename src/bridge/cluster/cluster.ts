@@ -24,10 +24,11 @@ export interface Cluster {
   dial(agent: Agent, signal: AbortSignal): Promise<Duplex>;
   /**
    * Asks by a program started for it in the agent's pod, which is then gone: one line of JSON-RPC in, one line out.
+   * Calls `opened` as soon as there is a connection.
    *
    * @throws Fault NODE_UNREACHABLE, NODE_TIMEOUT, NODE_BAD_ANSWER and those of `view` that are about reaching and logging in
    */
-  exec(agent: Agent, line: string, signal: AbortSignal): Promise<string>;
+  exec(agent: Agent, line: string, signal: AbortSignal, opened?: () => void): Promise<string>;
   /** Closes everything at once, open streams included; calls in progress reject. Nothing keeps the process alive. */
   close(): void;
 }
@@ -47,7 +48,7 @@ export function openCluster(options: SessionOptions): Cluster {
   return {
     view: async (signal) => (await open()).view(signal),
     dial: async (agent, signal) => (await open()).dial(agent, signal),
-    exec: async (agent, line, signal) => (await open()).exec(agent, line, signal),
+    exec: async (...asking) => (await open()).exec(...asking),
     close() {
       closed = true;
       void session?.then((opened) => opened.close());

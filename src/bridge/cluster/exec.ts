@@ -21,23 +21,32 @@ const query = new URLSearchParams([
   ...['stdin', 'stdout', 'stderr'].map((stream): [string, string] => [stream, 'true']),
 ]).toString();
 
+interface Execution {
+  /** One JSON-RPC request. */
+  readonly line: string;
+  readonly signal: AbortSignal;
+  /** Called as soon as there is a connection. */
+  readonly opened: (() => void) | undefined;
+}
+
 /**
  * Runs `/agent --oneshot=1` in the agent's container, as `kubectl exec -i` does: one line in, one line out. The program
  * ends by itself after its answer, and when its stdin ends, as it does with the connection.
  *
- * @param line one JSON-RPC request
  * @returns the first line of its stdout
  * @throws Fault CLUSTER_…, NODE_UNREACHABLE (PodGone among them), NODE_BAD_ANSWER, NODE_TIMEOUT; the signal's reason
  */
 export async function execute(
   login: Login,
   agent: Agent,
-  line: string,
-  signal: AbortSignal,
+  { line, signal, opened }: Execution,
 ): Promise<string> {
   const pod = fullName({ namespace: agent.namespace, name: agent.pod });
-  const opened = (webSocket: WebSocket) => ({ answer: conversation(webSocket, { line, pod, signal }) });
-  const request = { subresource: 'exec', query, protocols, what: 'exec', opened } as const;
+  const begin = (webSocket: WebSocket) => {
+    opened?.();
+    return { answer: conversation(webSocket, { line, pod, signal }) };
+  };
+  const request = { subresource: 'exec', query, protocols, what: 'exec', opened: begin } as const;
   const { answer } = await openPodSocket(login, agent, request, signal);
   return answer;
 }

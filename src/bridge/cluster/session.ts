@@ -75,8 +75,8 @@ export class Session {
     return stream;
   }
 
-  exec(agent: Agent, line: string, signal: AbortSignal): Promise<string> {
-    return this.#atPod(signal, (login, either) => execute(login, agent, line, either));
+  exec(agent: Agent, line: string, signal: AbortSignal, opened?: () => void): Promise<string> {
+    return this.#atPod(signal, (login, either) => execute(login, agent, { line, signal: either, opened }));
   }
 
   close(): void {

@@ -9,6 +9,7 @@ import type { Answer, Tool } from '../../tools/tool.ts';
 import { type FailedNode, failedNode } from './envelope.ts';
 import type { Question } from './fleet.ts';
 import type { FleetNode, NodeAnswer } from './node.ts';
+import { untilAborted } from './tie.ts';
 
 /** Ends with its time, or when the caller leaves. */
 interface Wait {
@@ -16,17 +17,25 @@ interface Wait {
   readonly fanOutMs: number;
 }
 
+export interface Now {
+  readonly nodes: readonly FleetNode[];
+  readonly withoutAgent: readonly { readonly node: string; readonly why: string }[];
+}
+
 export interface Circumstances {
-  /** Of the whole call, and of nodes asked by exec, which may be less. */
+  /** By the road: to start a program takes longer than to ask one that runs. */
   readonly waits: { readonly usual: Wait; readonly byExec: Wait };
-  /** Who is in the fleet by now. */
-  readonly lookAgain: () => Promise<readonly FleetNode[]>;
+  /** Who is in the fleet by now. Ends in time by itself. */
+  readonly lookAgain: () => Promise<Now>;
   readonly log: Log;
 }
 
 type Output<T extends Tool> = z.output<T['output']>;
 
-/** Asks these nodes at once. One that failed in the last call is not waited for, unless it is named or all have failed. */
+/**
+ * Asks these nodes at once; where not all can be, those that were heard of least recently begin. One that failed in the last call is not
+ * waited for, unless it is named or all have failed.
+ */
 export async function askAll<T extends Tool>(
   nodes: readonly FleetNode[],
   question: Question<T>,
@@ -39,8 +48,9 @@ export async function askAll<T extends Tool>(
   const lookAgain = together(circumstances.lookAgain);
   // Who names a node waits for it; and when none answered last time, waiting is all that is left to do.
   const waitForAll = question.nodes !== undefined || nodes.every((node) => node.failure);
+  const inTurn = [...nodes].sort((a, b) => a.heardAtMs - b.heardAtMs);
   await Promise.all(
-    nodes.map(async (node) => {
+    inTurn.map(async (node) => {
       const known = waitForAll ? undefined : node.failure;
       if (known) {
         node.passedOver();
@@ -75,31 +85,57 @@ async function askWhoStands<T extends Tool>(
   node: FleetNode,
   question: Question<T>,
   circumstances: Circumstances,
+  before?: Wait,
 ): Promise<NodeAnswer<Output<T>>> {
   const { tool, args, requestId } = question;
   const { waits, lookAgain } = circumstances;
-  const wait = node.byExec ? waits.byExec : waits.usual;
+  const wait = waitOf(node, waits, before);
   const { ready } = node;
+  let hadTurn = false;
+  const onTurn = () => {
+    hadTurn = true;
+  };
   try {
-    return await node.ask(tool, args, requestId, wait.signal);
+    return await node.ask(tool, args, requestId, { signal: wait.signal, onTurn });
   } catch (thrown) {
-    const other = await successor({ node, ready }, thrown, { wait, lookAgain });
-    if (!other) throw faultOf(thrown, wait);
-    return askWhoStands(other, question, circumstances);
+    const fault = thrown instanceof Fault || !wait.signal.aborted ? Fault.from(thrown) : late(wait, hadTurn);
+    const { other, why } = await standsNow({ node, ready }, fault, { wait, lookAgain });
+    if (other && !waitOf(other, waits, wait).signal.aborted)
+      return askWhoStands(other, question, circumstances, wait);
+    throw why === undefined ? fault : ended(fault, why);
   }
 }
 
-/** Another agent, or the same if it was not ready when it was asked, and is by now. */
-async function successor(
+/** By the road to it; who is asked by exec and turns out to listen meanwhile loses none of the time that there was. */
+function waitOf({ byExec }: FleetNode, waits: Circumstances['waits'], before: Wait | undefined): Wait {
+  if (byExec) return waits.byExec;
+  return before && before.fanOutMs > waits.usual.fanOutMs ? before : waits.usual;
+}
+
+/** Who is to be asked instead: another agent, or the same if it was not ready when it was asked, and is by now. */
+async function standsNow(
   { node, ready }: { readonly node: FleetNode; readonly ready: boolean | undefined },
-  thrown: unknown,
+  { code }: Fault,
   { wait: { signal }, lookAgain }: { readonly wait: Wait; readonly lookAgain: Circumstances['lookAgain'] },
-): Promise<FleetNode | undefined> {
-  if (signal.aborted || !perhapsReplaced.has(Fault.from(thrown).code)) return undefined;
-  const now = await lookAgain().catch(() => []); // that the cluster cannot be asked is not this node's failure
-  const stands = now.find(({ name }) => name === node.name);
+): Promise<{ readonly other?: FleetNode | undefined; readonly why?: string | undefined }> {
+  if (signal.aborted || !perhapsReplaced.has(code)) return {};
+  const now = await untilAborted(lookAgain(), signal).catch(() => undefined); // that is not this node's failure
+  const stands = now?.nodes.find(({ name }) => name === node.name);
   const isSame = stands === node && !(ready === false && node.ready);
-  return isSame || signal.aborted ? undefined : stands;
+  if (stands) return { other: isSame ? undefined : stands };
+  return { why: now?.withoutAgent.find((each) => each.node === node.name)?.why };
+}
+
+function ended({ code, message }: Fault, why: string): Fault {
+  return new Fault(`${why}; when it was asked: ${message}`, { code });
+}
+
+function late({ fanOutMs }: Wait, hadTurn: boolean): Fault {
+  const within = `within the ${fanOutMs} ms of the whole call`;
+  const what = hadTurn
+    ? `no answer ${within}`
+    : `not asked, as its turn did not come ${within}; the next call begins with it`;
+  return new Fault(what, { code: 'NODE_TIMEOUT' });
 }
 
 /** A short while in which the news of a pod's end may arrive, and nodes that fail together share one look. */
@@ -114,11 +150,6 @@ function together<T>(look: () => Promise<T>): () => Promise<T> {
     });
     return next;
   };
-}
-
-function faultOf(thrown: unknown, { signal, fanOutMs }: Wait): Fault {
-  if (thrown instanceof Fault || !signal.aborted) return Fault.from(thrown);
-  return new Fault(`not reached within the ${fanOutMs} ms of the whole call`, { code: 'NODE_TIMEOUT' });
 }
 
 function rounded(times: object): Record<string, unknown> {

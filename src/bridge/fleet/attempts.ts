@@ -5,7 +5,7 @@ import { Fault } from '../../core/fault.ts';
 import { plainText } from '../../core/words.ts';
 import type { NodeLimits } from './limits.ts';
 import type { Reply, Road } from './road.ts';
-import { tieFor } from './tie.ts';
+import { tieFor, untilAborted } from './tie.ts';
 
 /**
  * Waits before the second attempt and those after it. Five in all: where one request of twenty fails, four would leave a node
@@ -49,7 +49,7 @@ export async function attempts<T>(
     }
   });
   try {
-    return await untilAborted(tries, either);
+    return await untilAborted(tries, either); // cockatiel's back-off cannot be aborted
   } catch (thrown) {
     signal.throwIfAborted();
     if (either.aborted) throw last?.fault ?? noAnswer(limits.nodeMs);
@@ -99,13 +99,4 @@ function broken(cause: unknown): Fault {
     });
   if (code !== undefined && refused.has(code)) return new Fault(said, { code: 'NODE_UNREACHABLE', cause });
   return new Fault(`the connection broke: ${said}`, { code: 'NODE_UNREACHABLE', cause });
-}
-
-/** cockatiel's back-off cannot be aborted; its caller need not wait for it. */
-function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }

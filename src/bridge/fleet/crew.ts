@@ -1,9 +1,12 @@
-import pLimit from 'p-limit';
-
 import { FleetNode, type Member, type NodeOptions } from './node.ts';
+import { placesFor } from './place.ts';
 
+/** Being opened at once, through one API server. */
 const maxDials = 64;
 const suspectDials = 8;
+/** Each on another node, with a connection through the API server while it runs: no more than port-forwards that stay open. */
+const maxPrograms = 256;
+const suspectPrograms = 32;
 
 /** The nodes of a fleet, from call to call. */
 export interface Crew {
@@ -11,9 +14,12 @@ export interface Crew {
   follow(members: readonly Member[]): readonly FleetNode[];
 }
 
-export function createCrew(options: Omit<NodeOptions, 'dials'>): Crew {
+export function createCrew(options: Omit<NodeOptions, 'dials' | 'programs'>): Crew {
   const nodes = new Map<string, FleetNode>();
-  const dials = { usual: pLimit(maxDials - suspectDials), suspect: pLimit(suspectDials) };
+  const places = {
+    dials: placesFor(maxDials, suspectDials),
+    programs: placesFor(maxPrograms, suspectPrograms),
+  };
   return {
     follow(members) {
       const keys = new Set(members.map(({ key }) => key));
@@ -23,7 +29,7 @@ export function createCrew(options: Omit<NodeOptions, 'dials'>): Crew {
         nodes.delete(key);
       }
       return members.map((member) => {
-        const node = nodes.get(member.key) ?? new FleetNode(member, { ...options, dials });
+        const node = nodes.get(member.key) ?? new FleetNode(member, { ...options, ...places });
         node.hear(member);
         nodes.set(member.key, node);
         return node;

@@ -5,14 +5,14 @@ import { Fault } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
 import { byName } from '../../core/names.ts';
 import type { Answer, Tool } from '../../tools/tool.ts';
-import { askAll, type Circumstances } from './ask-all.ts';
-import { createCrew } from './crew.ts';
+import { askAll, type Circumstances, type Now } from './ask-all.ts';
+import { type Crew, createCrew } from './crew.ts';
 import type { FailedNode } from './envelope.ts';
 import type { Limits } from './limits.ts';
 import type { FleetNode, Member } from './node.ts';
 import { takePlace } from './place.ts';
 import { selectNodes } from './select.ts';
-import { tieFor } from './tie.ts';
+import { tieFor, untilAborted } from './tie.ts';
 
 /** Who is in the fleet now. */
 export interface Roster {
@@ -94,8 +94,8 @@ export function createFleet(options: FleetOptions): Fleet {
   async function askInTurn<T extends Tool>(question: Question<T>): Promise<Asked<z.output<T['output']>>> {
     const startedMs = performance.now();
     const { asked, ...rest } = await choose(question);
-    const { waits, release } = waitsFor(asked, limits, performance.now() - startedMs, question.signal);
-    const lookAgain = async () => crew.follow((await roster(waits.usual.signal)).members);
+    const { waits, release } = waitsFor(limits, performance.now() - startedMs, question.signal);
+    const lookAgain = () => secondLook(options, crew, question.signal);
     try {
       const { answers, failed } = await askAll(asked, question, { waits, lookAgain, log });
       logCall(log, question, { answers, failed });
@@ -131,21 +131,18 @@ function logCall(
   log.info('call', { tool: tool.name, requestId, answered: answers.length, failed: failures });
 }
 
-/** What is left of a call's time; a time for exec that is shorter than that ends only what is asked by exec. */
+/** What is left of a call's time. */
 function waitsFor(
-  asked: readonly FleetNode[],
-  limits: Limits,
+  { fanOutMs, exec }: Limits,
   spentMs: number,
   caller: AbortSignal,
 ): { readonly waits: Circumstances['waits']; release(): void } {
-  const fanOutMs = fanOutFor(asked, limits);
-  const execMs = Math.min(fanOutMs, limits.exec.fanOutMs);
   const usual = tieFor(Math.max(1, fanOutMs - spentMs), caller);
-  const byExec = tieFor(Math.max(1, execMs - spentMs), usual.signal);
+  const byExec = tieFor(Math.max(1, exec.fanOutMs - spentMs), caller);
   return {
     waits: {
       usual: { signal: usual.signal, fanOutMs },
-      byExec: { signal: byExec.signal, fanOutMs: execMs },
+      byExec: { signal: byExec.signal, fanOutMs: exec.fanOutMs },
     },
     release() {
       byExec.release();
@@ -154,9 +151,15 @@ function waitsFor(
   };
 }
 
-/** To start a program takes longer than to ask one that runs: only calls that must do so are given more time. */
-function fanOutFor(asked: readonly FleetNode[], { fanOutMs, exec }: Limits): number {
-  return asked.some(({ byExec }) => byExec) ? Math.max(fanOutMs, exec.fanOutMs) : fanOutMs;
+/** In the middle of a call: an API server that has gone silent holds back what is known already for this long only. */
+async function secondLook({ roster, limits }: FleetOptions, crew: Crew, caller: AbortSignal): Promise<Now> {
+  const { signal, release } = tieFor(limits.secondLookMs, caller);
+  try {
+    const { members, withoutAgent } = await untilAborted(roster(signal), signal);
+    return { nodes: crew.follow(members), withoutAgent };
+  } finally {
+    release();
+  }
 }
 
 /** After the deadline: whoever makes the roster hears of it as we do, and can say who it was that kept us waiting. */

@@ -23,6 +23,8 @@ export interface ExecLimits extends NodeLimits {
 export interface Limits extends NodeLimits {
   /** The whole fleet: then the answer goes out with what has come. */
   readonly fanOutMs: number;
+  /** A second look, in the middle of a call, at who stands for a node that failed. */
+  readonly secondLookMs: number;
   /** Hosts give up after this (the MCP SDKs' default). */
   readonly hostMs: number;
   /** A stream is kept open for so long after its last use. */
@@ -37,6 +39,7 @@ export const defaultLimits: Limits = {
   firstAttemptMs: 2500,
   nodeMs: 3000,
   fanOutMs: 5000,
+  secondLookMs: 1000,
   hostMs: 60_000,
   warmMs: 600_000,
   keepWarmMs: 45_000,
@@ -90,6 +93,10 @@ export function checkLimits({ exec, ...limits }: Limits): void {
     ['node', limits.nodeMs],
     ['fan-out (--timeout)', limits.fanOutMs],
     ['host', limits.hostMs],
+  ]);
+  checkLadder([
+    ['second look', limits.secondLookMs],
+    ['fan-out (--timeout)', limits.fanOutMs],
   ]);
   checkLadder([
     ['attempt by exec', exec.firstAttemptMs],

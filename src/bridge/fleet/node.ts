@@ -1,6 +1,5 @@
 import type { Duplex } from 'node:stream';
 
-import type { LimitFunction } from 'p-limit';
 import type { z } from 'zod';
 
 import { Fault, type FaultCode } from '../../core/fault.ts';
@@ -8,7 +7,7 @@ import type { Log } from '../../core/log.ts';
 import type { Tool } from '../../tools/tool.ts';
 import { type AskOptions, askNode, type NodeReply, probeNode } from './ask.ts';
 import type { Limits, NodeLimits } from './limits.ts';
-import { takePlace } from './place.ts';
+import { type Places, takePlace } from './place.ts';
 import { execRoad, type Road, road } from './road.ts';
 import { tie, tieFor } from './tie.ts';
 
@@ -25,8 +24,11 @@ export interface Member {
   readonly serverName?: string | undefined;
   /** As far as is known it listens on its own loopback only, which is what a refused connection then means. */
   readonly loopbackOnly?: boolean;
-  /** Asks by a program started for each request, one line in and one out; then there is neither stream nor origin to dial. */
-  readonly exec?: ((line: string, signal: AbortSignal) => Promise<string>) | undefined;
+  /**
+   * Asks by a program started for each request, one line in and one out; then there is neither stream nor origin to dial.
+   * `opened` is called as soon as there is a connection to it.
+   */
+  readonly exec?: ((line: string, signal: AbortSignal, opened: () => void) => Promise<string>) | undefined;
 }
 
 /** Why a node gave no answer in the call in which it was last asked. */
@@ -44,8 +46,10 @@ export interface NodeOptions {
   readonly token: string | undefined;
   readonly limits: Limits;
   readonly log: Log;
-  /** At most so many dials at once: those that failed last have places of their own, and take none from others. */
-  readonly dials: { readonly usual: LimitFunction; readonly suspect: LimitFunction };
+  /** Of what is being opened, streams and connections to programs. */
+  readonly dials: Places;
+  /** Of the programs that run. */
+  readonly programs: Places;
 }
 
 /** Where the time of an answer went, in ms. */
@@ -54,6 +58,13 @@ export interface Times {
   readonly dialMs: number;
   readonly requestMs: number;
   readonly toolMs: number | null;
+}
+
+/** The circumstances of one question. */
+export interface Asking {
+  readonly signal: AbortSignal;
+  /** Called when it has a place: from then on the time is its own. */
+  readonly onTurn: () => void;
 }
 
 /** One node of the fleet: its stream, and whether it answered last time. Kept as long as its agent is the same. */
@@ -70,6 +81,7 @@ export class FleetNode {
   #ready: boolean | undefined;
   #timer: NodeJS.Timeout | undefined;
   #usedAtMs = 0;
+  #heardAtMs = 0;
   #dialMs = 0;
   /** Held while its stream is being opened: leaves its place among the dials. */
   #place: (() => void) | undefined;
@@ -81,7 +93,9 @@ export class FleetNode {
     this.#dialMember = member.dial;
     const { exec, dial } = member;
     this.byExec = exec !== undefined;
-    this.#road = exec ? execRoad(exec) : road(member, dial && (() => this.#dial()));
+    this.#road = exec
+      ? execRoad((line, ending) => this.#run(exec, line, ending))
+      : road(member, dial && (() => this.#dial()));
     const { limits } = options;
     this.#limits = this.byExec ? limits.exec : limits;
   }
@@ -89,6 +103,11 @@ export class FleetNode {
   /** Set when all attempts of the last call failed: such a node is not waited for, but probed in the background. */
   get failure(): Failure | undefined {
     return this.#failure;
+  }
+
+  /** When a question was last answered, or failed by itself; not one that was cut off, or whose turn did not come. */
+  get heardAtMs(): number {
+    return this.#heardAtMs;
   }
 
   get ready(): boolean | undefined {
@@ -111,7 +130,7 @@ export class FleetNode {
     tool: T,
     args: Readonly<Record<string, unknown>>,
     requestId: string,
-    signal: AbortSignal,
+    { signal, onTurn }: Asking,
   ): Promise<NodeAnswer<z.output<T['output']>>> {
     const askedMs = performance.now();
     this.#usedAtMs = askedMs;
@@ -120,14 +139,17 @@ export class FleetNode {
     let leave = () => {};
     try {
       leave = await this.#enter(either);
+      onTurn();
       const queueMs = performance.now() - askedMs;
       const reply = await askNode(tool, args, requestId, this.#askOptions(either));
       this.#failure = undefined;
+      this.#heardAtMs = performance.now();
       const requestMs = performance.now() - askedMs - queueMs;
       return { ...reply, times: { queueMs, dialMs: this.#dialMs, requestMs, toolMs: reply.toolMs } };
     } catch (thrown) {
       signal.throwIfAborted();
       this.#note(Fault.from(thrown));
+      this.#heardAtMs = performance.now();
       throw thrown;
     } finally {
       release();
@@ -148,25 +170,30 @@ export class FleetNode {
   }
 
   /**
-   * Before a node is asked: waiting for a place among the dials costs it none of its own time. A stream holds its place
-   * while it is being opened, a program as long as it runs.
+   * Before a node is asked: waiting for a place costs it none of its own time. A stream holds its place while it is being
+   * opened, a program as long as it runs.
    *
    * @returns what leaves the place
    */
   async #enter(signal: AbortSignal): Promise<() => void> {
-    if (this.byExec) return takePlace(this.#places(), signal);
+    if (this.byExec) return takePlace(this.#among(this.#options.programs), signal);
     await this.#takePlace(signal);
     return () => this.#leavePlace();
   }
 
-  #places(): LimitFunction {
-    const { dials } = this.#options;
-    return this.#failure ? dials.suspect : dials.usual;
+  #among({ usual, suspect }: Places): Places['usual'] {
+    return this.#failure ? suspect : usual;
+  }
+
+  /** Its connection is a dial until it is open, which the API server does before it asks the node. */
+  async #run(exec: NonNullable<Member['exec']>, line: string, signal: AbortSignal): Promise<string> {
+    const leave = await takePlace(this.#among(this.#options.dials), signal);
+    return exec(line, signal, leave).finally(leave);
   }
 
   async #takePlace(signal: AbortSignal): Promise<void> {
     if (!this.#dialMember || this.#road.open() || this.#place) return;
-    const leave = await takePlace(this.#places(), signal);
+    const leave = await takePlace(this.#among(this.#options.dials), signal);
     if (this.#place) leave();
     else this.#place = leave;
   }

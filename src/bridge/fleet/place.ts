@@ -1,4 +1,14 @@
-import type { LimitFunction } from 'p-limit';
+import pLimit, { type LimitFunction } from 'p-limit';
+
+/** A limited number of places. Nodes that failed last have some of their own, and take none from others. */
+export interface Places {
+  readonly usual: LimitFunction;
+  readonly suspect: LimitFunction;
+}
+
+export function placesFor(most: number, suspects: number): Places {
+  return { usual: pLimit(most - suspects), suspect: pLimit(suspects) };
+}
 
 /**
  * Waits for one of a limited number of places; resolves to what leaves it again.

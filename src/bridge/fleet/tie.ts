@@ -38,3 +38,12 @@ export function tieFor(ms: number, ...signals: readonly AbortSignal[]): Tie {
   };
   return { signal: both.signal, release };
 }
+
+/** What work that cannot be aborted, or is shared with others, comes to; its caller leaves with the signal's reason. */
+export function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}
