@@ -67,7 +67,7 @@ test('who sees only the namespace that forbids the agents is told so, with the e
   await expect(clientOf(api).view(soon())).rejects.toMatchObject({
     code: 'NO_AGENTS',
     message: expect.stringMatching(
-      /DaemonSet mine\/agent wants 3, has 0: FailedCreate: .*violates PodSecurity "baseline:latest": hostPath volumes\. Allow it: kubectl label namespace mine /,
+      /DaemonSet mine\/agent wants 3, has 0: FailedCreate: .*violates PodSecurity "baseline:latest": hostPath volumes\. Do without: .* allow it: kubectl label namespace mine .*only namespace mine of context test was searched; --namespace NAME searches another\.$/,
     ),
   });
 });
@@ -122,7 +122,25 @@ test('a user of one namespace sees that one, and is told so', async () => {
 
   expect(view).toMatchObject({ agents: [{ node: 'gpu-1', namespace: 'mine' }], nodesTotal: null });
   expect(view.notes).toEqual([
-    'Pods may not be listed in all namespaces, so only namespace mine of context test was searched.',
+    'Pods may not be listed in all namespaces, so only namespace mine of context test was searched; --namespace NAME searches another.',
+    'Nodes may not be listed, so it is unknown whether there are GPU nodes without an agent.',
+  ]);
+});
+
+test('a user of another namespace than the one of the context: what to give is said, and with it all is well', async () => {
+  const objects = [daemonSet('agent', { desired: 1 }), agentPod('gpu-1')];
+  const api = await kubeApi({ objects, allows: ({ namespace }) => namespace === 'gpu-mcp' });
+
+  await expect(clientOf(api).view(soon())).rejects.toMatchObject({
+    code: 'CLUSTER_FORBIDDEN',
+    message: expect.stringMatching(
+      /only namespace mine of context test was searched; --namespace NAME searches/,
+    ),
+  });
+  const view = await clientOf(api, { namespace: 'gpu-mcp' }).view(soon());
+
+  expect(view).toMatchObject({ agents: [{ node: 'gpu-1' }], nodesTotal: null });
+  expect(view.notes).toEqual([
     'Nodes may not be listed, so it is unknown whether there are GPU nodes without an agent.',
   ]);
 });
@@ -159,7 +177,8 @@ test('no right at all: user, verb, resource, namespace and the line to check it'
   await expect(clientOf(api).view(soon())).rejects.toMatchObject({
     code: 'CLUSTER_FORBIDDEN',
     message:
-      'pods is forbidden: User "dev" cannot list resource "pods" in API group "" in the namespace "mine". To check: kubectl auth can-i list pods -n mine',
+      'pods is forbidden: User "dev" cannot list resource "pods" in API group "" in the namespace "mine". To check: kubectl auth can-i list pods -n mine. ' +
+      'Pods may not be listed in all namespaces, so only namespace mine of context test was searched; --namespace NAME searches another.',
   });
 });
 

@@ -55,7 +55,7 @@ describe('why a node has no agent', () => {
 
   test('terminating', () => {
     expect(why({ pods: [agentPod('gpu-1', { terminating: true })], nodes })).toBe(
-      'pod gpu-mcp/agent-gpu-1 is terminating',
+      'pod gpu-mcp/agent-gpu-1 is terminating: it is being replaced or uninstalled',
     );
   });
 

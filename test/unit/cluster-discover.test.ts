@@ -91,6 +91,17 @@ describe('who is asked', () => {
     expect(view.notes.join()).toMatch(/Not asked.*evil\/agent-gpu-5.*gpu-mcp\/agent-gpu-1/);
   });
 
+  test('pods that an uninstall has left to end are said to be that', () => {
+    const pods = [agentPod('gpu-1', { terminating: true })];
+
+    expect(see({ pods, daemonSets: [], nodes: [gpuNode('gpu-1')] }).notes).toEqual([
+      'Terminating, and their DaemonSet is gone, as when the agents are uninstalled: pods gpu-mcp/agent-gpu-1.',
+    ]);
+    expect(() => see({ pods, daemonSets: [], nodes: null })).toThrow(
+      '; 1 pods carry the label, but no DaemonSet that does controls them any more: they are terminating, as when',
+    );
+  });
+
   test('where DaemonSets may not be listed the owner reference is believed, and that is said', () => {
     const view = see({ pods: [agentPod('gpu-1'), agentPod('gpu-2', { owner: null })], daemonSets: null });
 

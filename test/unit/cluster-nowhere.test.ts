@@ -27,10 +27,71 @@ describe('a DaemonSet that is nowhere', () => {
 
   test('the namespace forbids it: the reason is whole, and what to do stands behind it', () => {
     expect(why({ nodes: [gpuNode('gpu-1')], daemonSets: [owner], events })).toBe(
-      `DaemonSet gpu-mcp/agent wants 2, has 0: FailedCreate: ${violates}. Allow it: kubectl label namespace gpu-mcp ` +
-        'pod-security.kubernetes.io/enforce=privileged --overwrite; or do without: ' +
-        'chart values kernelLog.enabled=false, podResources.enabled=false, hostProc.enabled=false',
+      `DaemonSet gpu-mcp/agent wants 2, has 0: FailedCreate: ${violates}. Do without: ` +
+        'chart values kernelLog.enabled=false, podResources.enabled=false, hostProc.enabled=false; or allow it: ' +
+        'kubectl label namespace gpu-mcp pod-security.kubernetes.io/enforce=privileged --overwrite',
     );
+  });
+
+  test('in the mode hostDriver doing without does not help, and is not advised', () => {
+    const privileged = violates.replace(
+      'hostPath volumes',
+      'privileged (container "agent" must not set securityContext.privileged=true), hostPath volumes',
+    );
+
+    expect(
+      why({
+        nodes: [gpuNode('gpu-1')],
+        daemonSets: [owner],
+        events: [warning(owner, 'FailedCreate', privileged)],
+      }),
+    ).toBe(
+      `DaemonSet gpu-mcp/agent wants 2, has 0: FailedCreate: ${privileged}. gpuAccess.mode=hostDriver makes the container ` +
+        'privileged, which must be allowed: kubectl label namespace gpu-mcp ' +
+        'pod-security.kubernetes.io/enforce=privileged --overwrite; or choose another mode',
+    );
+  });
+
+  test('OpenShift forbids it in words of its own, and has a way out of its own', () => {
+    const refused =
+      'pods "agent-" is forbidden: unable to validate against any security context constraint: [provider "anyuid": ' +
+      'Forbidden: not usable by user or serviceaccount, provider restricted-v2: .spec.securityContext.hostPID: Invalid value]';
+    const asAgents = daemonSet('agent', { desired: 2, current: 0, pod: { serviceAccountName: 'agents' } });
+
+    expect(
+      why({
+        nodes: [gpuNode('gpu-1')],
+        daemonSets: [asAgents],
+        events: [warning(asAgents, 'FailedCreate', refused)],
+      }),
+    ).toBe(
+      `DaemonSet gpu-mcp/agent wants 2, has 0: FailedCreate: ${refused}. ` +
+        'Allow it: oc adm policy add-scc-to-user privileged -z agents -n gpu-mcp',
+    );
+  });
+
+  test.for([
+    ['it lacks no pod now', 'FailedCreate', { desired: 2, current: 2 }],
+    ['it was another event that said so', 'FailedDaemonPod', { desired: 2, current: 0 }],
+  ] as const)('control: nothing is to be allowed where %s', ([, reason, counts]) => {
+    const daemonSets = [daemonSet('agent', counts)];
+
+    expect(why({ nodes: [gpuNode('gpu-1')], daemonSets, events: [warning(owner, reason, violates)] })).toBe(
+      `DaemonSet gpu-mcp/agent wants ${counts.desired}, has ${counts.current}: ${reason}: ${violates}`,
+    );
+  });
+
+  test('what was said of a DaemonSet that had the same name before is not said of this one', () => {
+    const former = daemonSet('agent');
+    former.metadata.uid = 'former';
+
+    expect(
+      why({
+        nodes: [gpuNode('gpu-1')],
+        daemonSets: [owner],
+        events: [warning(former, 'FailedCreate', violates)],
+      }),
+    ).toBe('DaemonSet gpu-mcp/agent wants 2, has 0');
   });
 
   test('also where nodes may not be listed', () => {
@@ -38,7 +99,7 @@ describe('a DaemonSet that is nowhere', () => {
       expect.objectContaining({
         code: 'NO_AGENTS',
         message: expect.stringMatching(
-          /in namespace gpu-mcp, and nodes may not be listed\. DaemonSet gpu-mcp\/agent wants 2, has 0: FailedCreate: .*violates PodSecurity "baseline:latest": .* usually given\. Allow it: kubectl label namespace gpu-mcp /,
+          /in namespace gpu-mcp, and nodes may not be listed\. DaemonSet gpu-mcp\/agent wants 2, has 0: FailedCreate: .*violates PodSecurity "baseline:latest": .* usually given\. Do without: .* allow it: kubectl label namespace gpu-mcp /,
         ),
       }),
     );

@@ -4,13 +4,15 @@ import type { Node } from './gpu-node.ts';
 import { agentLabel, fullName } from './metadata.ts';
 import { matchesSelector, repellingTaint } from './placement.ts';
 import type { Pod } from './pod.ts';
-import { latestWarning, type Warning } from './warning.ts';
+import { latestWarning, type Warning, warningText } from './warning.ts';
+import { admissionWayOut, runtimeWayOut } from './way-out.ts';
 
 /** Why a node's agent pod cannot be asked. */
 export function whyNotAsked(pod: Pod, warnings: readonly Warning[]): string {
   const { what, explained } = pod.trouble ?? { what: 'cannot be asked', explained: true };
-  const warning = explained ? null : latestWarning(warnings, 'Pod', pod);
-  return `pod ${fullName(pod)} ${what}${warning ? `; ${warning}${wayOut(warning, pod.namespace)}` : ''}`;
+  const warning = explained ? null : latestWarning(warnings, pod);
+  const why = warning ? `; ${warningText(warning)}${runtimeWayOut(warning)}` : '';
+  return `pod ${fullName(pod)} ${what}${why}`;
 }
 
 export interface Circumstances {
@@ -55,26 +57,13 @@ export function whyNowhere(
 }
 
 function shortfall(daemonSet: DaemonSet, warnings: readonly Warning[]): string {
-  const warning = latestWarning(warnings, 'DaemonSet', daemonSet);
+  const warning = latestWarning(warnings, daemonSet);
   const { desired, current } = daemonSet;
-  const why = warning ? `: ${warning}${wayOut(warning, daemonSet.namespace)}` : '';
-  return `DaemonSet ${fullName(daemonSet)} wants ${desired}, has ${current}${why}`;
-}
-
-const lacksRuntime = /RuntimeClass .* not found|no runtime for .* is configured/i;
-
-/** An event says which rule a pod breaks, or what a node lacks, but not who can do what about it. */
-function wayOut(warning: string, namespace: string): string {
-  if (lacksRuntime.test(warning))
-    return (
-      '. Where the nvidia runtime is the default of the GPU nodes: chart value gpuAccess.runtimeClass.name=""; ' +
-      'else another gpuAccess.mode, see chart/README.md'
-    );
-  if (!/violates PodSecurity/i.test(warning)) return '';
-  return (
-    `. Allow it: kubectl label namespace ${namespace} pod-security.kubernetes.io/enforce=privileged --overwrite; or do without: ` +
-    'chart values kernelLog.enabled=false, podResources.enabled=false, hostProc.enabled=false'
-  );
+  const lacks = `DaemonSet ${fullName(daemonSet)} wants ${desired}, has ${current}`;
+  if (warning === null) return lacks;
+  const isKept = warning.reason === 'FailedCreate' && desired > current; // events outlive what they tell of
+  const wayOut = isKept ? runtimeWayOut(warning) || admissionWayOut(warning, daemonSet) : '';
+  return `${lacks}: ${warningText(warning)}${wayOut}`;
 }
 
 function matchesNone(daemonSet: DaemonSet, count: string): string {

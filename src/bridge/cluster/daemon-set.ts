@@ -7,6 +7,7 @@ export interface DaemonSet extends Identity {
   /** Alternatives of the required node affinity; null if it has none. */
   readonly terms: readonly Term[] | null;
   readonly tolerations: readonly Toleration[];
+  readonly serviceAccount: string;
   /** How many nodes should run a pod of it, by its own count. */
   readonly desired: number;
   /** How many of these have one. */
@@ -22,6 +23,7 @@ export interface RawDaemonSet {
         readonly nodeSelector?: Labels;
         readonly affinity?: { readonly nodeAffinity?: NodeAffinity };
         readonly tolerations?: readonly Toleration[];
+        readonly serviceAccountName?: string;
       };
     };
   };
@@ -36,6 +38,7 @@ export function readDaemonSet({ metadata, spec, status }: RawDaemonSet): DaemonS
     nodeSelector: pod.nodeSelector ?? {},
     terms: required?.nodeSelectorTerms ?? null,
     tolerations: pod.tolerations ?? [],
+    serviceAccount: pod.serviceAccountName ?? 'default',
     desired: status?.desiredNumberScheduled ?? 0,
     current: status?.currentNumberScheduled ?? 0,
   };

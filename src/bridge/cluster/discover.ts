@@ -122,13 +122,23 @@ function notesOn({ daemonSets, nodes }: Known, strangers: readonly Pod[]): reado
     notes.push(
       'DaemonSets may not be listed, so a pod that names a DaemonSet as its owner is believed to be an agent.',
     );
-  if (strangers.length > 0) {
-    const names = strangers.map(fullName).sort(byName);
+  const namesOf = (pods: readonly Pod[]) => listed(pods.map(fullName).sort(byName));
+  const leaving = strangers.filter(isLeftBehind);
+  const staying = strangers.filter((pod) => !isLeftBehind(pod));
+  if (staying.length > 0)
     notes.push(
-      `Not asked, because no DaemonSet with the label ${agentLabel} controls them: pods ${listed(names)}.`,
+      `Not asked, because no DaemonSet with the label ${agentLabel} controls them: pods ${namesOf(staying)}.`,
     );
-  }
+  if (leaving.length > 0)
+    notes.push(
+      `Terminating, and their DaemonSet is gone, as when the agents are uninstalled: pods ${namesOf(leaving)}.`,
+    );
   return notes;
+}
+
+/** An uninstall removes the DaemonSet first; its pods take a while to end. */
+function isLeftBehind({ terminating, daemonSet }: Pod): boolean {
+  return terminating && daemonSet !== null;
 }
 
 function nothingFound(known: Known, strangers: readonly Pod[]): Fault {
@@ -137,9 +147,12 @@ function nothingFound(known: Known, strangers: readonly Pod[]): Fault {
   const where = namespace === null ? 'all namespaces' : `namespace ${namespace}`;
   const among =
     nodes === null ? 'nodes may not be listed' : `none of the ${nodes.length} nodes of the cluster has GPUs`;
+  const leftBehind = strangers.every(isLeftBehind)
+    ? ' any more: they are terminating, as when the agents are uninstalled'
+    : '';
   const but =
     strangers.length > 0
-      ? `; ${strangers.length} pods carry the label, but no DaemonSet that does controls them`
+      ? `; ${strangers.length} pods carry the label, but no DaemonSet that does controls them${leftBehind}`
       : '';
   const idle = (daemonSets ?? []).flatMap((daemonSet) => whyNowhere(daemonSet, known) ?? []);
   const why = idle.length > 0 ? `. ${idle.slice(0, 2).join('; ')}` : '';

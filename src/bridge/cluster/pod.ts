@@ -67,7 +67,7 @@ export function readPod({ metadata = {}, spec = {}, status = {} }: RawPod): Pod 
     ready: status.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') ?? false,
     restarts: status.containerStatuses?.find(({ name }) => name === agentContainer)?.restartCount ?? 0,
     trouble: terminating
-      ? { what: 'is terminating', explained: true }
+      ? { what: 'is terminating: it is being replaced or uninstalled', explained: true }
       : troubleIn(status, agentContainer, spec.nodeName),
   };
 }

@@ -60,12 +60,16 @@ export class Session {
     await this.#access.login(signal); // first by itself, so that it is blamed where it is what takes so long
     const [found, nodes] = await Promise.all([this.#find(signal), this.#nodes(signal)]);
     const known = { ...found, nodes, selector: this.#options.selector ?? null };
-    const view = needsNoReasons(known);
-    if (view) return { ...view, notes: [...found.notes, ...view.notes] };
+    try {
+      const view = needsNoReasons(known);
+      if (view) return { ...view, notes: [...found.notes, ...view.notes] };
 
-    const { warnings, notes } = await this.#warnings(found, signal);
-    const explained = discover({ ...known, warnings });
-    return { ...explained, notes: [...found.notes, ...explained.notes, ...notes] };
+      const { warnings, notes } = await this.#warnings(found, signal);
+      const explained = discover({ ...known, warnings });
+      return { ...explained, notes: [...found.notes, ...explained.notes, ...notes] };
+    } catch (thrown) {
+      throw tellingWhere(thrown, found.notes);
+    }
   }
 
   async dial(agent: Agent, signal: AbortSignal): Promise<Duplex> {
@@ -111,8 +115,10 @@ export class Session {
     if (everywhere) return everywhere;
 
     const login = await this.#access.login(signal);
-    const found = await this.#findIn(login.namespace, signal);
-    const note = `Pods may not be listed in all namespaces, so only namespace ${login.namespace} of context ${login.context} was searched.`;
+    const note = `Pods may not be listed in all namespaces, so only namespace ${login.namespace} of context ${login.context} was searched; --namespace NAME searches another.`;
+    const found = await this.#findIn(login.namespace, signal).catch((thrown) => {
+      throw tellingWhere(thrown, [note]);
+    });
     return { ...found, notes: [note] };
   }
 
@@ -196,6 +202,15 @@ function needsNoReasons(known: Omit<Known, 'warnings'>): View | null {
     if (thrown instanceof Fault && thrown.code === 'NO_AGENTS' && known.daemonSets?.length) return null;
     throw thrown;
   }
+}
+
+/** Who finds nothing, or may not look, must hear that this was not everywhere. */
+function tellingWhere(thrown: unknown, notes: readonly string[]): unknown {
+  const isAboutPlace =
+    thrown instanceof Fault && (thrown.code === 'NO_AGENTS' || thrown.code === 'CLUSTER_FORBIDDEN');
+  if (!isAboutPlace || notes.length === 0) return thrown;
+  const { code, message } = thrown;
+  return new Fault([`${message}.`, ...notes].join(' '), { code, cause: thrown });
 }
 
 async function orNullIfForbidden<T>(answer: Promise<T>): Promise<T | null> {

@@ -3,7 +3,8 @@ import type { RawMetadata } from './metadata.ts';
 
 /** An event of type Warning. */
 export interface Warning {
-  readonly about: { readonly kind: string; readonly namespace: string; readonly name: string };
+  /** The uid of what it is about: an object that had the same name before is another one. */
+  readonly about: string;
   readonly reason: string;
   readonly message: string;
   /** RFC 3339 in UTC, so that it sorts as text. */
@@ -13,7 +14,7 @@ export interface Warning {
 /** An event as the API server sends it, as far as we look. */
 export interface RawEvent {
   readonly metadata?: RawMetadata;
-  readonly involvedObject?: { readonly kind?: string; readonly namespace?: string; readonly name?: string };
+  readonly involvedObject?: { readonly uid?: string };
   readonly reason?: string;
   readonly message?: string;
   readonly lastTimestamp?: string | null;
@@ -24,26 +25,27 @@ export interface RawEvent {
 const maxMessageCharacters = 800;
 
 export function readWarning(event: RawEvent): Warning {
-  const { kind = '', namespace = '', name = '' } = event.involvedObject ?? {};
   return {
-    about: { kind, namespace, name },
+    about: event.involvedObject?.uid ?? '',
     reason: plainText(event.reason ?? ''),
     message: plainText(event.message ?? '', maxMessageCharacters),
     at: event.lastTimestamp ?? event.eventTime ?? event.metadata?.creationTimestamp ?? '',
   };
 }
 
-/** The newest warning about one object as `FailedCreate: pods "…" is forbidden: …`; null if there is none. */
+/** The newest warning about one object; null if there is none. */
 export function latestWarning(
   warnings: readonly Warning[],
-  kind: string,
-  { namespace, name }: { readonly namespace: string; readonly name: string },
-): string | null {
-  let latest: Warning | undefined;
+  { uid }: { readonly uid: string },
+): Warning | null {
+  let latest: Warning | null = null;
   for (const warning of warnings) {
-    const { about } = warning;
-    if (about.kind !== kind || about.name !== name || about.namespace !== namespace) continue;
-    if (latest === undefined || warning.at > latest.at) latest = warning;
+    if (warning.about === uid && (latest === null || warning.at > latest.at)) latest = warning;
   }
-  return latest ? `${latest.reason}: ${latest.message}` : null;
+  return latest;
+}
+
+/** `FailedCreate: pods "…" is forbidden: …` */
+export function warningText({ reason, message }: Warning): string {
+  return `${reason}: ${message}`;
 }

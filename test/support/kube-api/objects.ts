@@ -104,12 +104,12 @@ export function warning(
   message: string,
   at = '2026-11-01T00:10:00Z',
 ): KubeObject {
-  const { name, namespace = '' } = about.metadata;
+  const { name, namespace = '', uid } = about.metadata;
   return {
     kind: 'Event',
     metadata: { name: `${name}.${reason}.${at}`, namespace, uid: `event-${name}-${reason}-${at}` },
     type: 'Warning',
-    involvedObject: { kind: about.kind, name, namespace },
+    involvedObject: { kind: about.kind, name, namespace, uid },
     reason,
     message,
     lastTimestamp: at,
