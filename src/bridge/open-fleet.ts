@@ -2,6 +2,7 @@ import { withoutUnfilled } from '../core/command-line.ts';
 import { Fault } from '../core/fault.ts';
 import type { Log } from '../core/log.ts';
 import { type Agent, type Cluster, openCluster } from './cluster/cluster.ts';
+import { fullName, plaintextAnnotation, tlsServerNameAnnotation } from './cluster/metadata.ts';
 import type { Config, NamedUrl } from './config.ts';
 import { createFleet, type Fleet, type Roster } from './fleet/fleet.ts';
 import type { Member } from './fleet/node.ts';
@@ -25,7 +26,7 @@ export function openFleet(config: Config, machine: Machine, log: Log): Fleet {
     ...(namespace !== undefined && { namespace }),
     ...(selector !== undefined && { selector }),
   });
-  const member = memberOf(cluster, transport);
+  const member = memberOf(cluster, { transport, token });
   const fleet = createFleet({
     roster: async (signal) => {
       const { agents, withoutAgent, nodesTotal, notes } = await cluster.view(signal);
@@ -55,10 +56,13 @@ function named(nodes: readonly NamedUrl[]): Roster {
 }
 
 /** An agent in stdio mode listens nowhere, whatever was chosen: a fleet is mixed in the middle of a rollout. */
-export function memberOf(cluster: Cluster, transport: Config['transport']): (agent: Agent) => Member {
+export function memberOf(
+  cluster: Cluster,
+  { transport, token }: Pick<Config, 'transport' | 'token'>,
+): (agent: Agent) => Member {
   return (agent) => {
     if (transport === 'exec' || agent.mode === 'stdio') return executed(cluster, agent);
-    return transport === 'direct' ? direct(agent) : forwarded(cluster, agent);
+    return transport === 'direct' ? direct(agent, token !== undefined) : forwarded(cluster, agent);
   };
 }
 
@@ -83,26 +87,35 @@ function executed(cluster: Cluster, agent: Agent): Member {
   };
 }
 
-function direct({ node, life, ready, podIp, port, pod, exposed, tlsServerName }: Agent): Member {
-  if (podIp === null)
-    return { name: node, key: life, ready, origin: new URL('http://localhost'), dial: noAddress(pod) };
-  const host = podIp.includes(':') ? `[${podIp}]` : podIp;
+function direct(agent: Agent, withToken: boolean): Member {
+  const { node, life, ready, podIp, port, exposed, tlsServerName, plaintext } = agent;
+  const host = podIp?.includes(':') ? `[${podIp}]` : podIp;
   const scheme = tlsServerName === null ? 'http' : 'https';
-  const origin = new URL(`${scheme}://${host}:${port}`);
+  const origin = new URL(`${scheme}://${host ?? 'localhost'}:${port}`);
   return {
     name: node,
-    key: [life, origin, tlsServerName, exposed].join(' '), // all that its stream is opened by
+    key: [life, podIp, origin, tlsServerName, exposed, plaintext].join(' '), // all that its stream is opened by
     ready,
     origin,
-    dial: undefined,
+    dial: unless(whyNotDialled(agent, withToken)),
     serverName: tlsServerName ?? undefined,
     loopbackOnly: !exposed,
   };
 }
 
+/** A token in plain HTTP can be read on the way: it goes only where somebody said that this is meant. */
+function whyNotDialled(agent: Agent, withToken: boolean): Fault | undefined {
+  const { namespace, pod, podIp, tlsServerName, plaintext } = agent;
+  if (podIp === null) return new Fault(`pod ${pod} has no address yet`, { code: 'NODE_UNREACHABLE' });
+  if (!withToken || tlsServerName !== null || plaintext) return undefined;
+  return new Fault(
+    `the token was not sent: pod ${fullName({ namespace, name: pod })} has neither the annotation ${tlsServerNameAnnotation}, and so no TLS, ` +
+      `nor ${plaintextAnnotation}: "true", by which it would go without on purpose`,
+    { code: 'AGENT_NOT_EXPOSED' },
+  );
+}
+
 /** It fails as a node does, when it is asked: the others are asked all the same. */
-function noAddress(pod: string): Member['dial'] {
-  return async () => {
-    throw new Fault(`pod ${pod} has no address yet`, { code: 'NODE_UNREACHABLE' });
-  };
+function unless(fault: Fault | undefined): Member['dial'] {
+  return fault && (() => Promise.reject(fault));
 }

@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer as createPlain } from 'node:http';
+import { createServer as createPlain, type IncomingMessage } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -16,7 +16,7 @@ import { freePort } from '../support/free-port.ts';
 import { certificate } from '../support/kube-api/certificate.ts';
 import { kubeApi } from '../support/kube-api/client.ts';
 import { agentPod, daemonSet, gpuNode } from '../support/kube-api/objects.ts';
-import { certificateFor } from '../support/tls-files.ts';
+import { certificateFor, type Pair } from '../support/tls-files.ts';
 
 const serverName = 'agents.gpu-mcp.svc';
 const scenario = parseScenario(
@@ -25,16 +25,16 @@ const scenario = parseScenario(
 );
 
 /** What the agent serves with: a certificate for the name of its Service, and for nothing else. */
-let pair: { readonly cert: string; readonly key: string };
+let pair: Pair;
 
 beforeAll(async () => {
-  const { cert, private: key } = await certificateFor(serverName);
-  pair = { cert, key };
+  pair = await certificateFor(serverName);
 });
 
 /** An agent on the pod's address, which is this machine's loopback here. */
-async function exposedAgent(tls: boolean): Promise<{ port: number; names: (string | false | null)[] }> {
+async function exposedAgent(tls: Pair | undefined) {
   const names: (string | false | null)[] = [];
+  const authorizations: (string | undefined)[] = [];
   const startedMs = performance.now();
   const nowMs = () => performance.now() - startedMs;
   const log = createLog('error', () => undefined);
@@ -45,7 +45,8 @@ async function exposedAgent(tls: boolean): Promise<{ port: number; names: (strin
   );
   const door = { ...loopbackDoor, allowedHosts: undefined, maxInFlight: 32, responseMs: 90_000 };
   const listener = getRequestListener(agent.http(door).fetch);
-  const server = tls ? createServer(pair, listener) : createPlain(listener);
+  const server = tls ? createServer({ cert: tls.cert, key: tls.private }, listener) : createPlain(listener);
+  server.on('request', ({ headers }: IncomingMessage) => authorizations.push(headers.authorization));
   server.on('secureConnection', (socket: TLSSocket) => names.push(socket.servername ?? null));
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
   onTestFinished(() => {
@@ -54,7 +55,7 @@ async function exposedAgent(tls: boolean): Promise<{ port: number; names: (strin
     agent.stop();
   });
   await agent.started;
-  return { port: (server.address() as AddressInfo).port, names };
+  return { port: (server.address() as AddressInfo).port, names, authorizations };
 }
 
 interface Pod {
@@ -64,7 +65,10 @@ interface Pod {
 }
 
 const exposed = { 'k8s-gpu-mcp/exposed': 'true' };
-const withTls = { labels: exposed, annotations: { 'k8s-gpu-mcp/tls-server-name': serverName } };
+const withTls = (name = serverName) => ({
+  labels: exposed,
+  annotations: { 'k8s-gpu-mcp/tls-server-name': name },
+});
 
 function folder(): string {
   const path = mkdtempSync(join(tmpdir(), 'direct-'));
@@ -73,7 +77,7 @@ function folder(): string {
 }
 
 /** One call of the program against a cluster with that one pod. */
-async function ask(pod: Pod, variables: Record<string, string> = {}) {
+async function ask(pod: Pod, variables: Record<string, string> = {}, flags: readonly string[] = []) {
   const running = {
     phase: 'Running',
     podIP: '127.0.0.1',
@@ -94,7 +98,7 @@ async function ask(pod: Pod, variables: Record<string, string> = {}) {
       'current-context': 'test',
     }),
   );
-  const args = ['--transport', 'direct', 'call', 'get_gpu_health'];
+  const args = ['--transport', 'direct', ...flags, 'call', 'get_gpu_health'];
   return runBridge(onTestFinished, { args, env: { KUBECONFIG: kubeconfig, ...variables } });
 }
 
@@ -106,9 +110,9 @@ function trusting(cert: string): Record<string, string> {
 
 describe('--transport direct', () => {
   test('an agent with a certificate is asked by https, under the name that stands on its pod', async () => {
-    const { port, names } = await exposedAgent(true);
+    const { port, names } = await exposedAgent(pair);
 
-    const { stdout, code } = await ask({ port, ...withTls }, trusting(pair.cert));
+    const { stdout, code } = await ask({ port, ...withTls() }, trusting(pair.cert));
 
     expect(stdout).toMatch(/^success: 1 of 1 GPU node answered/);
     expect(code).toBe(0);
@@ -116,9 +120,9 @@ describe('--transport direct', () => {
   });
 
   test('control: without trust in its certificate it is not asked, and what to set is said', async () => {
-    const { port } = await exposedAgent(true);
+    const { port } = await exposedAgent(pair);
 
-    const { stdout, code } = await ask({ port, ...withTls });
+    const { stdout, code } = await ask({ port, ...withTls() });
 
     expect(stdout).toMatch(
       /NO ANSWER from gpu-1: NODE_CERTIFICATE: the certificate of the agent is not trusted: .*self-signed.* Set NODE_EXTRA_CA_CERTS /,
@@ -127,18 +131,31 @@ describe('--transport direct', () => {
   });
 
   test('control: a certificate that names somebody else is not taken', async () => {
-    const { port } = await exposedAgent(true);
-    const other = { ...withTls, annotations: { 'k8s-gpu-mcp/tls-server-name': 'other.gpu-mcp.svc' } };
+    const { port } = await exposedAgent(pair);
 
-    const { stdout } = await ask({ port, ...other }, trusting(pair.cert));
+    const { stdout } = await ask({ port, ...withTls('other.gpu-mcp.svc') }, trusting(pair.cert));
 
     expect(stdout).toMatch(/NODE_CERTIFICATE: .*other\.gpu-mcp\.svc/);
   });
 
   test('one that is exposed without TLS is asked by http', async () => {
-    const { port } = await exposedAgent(false);
+    const { port } = await exposedAgent(undefined);
 
     expect((await ask({ port, labels: exposed })).stdout).toMatch(/^success: 1 of 1/);
+  });
+
+  // Node is not to be given an address as the name to ask for: it says so on stderr (DEP0123), each time it connects.
+  test('its certificate may name an address: that is checked, and nothing is printed', async () => {
+    const address = await certificateFor('by address', '10.9.8.7');
+    const { port, names } = await exposedAgent(address);
+
+    const right = await ask({ port, ...withTls('10.9.8.7') }, trusting(address.cert));
+    const wrong = await ask({ port, ...withTls('10.9.8.8') }, trusting(address.cert));
+
+    expect(right.stdout).toMatch(/^success: 1 of 1 GPU node answered/);
+    expect(right.stderr).toBe('');
+    expect(names).toContain(false);
+    expect(wrong.stdout).toMatch(/NODE_CERTIFICATE: .*10\.9\.8\.8/);
   });
 
   test('one that listens on its own loopback refuses: that is said, with the way out', async () => {
@@ -149,6 +166,44 @@ describe('--transport direct', () => {
     );
   });
 
+  describe('with a token', () => {
+    const plaintext = { 'k8s-gpu-mcp/plaintext': 'true' };
+    const withToken = () => {
+      const path = join(folder(), 'token');
+      writeFileSync(path, 'a-token-of-more-than-16-characters');
+      return ['--namespace', 'gpu-mcp', '--token-file', path];
+    };
+
+    test('one that goes without TLS and does not say that this is meant gets nothing', async () => {
+      const { port, authorizations } = await exposedAgent(undefined);
+
+      const { stdout, code } = await ask({ port, labels: exposed }, {}, withToken());
+
+      expect(stdout).toMatch(
+        /AGENT_NOT_EXPOSED: the token was not sent: pod gpu-mcp\/agent-gpu-1 has neither .*tls-server-name.* nor k8s-gpu-mcp\/plaintext: "true"/,
+      );
+      expect(code).toBe(1);
+      expect(authorizations).toEqual([]);
+    });
+
+    test('control: one that says so gets it', async () => {
+      const { port, authorizations } = await exposedAgent(undefined);
+
+      const { stdout } = await ask({ port, labels: exposed, annotations: plaintext }, {}, withToken());
+
+      expect(stdout).toMatch(/^success: 1 of 1/);
+      expect(new Set(authorizations)).toEqual(new Set(['Bearer a-token-of-more-than-16-characters']));
+    });
+
+    test('and so does one with a certificate', async () => {
+      const { port, authorizations } = await exposedAgent(pair);
+
+      await ask({ port, ...withTls() }, trusting(pair.cert), withToken());
+
+      expect(new Set(authorizations)).toEqual(new Set(['Bearer a-token-of-more-than-16-characters']));
+    });
+  });
+
   test('control: one that is exposed and refuses is simply away', async () => {
     const { stdout } = await ask({ port: await freePort(), labels: exposed });
 
@@ -157,7 +212,7 @@ describe('--transport direct', () => {
 });
 
 test('a named node with a certificate that is not trusted: the same is said', async () => {
-  const { port } = await exposedAgent(true);
+  const { port } = await exposedAgent(pair);
   const url = `gpu-1=https://127.0.0.1:${port}`;
 
   const { stdout } = await runBridge(onTestFinished, { args: ['--node', url, 'call', 'get_gpu_health'] });

@@ -123,7 +123,7 @@ test('from http to stdio and back, node by node, while calls are made: every cal
   let pods = await Promise.all(nodes.map((node) => start(node, 'http')));
   const cluster = clientOf(api);
   await cluster.view(soon(60_000)); // the Kubernetes client is loaded now, which is not what is tried here
-  const member = memberOf(cluster, 'port-forward');
+  const member = memberOf(cluster, { transport: 'port-forward', token: undefined });
   const fleet = createFleet({
     roster: async (signal) => {
       const { agents, withoutAgent, nodesTotal, notes } = await cluster.view(signal);

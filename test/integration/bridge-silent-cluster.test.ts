@@ -19,12 +19,13 @@ test('an API server that goes silent in the middle of a call does not hold back 
   });
   const cluster = clientOf(api);
   await cluster.view(soon()); // the Kubernetes client is loaded now, which is not what is tried here
+  const member = memberOf(cluster, { transport: 'port-forward', token: undefined });
   const fleet = createFleet({
     roster: async (signal) => {
       const { agents, withoutAgent, notes } = await cluster.view(signal);
       api.remove(pod);
       silent = true;
-      return { members: agents.map(memberOf(cluster, 'port-forward')), withoutAgent, complete: true, notes };
+      return { members: agents.map(member), withoutAgent, complete: true, notes };
     },
     token: undefined,
     limits: defaultLimits,

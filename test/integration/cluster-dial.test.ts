@@ -17,6 +17,7 @@ const agent: Agent = {
   mode: 'http',
   exposed: false,
   tlsServerName: null,
+  plaintext: false,
   port: 8080,
   podIp: null,
 };

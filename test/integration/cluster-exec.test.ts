@@ -16,6 +16,7 @@ const agent: Agent = {
   mode: 'stdio',
   exposed: false,
   tlsServerName: null,
+  plaintext: false,
 };
 const objects = [daemonSet('agent'), agentPod('gpu-1', { labels: { 'k8s-gpu-mcp/mode': 'stdio' } })];
 const line = '{"jsonrpc":"2.0","id":"1","method":"server/discover"}';

@@ -1,4 +1,5 @@
 import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
@@ -13,14 +14,14 @@ export interface Pair {
  * A certificate that a server signs for itself, and that a client may trust as it trusts an authority.
  *
  * @param name the common name
- * @param host what clients call the server
+ * @param host what clients call the server: a name or an address
  */
 export function certificateFor(name: string, host = name): Promise<Pair> {
   return generate([{ name: 'commonName', value: name }], {
     keyType: 'ec',
     extensions: [
       { name: 'basicConstraints', cA: true },
-      { name: 'subjectAltName', altNames: [{ type: 2, value: host }] },
+      { name: 'subjectAltName', altNames: [isIP(host) ? { type: 7, ip: host } : { type: 2, value: host }] },
     ],
   });
 }

@@ -34,6 +34,7 @@ describe('who is asked', () => {
         mode: 'http',
         exposed: false,
         tlsServerName: null,
+        plaintext: false,
       },
     ]);
   });
@@ -45,10 +46,13 @@ describe('who is asked', () => {
       annotations: { 'k8s-gpu-mcp/tls-server-name': 'agents.gpu-mcp.svc' },
     });
 
-    expect(see({ pods: [stdio, exposed, agentPod('gpu-3')] }).agents).toMatchObject([
+    const open = agentPod('gpu-4', { annotations: { 'k8s-gpu-mcp/plaintext': 'true' } });
+
+    expect(see({ pods: [stdio, exposed, agentPod('gpu-3'), open] }).agents).toMatchObject([
       { mode: 'stdio', exposed: false, tlsServerName: null },
       { mode: 'http', exposed: true, tlsServerName: 'agents.gpu-mcp.svc' },
-      { mode: 'http', exposed: false, tlsServerName: null },
+      { mode: 'http', exposed: false, tlsServerName: null, plaintext: false },
+      { mode: 'http', plaintext: true },
     ]);
   });
 

@@ -13,16 +13,18 @@ const agent: Agent = {
   mode: 'http',
   exposed: false,
   tlsServerName: null,
+  plaintext: false,
 };
 
 test('dialled directly, an agent that listens otherwise than before is another one', () => {
-  const member = memberOf({} as Cluster, 'direct');
+  const member = memberOf({} as Cluster, { transport: 'direct', token: undefined });
   const changes: readonly Partial<Agent>[] = [
     {},
     { podIp: null },
     { podIp: '10.0.0.2' },
     { port: 8090 },
     { exposed: true },
+    { plaintext: true },
     { tlsServerName: 'a.svc' },
     { tlsServerName: 'b.svc' },
   ];

@@ -96,9 +96,10 @@ function agentOf(node: string, pods: readonly Pod[]): Agent | undefined {
   const running = pods.filter(({ trouble }) => trouble === null);
   const chosen = running.find(({ ready }) => ready) ?? running[0];
   if (!chosen) return undefined;
-  const { namespace, name: pod, uid, restarts, ready, port, podIp, mode, exposed, tlsServerName } = chosen;
+  const { namespace, name: pod, uid, restarts, ready, port, podIp, mode } = chosen;
+  const { exposed, tlsServerName, plaintext } = chosen;
   const life = `${uid} ${restarts}`;
-  return { node, namespace, pod, life, ready, port, podIp, mode, exposed, tlsServerName };
+  return { node, namespace, pod, life, ready, port, podIp, mode, exposed, tlsServerName, plaintext };
 }
 
 /**

@@ -3,6 +3,8 @@ export const agentLabel = 'k8s-gpu-mcp/agent=true';
 export const modeLabel = 'k8s-gpu-mcp/mode';
 export const exposedLabel = 'k8s-gpu-mcp/exposed';
 export const tlsServerNameAnnotation = 'k8s-gpu-mcp/tls-server-name';
+/** `"true"`: whoever exposed the pod meant it to go without TLS. */
+export const plaintextAnnotation = 'k8s-gpu-mcp/plaintext';
 
 export type Labels = Readonly<Record<string, string>>;
 

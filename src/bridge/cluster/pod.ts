@@ -3,6 +3,7 @@ import {
   type Identity,
   identify,
   modeLabel,
+  plaintextAnnotation,
   type RawMetadata,
   tlsServerNameAnnotation,
 } from './metadata.ts';
@@ -29,6 +30,8 @@ export interface Pod extends Identity {
   readonly exposed: boolean;
   /** The name in the agent's certificate, where it listens on the pod's address with TLS; else null. */
   readonly tlsServerName: string | null;
+  /** Its agent listens on the pod's address without TLS, on purpose. */
+  readonly plaintext: boolean;
   readonly ready: boolean;
   /** How often its container was started anew. */
   readonly restarts: number;
@@ -64,6 +67,7 @@ export function readPod({ metadata = {}, spec = {}, status = {} }: RawPod): Pod 
     mode: identity.labels[modeLabel] === 'stdio' ? 'stdio' : 'http',
     exposed: identity.labels[exposedLabel] === 'true',
     tlsServerName: metadata.annotations?.[tlsServerNameAnnotation] || null,
+    plaintext: metadata.annotations?.[plaintextAnnotation] === 'true',
     ready: status.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') ?? false,
     restarts: status.containerStatuses?.find(({ name }) => name === agentContainer)?.restartCount ?? 0,
     trouble: terminating

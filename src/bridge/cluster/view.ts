@@ -18,6 +18,8 @@ export interface Agent {
   readonly exposed: boolean;
   /** What its certificate must name, where it listens on the pod's address with TLS. */
   readonly tlsServerName: string | null;
+  /** It listens there without TLS on purpose, as whoever installed it says. */
+  readonly plaintext: boolean;
 }
 
 /** The cluster as far as GPUs go. Every GPU node is in `agents` or in `withoutAgent`. */

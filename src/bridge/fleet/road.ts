@@ -1,4 +1,6 @@
+import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { checkServerIdentity } from 'node:tls';
 
 import { Client, type Dispatcher } from 'undici';
 
@@ -54,7 +56,7 @@ export function road({ origin, serverName, loopbackOnly }: Destination, dial?: D
       keepAliveMaxTimeout: keepAliveMs,
       headersTimeout: 0, // who calls sets the deadline, by the signal
       bodyTimeout: 0,
-      connect: dial ? dialled(dial) : { servername: serverName },
+      connect: dial ? dialled(dial) : named(serverName),
     });
     created.on('connect', () => {
       connected = created;
@@ -92,6 +94,12 @@ export function road({ origin, serverName, loopbackOnly }: Destination, dial?: D
   };
 }
 
+/** TLS can ask for a name only, not for an address (RFC 6066): that is not sent, and checked all the same. */
+function named(serverName: string | undefined): ConnectOptions {
+  if (serverName === undefined || isIP(serverName) === 0) return { servername: serverName };
+  return { checkServerIdentity: (_host, certificate) => checkServerIdentity(serverName, certificate) };
+}
+
 /** No stream and nothing warm: each request is a program started on the node, so that it is tried again only twice. */
 export function execRoad(exec: (line: string, signal: AbortSignal) => Promise<string>): Road {
   return {
@@ -113,6 +121,7 @@ function notExposed(thrown: unknown): unknown {
 }
 
 type Connect = Extract<ConstructorParameters<typeof Client>[1], object>['connect'];
+type ConnectOptions = Extract<Connect, object>;
 
 function dialled(dial: Dial): NonNullable<Connect> {
   return (_options, callback) => {
