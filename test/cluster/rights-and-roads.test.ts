@@ -46,16 +46,25 @@ describe.skipIf(skipped).for(['1.34', '1.35'] as const)(`Kubernetes %s ${skipped
     await cluster.apply(...rightsIn(namespace, 'namespaced'));
     const own = await host(cluster.kubeconfig('namespaced', namespace));
     const elsewhere = await host(cluster.kubeconfig('namespaced', 'default'));
+    const named = await host(cluster.kubeconfig('namespaced', 'default'), '--namespace', namespace);
 
     const { structured, text } = await own.callAll('get_gpu_inventory', { detail: 'full' });
     const wrong = await elsewhere.call('get_gpu_inventory');
+    const right = await named.callAll('get_gpu_inventory', { detail: 'full' });
 
-    expect(structured).toMatchObject({ status: 'success', nodesTotal: null, answered: 2, failed: [] });
-    expect(seenIn(structured)).toEqual(fleet.truths);
-    expect(text).toMatch(/cannot be told/);
+    for (const each of [structured, right.structured]) {
+      expect(each).toMatchObject({ status: 'success', nodesTotal: null, answered: 2, failed: [] });
+      expect(seenIn(each)).toEqual(fleet.truths);
+    }
+    for (const each of [text, right.text]) {
+      expect(each).toMatch(/whether that is all cannot be told/);
+      expect(each).toMatch(/unknown whether there are GPU nodes without an agent/);
+    }
     expect(wrong).toMatchObject({ isError: true });
-    expect(wrong.text).toMatch(/^CLUSTER_FORBIDDEN: .*pods/);
-    await Promise.all([own.leave(), elsewhere.leave()]);
+    expect(wrong.text).toMatch(
+      /^CLUSTER_FORBIDDEN: .*pods.* only namespace default of context .* was searched; --namespace NAME searches another\./,
+    );
+    await Promise.all([own.leave(), elsewhere.leave(), named.leave()]);
   });
 
   test('a token that the API server does not know is a login that has expired', async () => {
@@ -95,6 +104,20 @@ describe.skipIf(skipped).for(['1.34', '1.35'] as const)(`Kubernetes %s ${skipped
     await asking.leave();
     await cluster.removeAgentPod(pod);
     await cluster.remove('node', 'node-3');
+  });
+
+  test('who sees one namespace, and no agent in it, is told that it was the only one searched', async () => {
+    await cluster.addNamespace('empty');
+    await cluster.apply(...rightsIn('empty', 'namespaced'));
+    const asking = await host(cluster.kubeconfig('namespaced', 'empty'));
+
+    const { isError, text } = await asking.call('get_gpu_inventory');
+
+    expect(isError).toBe(true);
+    expect(text).toMatch(
+      /^NO_AGENTS: no agent pods .* in namespace empty, and nodes may not be listed\. Pods may not be listed in all namespaces, so only namespace empty .* --namespace NAME searches another\./,
+    );
+    await asking.leave();
   });
 
   test('agents in two namespaces: none is asked until one is named', async () => {
