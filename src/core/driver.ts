@@ -42,6 +42,7 @@ const settled: ReadonlySet<keyof GpuReadings> = new Set([
   'uuid',
   'serial',
   'pciAddress',
+  'minorNumber',
   'slowdownTemperatureC',
   'shutdownTemperatureC',
   'defaultPowerLimitWatts',

@@ -14,6 +14,8 @@ export interface GpuReadings {
   readonly serial: Reading<string>;
   /** `0000:3b:00.0`: lower case, domain of at least 4 digits. Source: nvmlDeviceGetPciInfo_v3. Oracle: --query-gpu=pci.bus_id */
   readonly pciAddress: Reading<string>;
+  /** Of /dev/nvidiaN; not always the index, and another after a reboot. Source: nvmlDeviceGetMinorNumber. Oracle: nvidia-smi -q, "Minor Number" */
+  readonly minorNumber: Reading<number>;
   /** notSupported where GPU and host share memory (GB10). Source: nvmlDeviceGetMemoryInfo_v2. Oracle: --query-gpu=memory.total,memory.reserved,memory.used,memory.free */
   readonly memory: Reading<Memory>;
   /** Of the last 1/6 to 1 s; notSupported under MIG. Source: nvmlDeviceGetUtilizationRates. Oracle: --query-gpu=utilization.gpu,utilization.memory */
@@ -141,6 +143,7 @@ export const symbolOf: Readonly<Record<keyof GpuReadings, string>> = {
   uuid: 'nvmlDeviceGetUUID',
   serial: 'nvmlDeviceGetSerial',
   pciAddress: 'nvmlDeviceGetPciInfo_v3',
+  minorNumber: 'nvmlDeviceGetMinorNumber',
   memory: 'nvmlDeviceGetMemoryInfo_v2',
   utilization: 'nvmlDeviceGetUtilizationRates',
   encoderPercent: 'nvmlDeviceGetEncoderUtilization',

@@ -8,7 +8,7 @@ export interface Holder {
   readonly pod: string;
 }
 
-/** A container and the ids of the GPUs it was given, as a device plugin or a DRA driver named them. */
+/** A container and the names of the GPUs it was given: a device plugin's ids, a claim's CDI names and `DRIVER/DEVICE`. */
 export interface Allocation extends Holder {
   readonly devices: readonly string[];
 }
@@ -22,17 +22,23 @@ export function holders(allocations: readonly Allocation[]): (gpu: GpuState) => 
   for (const { devices, ...holder } of allocations)
     for (const key of new Set(devices.flatMap((id) => gpuNamed(id) ?? [])))
       byGpu.set(key, [...(byGpu.get(key) ?? []), holder]);
-  return ({ index, readings }) => {
-    const named = [orNull(readings.uuid)?.toLowerCase(), `nvidia${index}`];
-    const [holder, ...others] = named.flatMap((key) => byGpu.get(key ?? '') ?? []);
+  return ({ readings: { uuid, minorNumber } }) => {
+    const keys = [orNull(uuid)?.toLowerCase(), `nvidia${orNull(minorNumber)}`];
+    const [holder, ...others] = new Set(keys.flatMap((key) => byGpu.get(key ?? '') ?? []));
     return others.length > 0 ? undefined : holder;
   };
 }
 
 /**
- * The GPU that a device id names: `GPU-…`, `GPU-…::3` (a replica under time slicing), `nvidia0` and `nvidia0/vgpu1` (GKE),
- * `nvidia.com/gpu=GPU-…` (CDI). Not by that of an instance (`nvidia0/gi1`, `MIG-…`): its holder has a part of the GPU only.
+ * The GPU that a device id names, by UUID or device file: `GPU-…`, `GPU-…::3` (a replica under time slicing), `nvidia0` and
+ * `nvidia0/vgpu1` (GKE), `nvidia.com/gpu=GPU-…` (CDI), `gpu.nvidia.com/gpu-0` (DRA). Not by that of an instance
+ * (`nvidia0/gi1`, `MIG-…`, `gpu.nvidia.com/gpu-0-mig-…`): its holder has a part of the GPU only.
+ *
+ * NVIDIA's DRA driver names a GPU by its minor number. Source: NVIDIA/k8s-dra-driver-gpu, GpuInfo.CanonicalName, in every
+ * release from v25.3.0 on; pre-releases up to v25.3.0-rc.4 counted by index.
  */
 function gpuNamed(id: string): string | undefined {
+  const claimed = /^gpu\.nvidia\.com\/gpu-(\d{1,4})$/.exec(id);
+  if (claimed) return `nvidia${claimed[1]}`;
   return /^(?:[^=]*=)?(GPU-[\da-f-]{36}|nvidia\d{1,4})(?:$|::|\/vgpu\d)/i.exec(id)?.[1]?.toLowerCase();
 }

@@ -16,7 +16,7 @@ const list = {
  * change of that is one line of the log.
  *
  * @param socket  as in the kubelet's documentation: /var/lib/kubelet/pod-resources/kubelet.sock
- * @param pod     our own, which may hold every GPU by an administrator's claim and uses none
+ * @param pod     our own: agents may hold every GPU by an administrator's claim, and use none
  */
 export function watchHolders(
   socket: string,
@@ -27,7 +27,7 @@ export function watchHolders(
   async function look(): Promise<void> {
     try {
       const answer = await grpcCall({ ...list, socket }, new Uint8Array());
-      holderOf = holders(allocationsIn(answer).filter((each) => each.pod !== pod));
+      holderOf = holders(allocationsIn(answer).filter((each) => daemonSetOf(each.pod) !== daemonSetOf(pod)));
       if (reason !== undefined) log.info('the kubelet tells again who has which GPU');
       reason = undefined;
     } catch (thrown) {
@@ -41,6 +41,14 @@ export function watchHolders(
   }
   void look();
   return (gpu) => holderOf(gpu);
+}
+
+/**
+ * By the name: two of one DaemonSet are on the node while one takes the other's place. In whatever namespace, as a second
+ * release of the same name holds every GPU, too.
+ */
+function daemonSetOf(pod: string): string {
+  return pod.replace(/-[a-z\d]{5}$/, '');
 }
 
 function whyNot(thrown: unknown): string {
@@ -97,14 +105,22 @@ function pluginDevicesIn(message: PbfReader): string[] {
   return resource.startsWith('nvidia.com/') ? ids : [];
 }
 
-/** DynamicResource: the CDI names of its devices. */
+/** DynamicResource: of each of its devices the CDI names, and `DRIVER/DEVICE`. */
 function claimDevicesIn(message: PbfReader): string[] {
   const names: string[] = [];
-  fields(message, {
-    4: (claim) =>
-      fields(claim, { 1: (device) => fields(device, { 1: (pbf) => names.push(pbf.readString()) }) }),
-  });
+  fields(message, { 4: (claim) => names.push(...claimResourceIn(claim)) });
   return names;
+}
+
+function claimResourceIn(message: PbfReader): string[] {
+  const names: string[] = [];
+  let [driver, device] = ['', ''];
+  fields(message, {
+    1: (cdi) => fields(cdi, { 1: (pbf) => names.push(pbf.readString()) }),
+    2: (pbf) => (driver = pbf.readString()),
+    4: (pbf) => (device = pbf.readString()),
+  });
+  return [...names, `${driver}/${device}`];
 }
 
 type Readers = Readonly<Record<number, (pbf: PbfReader) => unknown>>;

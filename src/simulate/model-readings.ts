@@ -11,7 +11,7 @@ const BUSES_APART = 7;
 const none: Reading<number> = { value: 0 };
 const notSupported = { missing: 'notSupported' } as const;
 
-type Identity = Pick<GpuReadings, 'name' | 'uuid' | 'serial' | 'pciAddress'>;
+type Identity = Pick<GpuReadings, 'name' | 'uuid' | 'serial' | 'pciAddress' | 'minorNumber'>;
 type Limits = Pick<
   GpuReadings,
   | 'slowdownTemperatureC'
@@ -69,6 +69,7 @@ function identity(model: GpuModel, seed: string, index: number): Identity {
     uuid: { value: `GPU-${a}-${b}-${c}-${d}-${e}` },
     serial: { value: `16${digits(`serial a ${seed}`, 6)}${digits(`serial b ${seed}`, 5)}` },
     pciAddress: { value: `${hex(domain, 4)}:${hex(bus, 2)}:00.0` },
+    minorNumber: { value: index },
   };
 }
 

@@ -55,6 +55,7 @@ const values: { readonly [Name in keyof GpuReadings]: z.ZodType<Value<Name>> } =
   pciAddress: z
     .string()
     .regex(/^[0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.0$/, 'must be like 0000:3b:00.0, in lower case'),
+  minorNumber: count,
   memory: z
     .strictObject({ totalBytes: bytes, reservedBytes: bytes, usedBytes: bytes, freeBytes: bytes })
     .refine((m) => m.totalBytes === m.reservedBytes + m.usedBytes + m.freeBytes, {

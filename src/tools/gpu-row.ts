@@ -19,6 +19,7 @@ export const gpuRow = z.object({
   uuid: z.string().nullable(),
   serial: z.string().nullable(),
   pciAddress: z.string().nullable(),
+  minorNumber: addedLater,
   memory: z
     .object({
       totalBytes: z.number(),
@@ -110,6 +111,7 @@ export function gpuText(row: GpuRow): string {
     row.uuid,
     row.serial && `serial ${row.serial}`,
     pciText(row),
+    row.minorNumber !== null && `/dev/nvidia${row.minorNumber}`,
     memoryText(row),
     utilizationText(row),
     temperatureText(row),

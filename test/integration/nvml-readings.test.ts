@@ -11,6 +11,7 @@ const told: FakeGpu = {
   uuid: 'GPU-01234567-89ab-cdef-0123-456789abcdef',
   serial: '1653922071234',
   pci: { domain: 0x10, bus: 0xab, device: 0x1f, deviceId: 0x233010de, subsystemId: 0x16c110de },
+  minorNumber: 5,
   memoryBytes: { total: 85_520_809_984, reserved: 577_765_376, used: 2 ** 33 + 1 },
   utilizationPercent: { gpu: 97, memory: 41 },
   encoder: { percent: 19, microseconds: 167_000 },
@@ -49,6 +50,7 @@ const expected: { readonly [Name in keyof GpuReadings]: unknown } = {
   uuid: 'GPU-01234567-89ab-cdef-0123-456789abcdef',
   serial: '1653922071234',
   pciAddress: '0010:ab:1f.0',
+  minorNumber: 5,
   memory: {
     totalBytes: 85_520_809_984,
     reservedBytes: 577_765_376,

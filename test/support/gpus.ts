@@ -17,6 +17,7 @@ const h100: Values = {
   uuid: 'GPU-00000000-0000-0000-0000-000000000000',
   serial: '1650000000000',
   pciAddress: '0000:00:00.0',
+  minorNumber: 0,
   memory: {
     totalBytes: 80 * gibibyte,
     reservedBytes: gibibyte,
@@ -71,6 +72,7 @@ export function gpu(index: number, given: Given = {}, options: GpuOptions = {}):
   const own: Given = {
     uuid: `GPU-${hex(node, 8)}-0000-0000-0000-${hex(index, 12)}`,
     pciAddress: `0000:${hex(0x0a + 7 * index, 2)}:00.0`,
+    minorNumber: index,
     serial: `165${String(node).padStart(5, '0')}${String(index).padStart(5, '0')}`,
     retiredPagesPending: { missing: 'notSupported' },
   };

@@ -11,7 +11,13 @@ export interface GivenContainer {
   readonly container?: string;
   readonly resource?: string;
   readonly devices?: readonly string[];
-  /** CDI names of a claim's devices. */
+  /** A claim's devices. */
+  readonly claimed?: readonly ClaimedDevice[];
+}
+
+interface ClaimedDevice {
+  readonly driver?: string;
+  readonly device?: string;
   readonly cdi?: readonly string[];
 }
 
@@ -24,7 +30,7 @@ export function listAnswer(containers: readonly GivenContainer[]): Buffer {
     container = 'main',
     resource = 'nvidia.com/gpu',
     devices,
-    cdi,
+    claimed,
   } of containers)
     pbf.writeMessage(
       1,
@@ -50,19 +56,14 @@ export function listAnswer(containers: readonly GivenContainer[]): Buffer {
                 },
                 null,
               );
-            if (cdi)
+            if (claimed)
               own?.writeMessage(
                 5,
                 (___, claim) => {
                   claim?.writeStringField(2, 'claim');
                   claim?.writeStringField(3, namespace);
-                  for (const name of cdi)
-                    claim?.writeMessage(
-                      4,
-                      (____, resource) =>
-                        resource?.writeMessage(1, (_____, device) => device?.writeStringField(1, name), null),
-                      null,
-                    );
+                  for (const given of claimed)
+                    claim?.writeMessage(4, (____, resource) => writeClaimed(given, resource), null);
                 },
                 null,
               );
@@ -73,6 +74,17 @@ export function listAnswer(containers: readonly GivenContainer[]): Buffer {
       null,
     );
   return Buffer.from(pbf.finish());
+}
+
+function writeClaimed(
+  { driver = '', device = '', cdi = [] }: ClaimedDevice,
+  resource: PbfWriter | undefined,
+): void {
+  for (const name of cdi)
+    resource?.writeMessage(1, (_, cdiDevice) => cdiDevice?.writeStringField(1, name), null);
+  resource?.writeStringField(2, driver);
+  resource?.writeStringField(3, 'gpu-node-1');
+  resource?.writeStringField(4, device);
 }
 
 type Answer = readonly GivenContainer[] | Partial<ServiceError> | 'never';

@@ -6,7 +6,13 @@ import { gpu } from '../support/gpus.ts';
 import { type GivenContainer, listAnswer, startFakeKubelet } from '../support/pod-resources.ts';
 
 const uuid = (index: number) => `GPU-00000000-0000-0000-0000-00000000000${index}`;
-const gpus = [gpu(0), gpu(1), gpu(2)];
+/** The device file of the last has a number that is not its index. */
+const gpus = [gpu(0), gpu(1), gpu(2, { minorNumber: 7 })];
+
+/** As NVIDIA's DRA driver names a device. */
+function nvidiaClaimed(device: string) {
+  return { driver: 'gpu.nvidia.com', device, cdi: [`k8s.gpu.nvidia.com/claim=1d2f-${device}`] };
+}
 
 /** The pod that has each of three GPUs. */
 function podsOf(containers: readonly GivenContainer[]): (string | undefined)[] {
@@ -45,19 +51,43 @@ test.for<[what: string, container: GivenContainer, expected: (string | undefined
     { pod: 'a', devices: [`${uuid(1)}::0`, `${uuid(1)}::1`] },
     [undefined, 'a', undefined],
   ],
-  ['GKE', { pod: 'a', devices: ['nvidia2'] }, [undefined, undefined, 'a']],
-  ['a replica on GKE', { pod: 'a', devices: ['nvidia2/vgpu1'] }, [undefined, undefined, 'a']],
-  ['an instance on GKE', { pod: 'a', devices: ['nvidia2/gi1'] }, Array(3).fill(undefined)],
+  ['GKE', { pod: 'a', devices: ['nvidia7'] }, [undefined, undefined, 'a']],
+  ['a replica on GKE', { pod: 'a', devices: ['nvidia7/vgpu1'] }, [undefined, undefined, 'a']],
+  ['an instance on GKE', { pod: 'a', devices: ['nvidia7/gi1'] }, Array(3).fill(undefined)],
   [
     'an instance that names its GPU',
     { pod: 'a', resource: 'nvidia.com/mig-1g.10gb', devices: [`MIG-${uuid(0)}/1/0`] },
     Array(3).fill(undefined),
   ],
   ['an instance that does not', { pod: 'a', devices: [`MIG-${uuid(0).slice(4)}`] }, Array(3).fill(undefined)],
-  ['a claim that names a GPU', { pod: 'a', cdi: [`nvidia.com/gpu=${uuid(1)}`] }, [undefined, 'a', undefined]],
   [
-    'a claim that does not',
-    { pod: 'a', cdi: ['k8s.gpu.nvidia.com/claim=1-gpu-0'] },
+    'a claim whose CDI name tells the GPU',
+    { pod: 'a', claimed: [{ cdi: [`nvidia.com/gpu=${uuid(1)}`] }] },
+    [undefined, 'a', undefined],
+  ],
+  [
+    'a claim of NVIDIA’s driver, which counts by minor number',
+    { pod: 'a', claimed: [nvidiaClaimed('gpu-7')] },
+    [undefined, undefined, 'a'],
+  ],
+  [
+    'a claim that names the GPU both ways',
+    { pod: 'a', claimed: [{ ...nvidiaClaimed('gpu-7'), cdi: [`nvidia.com/gpu=${uuid(2)}`] }] },
+    [undefined, undefined, 'a'],
+  ],
+  [
+    'a claim of an instance',
+    { pod: 'a', claimed: [nvidiaClaimed('gpu-7-mig-1g10gb-19-0')] },
+    Array(3).fill(undefined),
+  ],
+  [
+    'a claim of a GPU for a virtual machine',
+    { pod: 'a', claimed: [nvidiaClaimed('gpu-vfio-0')] },
+    Array(3).fill(undefined),
+  ],
+  [
+    'a claim of another driver’s device',
+    { pod: 'a', claimed: [{ driver: 'gpu.example.com', device: 'gpu-0', cdi: ['example.com/gpu=gpu-0'] }] },
     Array(3).fill(undefined),
   ],
   [
@@ -79,15 +109,17 @@ test('a GPU that two containers share is nobody’s alone', () => {
   ).toEqual([undefined, 'a', undefined]);
 });
 
-test('the kubelet is asked over its socket, again and again, and our own pod is not taken for a user', async () => {
+test('the kubelet is asked over its socket, again and again, and agents are not taken for users', async () => {
   const { log, lines } = told();
   const kubelet = await startFakeKubelet([{ pod: 'a', devices: [uuid(0)] }]);
 
-  const holderOf = watchHolders(kubelet.socket, { pod: 'agent-x', intervalMs: 10, log });
+  const holderOf = watchHolders(kubelet.socket, { pod: 'my-agent-x7k2p', intervalMs: 10, log });
   await expect.poll(() => holderOf(gpu(0))?.pod).toBe('a');
+  const claimed = [0, 1].map((minor) => nvidiaClaimed(`gpu-${minor}`));
   kubelet.answer([
     { pod: 'b', devices: [uuid(0)] },
-    { pod: 'agent-x', cdi: [0, 1, 2].map((index) => `nvidia.com/gpu=${uuid(index)}`) },
+    { pod: 'my-agent-x7k2p', claimed },
+    { pod: 'my-agent-9zb4c', claimed }, // takes its place
   ]);
   await expect.poll(() => holderOf(gpu(0))?.pod).toBe('b');
 
@@ -109,17 +141,17 @@ test('a kubelet that refuses, is absent or returns is told, each once', async ()
   await expect.poll(kubelet.calls).toBeGreaterThan(calls + 3);
   kubelet.answer([]);
   await expect.poll(() => lines.length).toBe(2);
-  kubelet.stop();
-  await expect.poll(() => lines.length).toBe(3);
+  kubelet.stop(); // a call under way is reset, and told too
 
-  expect(lines).toMatchObject([
+  const gone = { level: 'warn', reason: expect.stringContaining('no such socket') };
+  await expect.poll(() => lines.at(-1)).toMatchObject(gone);
+  expect(lines.slice(0, 2)).toMatchObject([
     {
       level: 'warn',
       msg: expect.stringContaining('no pod labels'),
       reason: 'gRPC status 13 not now, 100 % sure',
     },
     { level: 'info', msg: expect.stringContaining('tells again') },
-    { level: 'warn', reason: expect.stringContaining('no such socket') },
   ]);
 });
 

@@ -9,6 +9,7 @@ const marks: { readonly [Name in keyof GpuReadings]: readonly [value: unknown, .
   uuid: ['GPU-abc', 'GPU-abc'],
   serial: ['S1650', 'S1650'],
   pciAddress: ['0000:3b:00.0', '0000:3b:00.0'],
+  minorNumber: [73, '/dev/nvidia73'],
   memory: [
     { totalBytes: 11 * 2 ** 30, reservedBytes: 2 ** 29, usedBytes: 7 * 2 ** 30, freeBytes: 3.5 * 2 ** 30 },
     '7 GiB of 11 GiB',
@@ -72,12 +73,19 @@ test.for(readingNames)('a value is shown even if it is the only one: %s', (only)
 });
 
 test('an agent that does not know the newer readings is understood, and nothing is said of them', () => {
-  const newer = ['encoderPercent', 'decoderPercent', 'memoryTemperatureC', 'energyJoules', 'pcieReplays'];
+  const newer = [
+    'minorNumber',
+    'encoderPercent',
+    'decoderPercent',
+    'memoryTemperatureC',
+    'energyJoules',
+    'pcieReplays',
+  ];
   const row = Object.entries(gpuRowOf(gpu(0), nowMs)).filter(([name]) => !newer.includes(name));
 
   const text = gpuText(gpuRow.parse(Object.fromEntries(row)));
 
   expect(text).toContain('PCI 0000:0a:00.0, 20 GiB');
   expect(text).toContain('60 % busy (memory 20 %), 55 °C (slowdown 89, shutdown 95), 350.5 of 700 W');
-  expect(text).not.toMatch(/undefined|encoder|replays|since driver load, clocks/);
+  expect(text).not.toMatch(/undefined|dev|encoder|replays|since driver load, clocks/);
 });

@@ -106,6 +106,7 @@ test('every reading of a GPU is in its full line: as a value, or as missing', ()
     'GPU-00000000-0000-0000-0000-000000000003',
     'serial 1650000000003',
     'PCI 0000:1f:00.0 (replays 0)',
+    '/dev/nvidia3',
     '20 GiB of 80 GiB used (+ 1 GiB reserved)',
     '60 % busy (memory 20 %), encoder 0 %, decoder 0 %',
     '55 °C (memory 61, slowdown 89, shutdown 95)',

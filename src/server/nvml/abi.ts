@@ -97,6 +97,7 @@ export interface Nvml {
   uuid(device: Device, uuid: Uint8Array, length: number): number;
   serial(device: Device, serial: Uint8Array, length: number): number;
   pciInfo(device: Device, pci: PciInfo): number;
+  minorNumber(device: Device, minor: Out<number>): number;
   memoryInfo(device: Device, memory: MemoryV2): number;
   utilizationRates(device: Device, utilization: UtilizationRates): number;
   encoderUtilization(device: Device, percent: Out<number>, microseconds: Out<number>): number;
@@ -142,6 +143,7 @@ export const prototypes: Readonly<Record<keyof Nvml, readonly string[]>> = {
   uuid: ['int nvmlDeviceGetUUID(void *device, void *uuid, uint32_t length)'],
   serial: ['int nvmlDeviceGetSerial(void *device, void *serial, uint32_t length)'],
   pciInfo: ['int nvmlDeviceGetPciInfo_v3(void *device, _Out_ nvmlPciInfo_t *pci)'],
+  minorNumber: [`int nvmlDeviceGetMinorNumber(void *device, ${u32}minor)`],
   memoryInfo: ['int nvmlDeviceGetMemoryInfo_v2(void *device, _Inout_ nvmlMemory_v2_t *memory)'],
   utilizationRates: ['int nvmlDeviceGetUtilizationRates(void *device, _Out_ nvmlUtilization_t *rates)'],
   encoderUtilization: [

@@ -43,6 +43,7 @@ export function nvmlReaders(nvml: Nvml, device: Device): Readers {
     serial: () => readText(30, (serial, length) => nvml.serial(device, serial, length)),
     pciAddress: () =>
       read<PciInfo, string>({ domain: 0, bus: 0, device: 0 }, (pci) => nvml.pciInfo(device, pci), pciAddress),
+    minorNumber: () => readNumber((out) => nvml.minorNumber(device, out)),
     memory: () =>
       read(
         { version: memoryV2Version, total: 0, reserved: 0, used: 0, free: 0 } as MemoryV2,

@@ -47,6 +47,8 @@ export interface FakeGpu {
   serial?: Reading<string>;
   /** deviceId and subsystemId as nvml.h has them: device << 16 | vendor. */
   pci: Reading<{ domain: number; bus: number; device: number; deviceId: number; subsystemId: number }>;
+  /** N of /dev/nvidiaN. */
+  minorNumber?: Reading<number>;
   /** `used` without what the driver reserves; free is what remains. */
   memoryBytes?: Reading<{ total: Whole; reserved: Whole; used: Whole }>;
   utilizationPercent?: Reading<{ gpu: number; memory: number }>;

@@ -85,6 +85,7 @@ export function h100(index: number, overrides: Partial<FakeGpu> = {}): FakeGpu {
     uuid: `GPU-00000000-0000-4000-8000-${String(index).padStart(12, '0')}`,
     serial: String(1650000000000 + index),
     pci: { domain: 0, bus: 0x1b + 0x10 * index, device: 0, deviceId: 0x233010de, subsystemId: 0x16c110de },
+    minorNumber: index,
     memoryBytes: { total: 81559 * mebibyte, reserved: 551 * mebibyte, used: 0 },
     utilizationPercent: { gpu: 0, memory: 0 },
     encoder: { percent: 0, microseconds: 167_000 },

@@ -23,6 +23,7 @@
 //
 //   gpu I name|uuid|serial TEXT
 //   gpu I pci DOMAIN BUS DEVICE DEVICEID SUBSYSTEMID
+//   gpu I minorNumber N
 //   gpu I memoryBytes TOTAL RESERVED USED
 //   gpu I utilizationPercent GPU MEMORY
 //   gpu I encoder|decoder PERCENT MICROSECONDS
@@ -366,6 +367,7 @@ static nvmlReturn_t read_u32(const char *function, nvmlDevice_t device, const ch
 TEXT(nvmlDeviceGetName, "name")
 TEXT(nvmlDeviceGetUUID, "uuid")
 TEXT(nvmlDeviceGetSerial, "serial")
+U32(nvmlDeviceGetMinorNumber, "minorNumber")
 U32(nvmlDeviceGetPowerUsage, "powerMilliwatts")
 U32(nvmlDeviceGetEnforcedPowerLimit, "enforcedPowerLimitMilliwatts")
 U32(nvmlDeviceGetPowerManagementLimit, "powerLimitMilliwatts")

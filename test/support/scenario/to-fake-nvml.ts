@@ -67,6 +67,7 @@ function fakeGpu(readings: GpuReadings): FakeGpu {
     uuid: of('uuid'),
     serial: of('serial'),
     pci: pci(of('pciAddress')),
+    minorNumber: of('minorNumber'),
     memoryBytes: memory && {
       total: memory.totalBytes,
       reserved: memory.reservedBytes,
