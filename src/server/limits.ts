@@ -11,5 +11,5 @@ export const httpLimits = {
 export const listenerOptions = {
   idleTimeout: httpLimits.keepAliveMs / 1000, // Bun's own 10 s would cut a slow answer off
   development: false,
-  reusePort: false, // else a second agent would get half of the calls; see tls-listener.ts for the one exception
+  reusePort: false, // else a second agent would get half of the calls
 } as const;

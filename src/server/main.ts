@@ -12,7 +12,7 @@ import { type Config, type Mode, parseConfig } from './config.ts';
 import { httpLimits, listenerOptions } from './limits.ts';
 import { nvmlLane } from './nvml/lane.ts';
 import { agentListens, oneshot, type Post } from './oneshot.ts';
-import type { Listener, Place } from './tls-listener.ts';
+import type { InnerPlace, Listener, Place } from './tls-listener.ts';
 
 // Made here, in an entry: a URL made deeper down is not found in the compiled binary.
 const workerUrl = new URL('./nvml/worker.ts', import.meta.url);
@@ -106,11 +106,13 @@ async function serveHttp(
   end(0);
 }
 
-function listen({ hostname, port, fetch, ...more }: Place): Listener {
+function listen(place: Place | InnerPlace): Listener {
   try {
-    return Bun.serve({ ...listenerOptions, hostname, port, fetch, ...more });
+    const options = { ...listenerOptions, ...place };
+    return Bun.serve(options as Bun.Serve.Options<undefined>); // its types know no idleTimeout of a unix socket
   } catch (cause) {
-    throw badFlag(`cannot listen on ${hostname}:${port}: ${(cause as Error).message}`, cause);
+    const where = 'unix' in place ? 'a socket of our own' : `${place.hostname}:${place.port}`;
+    throw badFlag(`cannot listen on ${where}: ${(cause as Error).message}`, cause);
   }
 }
 

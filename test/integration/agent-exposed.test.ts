@@ -1,12 +1,13 @@
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { request } from 'node:https';
-import { createServer } from 'node:net';
+import { createServer, connect as plainConnect, type Socket } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import { expect, type TestContext, test } from 'vitest';
 
-import { type ListeningAgent, runAgent, startAgent, until } from '../support/agent.ts';
+import { type ListeningAgent, runAgent, startAgent, until, within } from '../support/agent.ts';
 import { post, toolRequest } from '../support/agent-client.ts';
+import { callsInFlight } from '../support/agent-raw.ts';
 import { freePort } from '../support/free-port.ts';
 import { certificateFor, type MountedSecret, mountedSecret, type Pair } from '../support/tls-files.ts';
 
@@ -35,18 +36,14 @@ async function exposedAgent(context: TestContext, more: readonly string[] = []) 
   return { agent, tokens };
 }
 
-/** What a new connection is shown; undefined for one that fell into the moment of a change. It is never refused. */
-async function certificateShown({ port }: ListeningAgent): Promise<string | undefined> {
-  const socket = connect({ host: exposed, port, rejectUnauthorized: false });
-  try {
-    await once(socket, 'secureConnect');
-    return socket.getPeerX509Certificate()?.subject;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET') throw error;
-    return undefined;
-  } finally {
-    socket.destroy();
-  }
+/** What a new connection is shown, or one that was opened before and now begins its handshake. It is never refused or reset. */
+async function certificateShown({ port }: ListeningAgent, opened?: Socket): Promise<string | undefined> {
+  const where = opened ? { socket: opened } : { host: exposed, port };
+  const socket = connect({ ...where, rejectUnauthorized: false });
+  await once(socket, 'secureConnect');
+  const subject = socket.getPeerX509Certificate()?.subject;
+  socket.destroy();
+  return subject;
 }
 
 /** One call over TLS that is held open: its body is sent when it is told to. */
@@ -132,10 +129,26 @@ test.concurrent('a replaced certificate is shown to new connections, while a cal
   context.expect(await held.finish()).toBe(200);
 });
 
-test.concurrent('the port is never closed while certificates are replaced', async (context) => {
+test.concurrent('told to end, it answers over TLS what it was asked', async (context) => {
+  const secret = mountedSecret(context, files(await certificateFor('first')));
+  const { agent } = await exposedAgent(context, tlsArgs(secret));
+  const held = await heldCall(agent.port, bearer);
+
+  await until('it is being answered', async () => (await callsInFlight(agent)) === 1);
+
+  agent.child.kill('SIGTERM');
+  await until('it is not ready', async () => (await agent.health('/readyz')).status === 503);
+
+  context.expect(await held.finish()).toBe(200);
+  context.expect(await within(agent.ended, 'the agent to end')).toMatchObject({ code: 0 });
+});
+
+test.concurrent('no connection is refused or reset while certificates are replaced', async (context) => {
   const pairs = await Promise.all(['a', 'b', 'c', 'd'].map((name) => certificateFor(name)));
   const secret = mountedSecret(context, files(await certificateFor('first')));
   const { agent } = await exposedAgent(context, tlsArgs(secret));
+  const opened = plainConnect(agent.port, exposed);
+  await once(opened, 'connect');
 
   for (const pair of pairs) {
     secret.swap(files(pair));
@@ -143,6 +156,7 @@ test.concurrent('the port is never closed while certificates are replaced', asyn
     await until(`${subject} is shown`, async () => (await certificateShown(agent)) === subject);
   }
 
+  context.expect(await certificateShown(agent, opened)).toBe('CN=first');
   context
     .expect(agent.log().filter(({ msg }) => msg.startsWith('the certificate has changed')))
     .toHaveLength(4);
