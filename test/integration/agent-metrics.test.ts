@@ -45,6 +45,26 @@ test('readings of the driver are shown under the names of dcgm-exporter, with th
   );
 });
 
+test('the GPU of a DRA claim is found by its minor number, which is not its index', async (context) => {
+  const gpus = [h100(0, { minorNumber: 1 }), h100(1, { minorNumber: 0 })];
+  const driver = fakeDriver(context, { gpus });
+  const kubelet = await startFakeKubelet([
+    { pod: 'train-0', claimed: [{ driver: 'gpu.nvidia.com', device: 'gpu-0' }] },
+  ]);
+  const agent = await startAgent(context, {
+    ...driver,
+    args: [...driver.args, '--metrics-gpu', '--pod-resources-socket', kubelet.socket],
+  });
+
+  const lines = await until('the pod is named', async () => {
+    const text = await (await agent.health('/metrics')).text();
+    const now = samples(text, 'DCGM_FI_DEV_GPU_TEMP').filter((line) => line.includes('pod="train-0"'));
+    return now.length > 0 && now;
+  });
+
+  expect(lines).toMatchObject([expect.stringContaining('gpu="1"')]);
+});
+
 test('what only some GPUs measure has samples of those', async (context) => {
   const fields = [
     { id: 82, type: 'u32', value: 77 },
