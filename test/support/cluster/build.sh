@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds one program of the test cluster from its Go module: build.sh PROGRAM VERSION OUTPUT
 #
-# PROGRAM  etcd, kwok, helm, kubectl, kubelet, kube-apiserver, kube-controller-manager or kube-scheduler
+# PROGRAM  etcd, kwok, helm, kubectl, kubelet, kube-apiserver, kube-controller-manager, kube-proxy, kube-router
+#          or kube-scheduler
 # VERSION  the module version, such as v1.34.4
 # OUTPUT   the file to make; it appears complete or not at all
 #
@@ -45,7 +46,12 @@ helm)
   wrap helm.sh/helm/v3 helm.sh/helm/v3/cmd/helm
   compile helm.sh/helm/v3/cmd/helm "-X helm.sh/helm/v3/internal/version.version=$version"
   ;;
-kubectl | kubelet | kube-apiserver | kube-controller-manager | kube-scheduler)
+kube-router) # as k3s has it: the fork keeps the module's own name
+  wrap github.com/cloudnativelabs/kube-router/v2 github.com/cloudnativelabs/kube-router/v2/cmd/kube-router
+  go mod edit -replace="github.com/cloudnativelabs/kube-router/v2=github.com/k3s-io/kube-router/v2@$version"
+  compile github.com/cloudnativelabs/kube-router/v2/cmd/kube-router ''
+  ;;
+kubectl | kubelet | kube-apiserver | kube-controller-manager | kube-proxy | kube-scheduler)
   wrap k8s.io/kubernetes "k8s.io/kubernetes/cmd/$program"
   # k8s.io/kubernetes v1.X.Y requires its staging modules at v0.0.0; they are published as v0.X.Y.
   staging=v0.${version#v1.}

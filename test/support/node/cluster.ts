@@ -15,8 +15,8 @@ import { ensureNodePrograms, type NodePrograms } from './programs.ts';
 import { type Waiting, waiting } from './waiting.ts';
 
 /**
- * A Kubernetes with real nodes: kubelets that start real pods, on this machine and without Docker. There is no proxy (an
- * address of a Service leads nowhere), no DNS, and nobody enforces a NetworkPolicy.
+ * A Kubernetes with real nodes: kubelets that start real pods, on this machine and without Docker. There is no DNS; `startServices`
+ * adds that the address of a Service leads somewhere, and that a NetworkPolicy is enforced.
  */
 export interface NodeCluster extends Administrator, Waiting {
   /** Such as `https://198.18.0.1:21234`. */

@@ -5,6 +5,7 @@ import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { ApiServer } from '../cluster/api-server.ts';
+import type { Running } from '../cluster/processes.ts';
 import type { Workshop } from '../cluster/workshop.ts';
 import { processesOf, workingSetBytes } from './cgroups.ts';
 import { cniConfig, containerdConfig, containerdSocket } from './containerd.ts';
@@ -31,6 +32,8 @@ export interface Node {
   readonly kubeletFolder: string;
   /** Runs a program of this machine as the node's root, such as `mknod` for a device. Resolves to what it printed. */
   run(command: string, ...args: string[]): Promise<string>;
+  /** Runs a program of this machine as a service of the node, with which it ends; its log is in the cluster's folder. */
+  start(name: string, command: string, ...args: string[]): Running;
   /** Of an archive, OCI or Docker. Resolves when the kubelet can use it. */
   importImage(archive: string): Promise<void>;
   /** Undefined where no such container runs. The identifier is that of the pod's status, with or without `containerd://`. */
@@ -95,6 +98,7 @@ export async function bootNode(spec: NodeSpec, place: NodePlace): Promise<Node> 
     address,
     kubeletFolder: join(folder, 'lib/kubelet'),
     run,
+    start,
     importImage: (archive) => importImage(ctr, archive),
     workingSetBytes: (id) => workingSetBytes(place.cgroup, bare(id)),
     processes: (id) => processesOf(place.cgroup, bare(id)),
