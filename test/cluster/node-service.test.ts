@@ -168,4 +168,12 @@ describe.skipIf(skipped)(`what is exposed, through its Service ${skipped ?? ''}`
     await expect(inClient(printedCommand(notes, 'curl'))).rejects.toThrow('SSL certificate');
     await expect(direct()).rejects.toThrow();
   });
+
+  test('uninstalled, nothing is left of it but what was there before', async () => {
+    await cluster.helm('uninstall', release, inNamespace, '--wait');
+
+    const kinds = 'services,secrets,networkpolicies';
+    const left = await cluster.kubectl('get', kinds, inNamespace, '--output=name');
+    expect(left).toBe('secret/my-certificate\n');
+  });
 });
