@@ -16,6 +16,8 @@ export const gpus = 8;
 export const node = 'gpu-1';
 /** From the pod's start to the last answer; one that thrashes would need many minutes. */
 export const deadlineMs = 30_000;
+/** One that thrashes does not hear that it shall end, and has the whole grace period, twice if it was just restarted. */
+const endMs = 150_000;
 
 export function good({ answers, failed }: LoadResult): void {
   if (failed > 0 || answers < manyCalls) throw new Error(`${failed} of ${answers} calls failed or were late`);
@@ -86,9 +88,8 @@ export async function uninstall(cluster: GpuCluster, pod: Pod): Promise<void> {
 }
 
 async function gone(cluster: GpuCluster, { metadata }: Pod): Promise<void> {
-  await cluster.waitFor('end of the agent', async () =>
-    (await agents(cluster)).every((other) => other.metadata.uid !== metadata.uid),
-  );
+  const ended = async () => (await agents(cluster)).every((other) => other.metadata.uid !== metadata.uid);
+  await cluster.waitFor('end of the agent', ended, endMs);
   const layers = join(
     cluster.node(node).kubeletFolder,
     '../containerd/io.containerd.snapshotter.v1.overlayfs/snapshots',
