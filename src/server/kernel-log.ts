@@ -75,8 +75,8 @@ export class XidBook {
   readonly #seen = new Map<string, XidSeen>();
   readonly #last = new Map<string, number>();
   readonly #bootedAtS: number;
-  /** Of the lines with a time that have been read; undefined before the first read. */
-  #newestBootS: number | undefined;
+  /** When each line of the last read was written, as Unix time; undefined before the first read. */
+  #dates: ReadonlyMap<string, number> | undefined;
 
   constructor(bootedAtS: number) {
     this.#bootedAtS = bootedAtS;
@@ -96,15 +96,17 @@ export class XidBook {
    * the clock: the kernel's own count of seconds is set right by nobody, and is a quarter of an hour off after half a year.
    */
   read(log: string, nowS: number): void {
-    const before = this.#newestBootS;
-    const lines = xidsIn(log).filter(({ bootS }) => bootS === null || before === undefined || bootS > before);
-    this.#newestBootS = Math.max(before ?? 0, ...lines.map(({ bootS }) => bootS ?? 0));
-    const dated = (bootS: number) => (before === undefined ? this.#bootedAtS + bootS : nowS);
-    for (const { bootS, ...line } of lines) {
-      const atS = bootS === null ? null : Math.round(dated(bootS) * 1000) / 1000;
-      putLast(this.#seen, `${line.slot} ${line.xid} ${line.fatal}`, { ...line, atS });
+    const known = this.#dates;
+    const dates = new Map<string, number>();
+    for (const { bootS, ...line } of xidsIn(log)) {
+      const id = `${line.slot} ${line.xid} ${line.fatal}`;
+      // Not by the order of the times: processors that log at once may do so out of order.
+      const atS = known?.get(`${bootS} ${id}`) ?? (known ? nowS : this.#bootedAtS + (bootS ?? 0));
+      dates.set(`${bootS} ${id}`, atS);
+      putLast(this.#seen, id, { ...line, atS: bootS === null ? null : Math.round(atS * 1000) / 1000 });
       putLast(this.#last, line.slot, line.xid);
     }
+    this.#dates = dates;
   }
 }
 

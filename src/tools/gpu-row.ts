@@ -7,11 +7,18 @@ import { duration, gibibytes } from '../core/words.ts';
 
 const mode = z.object({ current: z.boolean(), pending: z.boolean() }).nullable();
 
-/** An agent of an older version does not tell it. */
+/** An agent of an older version does not tell it: `missing` says so then. */
 const addedLater = z.number().nullable().default(null);
+const readingsAddedLater = [
+  'minorNumber',
+  'encoderPercent',
+  'decoderPercent',
+  'memoryTemperatureC',
+  'energyJoules',
+  'pcieReplays',
+] as const satisfies readonly (keyof GpuReadings)[];
 
-/** Every reading of one GPU: the value, or null with the reason in `missing`. Units are in the names. */
-export const gpuRow = z.object({
+const asTold = z.object({
   index: z.int(),
   ageMs: z.number().nullable(),
   trouble: z.object({ kind: z.string().describe('lost, hung or vanished'), forMs: z.number() }).nullable(),
@@ -65,6 +72,15 @@ export const gpuRow = z.object({
   persistenceMode: z.boolean().nullable(),
   missing: z.record(z.string(), z.string()).describe('field → why it is null'),
 });
+/** Every reading of one GPU: the value, or null with the reason in `missing`. Units are in the names. */
+export const gpuRow = asTold.overwrite((row) => {
+  const untold = readingsAddedLater.filter((name) => row[name] === null && !(name in row.missing));
+  if (untold.length === 0) return row;
+  return {
+    ...row,
+    missing: { ...row.missing, ...Object.fromEntries(untold.map((name) => [name, 'notKnownToAgent'])) },
+  };
+});
 export type GpuRow = z.output<typeof gpuRow>;
 
 export function gpuRowOf({ index, readings, readAtMs, trouble }: GpuState, nowMs: number): GpuRow {
@@ -87,9 +103,9 @@ function valuesOf(readings: GpuReadings): Values {
   const values = Object.fromEntries(
     Object.entries(readings).map(([name, reading]) => [name, orNull(reading)]),
   ) as Omit<Values, 'missing'>;
-  const whole = { ...values, missing: reasons(readings) };
-  made.set(readings, whole);
-  return whole;
+  const complete = { ...values, missing: reasons(readings) };
+  made.set(readings, complete);
+  return complete;
 }
 
 const troubles: Readonly<Record<string, string>> = {

@@ -76,7 +76,7 @@ async function onKubelet(
   measure: (cluster: GpuCluster) => Promise<void>,
 ): Promise<void> {
   using disk = createDisk(readAheadKiB, 4096);
-  const before = process.env['TMPDIR'];
+  const { TMPDIR: before } = process.env;
   process.env['TMPDIR'] = disk.folder;
   try {
     const cluster = await startGpuCluster();
@@ -91,7 +91,8 @@ async function onKubelet(
       await cluster.stop();
     }
   } finally {
-    process.env['TMPDIR'] = before ?? '/tmp';
+    if (before === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = before;
   }
 }
 

@@ -88,6 +88,25 @@ test('the newest line of each GPU, Xid and severity is kept, in wall-clock time'
   expect(['0000:3b:00', '0000:5e:00', '0000:86:00'].map((slot) => book.lastOf(slot))).toEqual([13, 31, 0]);
 });
 
+test('an Xid that is logged late, or in the same microsecond as another, is not passed over', () => {
+  const book = new XidBook(0);
+  const line = (seconds: string, slot: string) => `<4>[${seconds}] NVRM: Xid (PCI:${slot}): 79, x`;
+
+  book.read(line('5.500000', '0000:3b:00'), 100);
+  const all = [
+    line('5.500000', '0000:3b:00'),
+    line('5.500000', '0000:5e:00'),
+    line('5.499999', '0000:86:00'),
+  ];
+  book.read(all.join('\n'), 110);
+
+  expect(book.seen.map(({ slot, atS }) => [slot, atS])).toEqual([
+    ['0000:3b:00', 5.5],
+    ['0000:5e:00', 110],
+    ['0000:86:00', 110],
+  ]);
+});
+
 test('what was seen stays when the log is cleared, and a log full of addresses fills nothing', () => {
   const book = new XidBook(0);
   const many = Array.from(
