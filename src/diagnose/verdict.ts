@@ -20,7 +20,9 @@ export const actionWords: Readonly<Record<Action, string>> = {
   none: 'nothing',
   restartWorkload: 'restart the workload',
   runDiagnostics: 'look at cooling, power and the kernel log; run dcgmi diag',
-  resetGpu: 'drain its pods, then nvidia-smi --gpu-reset; if that is refused, reboot the node',
+  // The agent has the driver open, which alone makes nvidia-smi refuse to reset.
+  resetGpu:
+    'drain its pods and pause its agent (kubectl label node NODE k8s-gpu-mcp/paused=true), then nvidia-smi --gpu-reset; if that is refused, reboot the node',
   drain: 'drain the node',
   rebootNode: 'drain the node and reboot it',
   contactSupport: 'contact support',

@@ -18,7 +18,7 @@ test('the worst comes first, the healthy are counted and named together', () => 
   expect(lines(health, fleet)).toEqual([
     '8 GPUs on 4 nodes: 1 failed, 1 degraded, 1 watch, 5 ok. Readings at most 1 s old.',
     'failed: gpu-3 GPU 1 (NVIDIA H100 80GB HBM3, PCI 0000:11:00.0, read 1 s ago): it is off the bus, for 3 min. Action rebootNode: drain the node and reboot it',
-    'degraded: gpu-2 GPU 1 (NVIDIA H100 80GB HBM3, PCI 0000:11:00.0, read 1 s ago): 3 uncorrectable ECC errors since the driver was loaded. Action resetGpu: drain its pods, then nvidia-smi --gpu-reset; if that is refused, reboot the node',
+    'degraded: gpu-2 GPU 1 (NVIDIA H100 80GB HBM3, PCI 0000:11:00.0, read 1 s ago): 3 uncorrectable ECC errors since the driver was loaded. Action resetGpu: drain its pods and pause its agent (kubectl label node NODE k8s-gpu-mcp/paused=true), then nvidia-smi --gpu-reset; if that is refused, reboot the node',
     'watch: gpu-2 GPU 0 (NVIDIA H100 80GB HBM3, PCI 0000:0a:00.0, read 1 s ago): 85 °C, within 5 °C of its slowdown threshold of 89 °C',
     'ok: gpu-[1,4] each (2 nodes): 2 × NVIDIA H100 80GB HBM3',
     'ok: gpu-3: 1 × NVIDIA H100 80GB HBM3',
