@@ -30,7 +30,7 @@ export const faults = {
   },
   DRIVER_VERSION_MISMATCH: {
     retryable: false,
-    hint: 'The driver was upgraded under a loaded kernel module: reload the module or reboot the node.',
+    hint: "Where nvidia-smi works on the node, delete the agent's pod: its library is from before an upgrade. Else reload the kernel module or reboot the node.",
   },
   DRIVER_ACCESS_DENIED: {
     retryable: false,

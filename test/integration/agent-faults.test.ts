@@ -147,7 +147,7 @@ test.concurrent('a library that is newer than the kernel module is told as that'
   expect(problem).toMatchObject({
     code: 'DRIVER_VERSION_MISMATCH',
     message: expect.stringMatching(/nvmlInitWithFlags of \/.*libnvidia-ml\.so\.1 returned 18/),
-    hint: expect.stringMatching(/reload the module or reboot/),
+    hint: expect.stringMatching(/delete the agent's pod.*reload the kernel module or reboot/),
   });
 });
 
