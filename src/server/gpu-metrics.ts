@@ -6,7 +6,7 @@ import { judge } from '../diagnose/judge.ts';
 import { verdicts } from '../diagnose/verdict.ts';
 import { type DcgmMetric, dcgmLabels, dcgmMetrics, dcgmSamples, pciBusId } from './dcgm-metrics.ts';
 import { pciSlot, type XidBook } from './kernel-log.ts';
-import type { Holder } from './pod-holders.ts';
+import type { HolderOf } from './pod-holders.ts';
 
 /** What /metrics tells of GPUs besides our verdicts, as the flags say. */
 export interface GpuSources {
@@ -15,7 +15,8 @@ export interface GpuSources {
   readonly readings: boolean;
   /** Undefined while the kernel log cannot be read. */
   readonly xids?: () => XidBook | undefined;
-  readonly holderOf?: (gpu: GpuState) => Holder | undefined;
+  /** Undefined while the kubelet does not tell. */
+  readonly holders?: () => HolderOf | undefined;
 }
 
 export function registerVerdicts(registers: Registry[], snapshot: () => Snapshot, nowMs: () => number): void {
@@ -33,15 +34,42 @@ export function registerVerdicts(registers: Registry[], snapshot: () => Snapshot
 }
 
 export function registerGpus(registers: Registry[], snapshot: () => Snapshot, sources: GpuSources): void {
-  const { node, readings, xids, holderOf = () => undefined } = sources;
+  const { node, readings, xids, holders } = sources;
+  registerReadable(registers, sources);
   if (xids) registerXids(registers, snapshot, xids);
   if (!readings) return;
+  const holderOf: HolderOf = (gpu) => holders?.()?.(gpu);
   const lastXidOf = ({ readings: { pciAddress } }: GpuState) => {
     const [address, book] = [orNull(pciAddress), xids?.()];
     return address === null || !book ? null : book.lastOf(pciSlot(address));
   };
   for (const metric of dcgmMetrics)
     registerDcgm(registers, metric, () => dcgmSamples(metric, snapshot(), { node, holderOf, lastXidOf }));
+}
+
+/** Without these a source that is refused looks as one that has nothing to tell: an alert on Xids would never be raised. */
+function registerReadable(registers: Registry[], { xids, holders }: GpuSources): void {
+  const readable = (name: string, help: string, source: () => unknown) =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(source() === undefined ? 0 : 1);
+      },
+    });
+  if (xids)
+    readable(
+      'k8s_gpu_mcp_kernel_log_readable',
+      '1 while the kernel log can be read; at 0 nothing is known of Xids.',
+      xids,
+    );
+  if (holders)
+    readable(
+      'k8s_gpu_mcp_pod_resources_readable',
+      '1 while the kubelet tells who has which GPU; at 0 no reading has the labels of a pod.',
+      holders,
+    );
 }
 
 function registerDcgm(

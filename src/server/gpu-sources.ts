@@ -2,7 +2,7 @@ import type { Log } from '../core/log.ts';
 import type { Config } from './config.ts';
 import type { GpuSources } from './gpu-metrics.ts';
 
-/** Starts what the flags ask for. What cannot be read is told in the log, and has no samples. */
+/** Starts what the flags ask for. That one cannot be read is told in the log and by a metric of its own; it has no samples then. */
 export async function startGpuSources(
   { metrics, sampleIntervalMs: intervalMs }: Config,
   { node, pod, log }: { node: string; pod: string; log: Log },
@@ -12,7 +12,7 @@ export async function startGpuSources(
     node,
     readings: gpus,
     ...(kernelLog && { xids: await xidsOf(intervalMs, log) }),
-    ...(gpus && socket !== undefined && { holderOf: await holdersOf(socket, { pod, intervalMs, log }) }),
+    ...(gpus && socket !== undefined && { holders: await holdersOf(socket, { pod, intervalMs, log }) }),
   };
 }
 

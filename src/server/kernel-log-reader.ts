@@ -22,9 +22,10 @@ export function watchKernelLog(
     readable = 'bytes' in result;
     if ('bytes' in result) book.read(linesWithXids(result.bytes), Date.now() / 1000);
     else if (result.errno !== refusedWith)
-      log.warn('the kernel log cannot be read: that takes the capability SYSLOG, and root to hold it', {
-        errno: result.errno,
-      });
+      log.warn(
+        'the kernel log cannot be read: that takes root, the capability SYSLOG, and leave of SELinux where that is enforced',
+        { errno: result.errno },
+      );
     refusedWith = 'bytes' in result ? undefined : result.errno;
   }
   look();

@@ -8,6 +8,9 @@ export interface Holder {
   readonly pod: string;
 }
 
+/** Who has a GPU. */
+export type HolderOf = (gpu: GpuState) => Holder | undefined;
+
 /** A container and the names of the GPUs it was given: a device plugin's ids, a claim's CDI names and `DRIVER/DEVICE`. */
 export interface Allocation extends Holder {
   readonly devices: readonly string[];
@@ -17,7 +20,7 @@ export interface Allocation extends Holder {
  * Who has which GPU, asked by GPU. A GPU that several containers share (time slicing, MPS) or that is in parts (MIG) has no holder:
  * its readings are nobody's alone, and one series for each sharer would count them several times.
  */
-export function holders(allocations: readonly Allocation[]): (gpu: GpuState) => Holder | undefined {
+export function holders(allocations: readonly Allocation[]): HolderOf {
   const byGpu = new Map<string, Holder[]>();
   for (const { devices, ...holder } of allocations)
     for (const key of new Set(devices.flatMap((id) => gpuNamed(id) ?? [])))

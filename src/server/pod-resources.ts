@@ -1,9 +1,8 @@
 import { PbfReader } from 'pbf';
 
 import type { Log } from '../core/log.ts';
-import type { GpuState } from '../core/snapshot.ts';
 import { grpcCall } from './grpc-call.ts';
-import { type Allocation, type Holder, holders } from './pod-holders.ts';
+import { type Allocation, type HolderOf, holders } from './pod-holders.ts';
 
 const list = {
   path: '/v1.PodResourcesLister/List',
@@ -12,17 +11,17 @@ const list = {
 };
 
 /**
- * Asks the kubelet again and again who was given which GPU. While it does not answer nothing is known of that, and a
- * change of that is one line of the log.
+ * Asks the kubelet again and again who was given which GPU. That it does not answer, or does again, is one line of the log.
  *
  * @param socket  as in the kubelet's documentation: /var/lib/kubelet/pod-resources/kubelet.sock
  * @param pod     our own: agents may hold every GPU by an administrator's claim, and use none
+ * @returns what it last said; undefined before its first answer, and while it does not answer
  */
 export function watchHolders(
   socket: string,
   { pod, intervalMs, log }: { pod: string; intervalMs: number; log: Log },
-): (gpu: GpuState) => Holder | undefined {
-  let holderOf = holders([]);
+): () => HolderOf | undefined {
+  let holderOf: HolderOf | undefined;
   let reason: string | undefined;
   async function look(): Promise<void> {
     try {
@@ -31,7 +30,7 @@ export function watchHolders(
       if (reason !== undefined) log.info('the kubelet tells again who has which GPU');
       reason = undefined;
     } catch (thrown) {
-      holderOf = holders([]);
+      holderOf = undefined;
       const why = whyNot(thrown);
       if (why !== reason)
         log.warn('the kubelet does not tell who has which GPU: no pod labels', { socket, reason: why });
@@ -40,7 +39,7 @@ export function watchHolders(
     setTimeout(look, intervalMs).unref();
   }
   void look();
-  return (gpu) => holderOf(gpu);
+  return () => holderOf;
 }
 
 /**

@@ -22,8 +22,9 @@ test('readings of the driver are shown under the names of dcgm-exporter, with th
     args: [...driver.args, '--metrics-gpu', '--pod-resources-socket', kubelet.socket],
     env: { ...driver.env, NODE_NAME: 'gpu-7' },
   });
-  const temperature = async () =>
-    samples(await (await agent.health('/metrics')).text(), 'DCGM_FI_DEV_GPU_TEMP');
+  const shown = async (name: string) => samples(await (await agent.health('/metrics')).text(), name);
+  const temperature = () => shown('DCGM_FI_DEV_GPU_TEMP');
+  const readable = () => shown('k8s_gpu_mcp_pod_resources_readable');
 
   const lines = await until('the pod is named', async () => {
     const now = await temperature();
@@ -37,9 +38,11 @@ test('readings of the driver are shown under the names of dcgm-exporter, with th
     ),
   );
   expect(lines[0]).not.toContain('pod=');
+  expect(await readable()).toEqual(['k8s_gpu_mcp_pod_resources_readable 1']);
 
   kubelet.stop();
   await until('the pod is named no more', async () => !(await temperature()).join().includes('pod='));
+  expect(await readable()).toEqual(['k8s_gpu_mcp_pod_resources_readable 0']);
   await until('why is told', async () =>
     agent.log().some(({ level, reason }) => level === 'warn' && String(reason).includes('no such socket')),
   );
@@ -103,6 +106,7 @@ test('without the flags /metrics has the agent’s own state, the verdicts, and 
 
   expect(text).not.toContain('DCGM_');
   expect(text).not.toContain('xid');
+  expect(text).not.toContain('readable');
 });
 
 /** Without the capability the log is refused only where the kernel restricts it, as in a container its seccomp profile does. */
@@ -117,16 +121,18 @@ test.skipIf(process.getuid?.() !== 0)(
       args: [...driver.args, '--kernel-log', '--metrics-gpu'],
     });
 
-    await until('both GPUs are said to have had no Xid', async () => {
-      const text = await (await agent.health('/metrics')).text();
-      return samples(text, 'DCGM_FI_DEV_XID_ERRORS').filter((line) => line.endsWith('} 0')).length === 2;
+    const text = await until('both GPUs are said to have had no Xid', async () => {
+      const now = await (await agent.health('/metrics')).text();
+      const none = samples(now, 'DCGM_FI_DEV_XID_ERRORS').filter((line) => line.endsWith('} 0'));
+      return none.length === 2 && now;
     });
+    expect(samples(text, 'k8s_gpu_mcp_kernel_log_readable')).toEqual(['k8s_gpu_mcp_kernel_log_readable 1']);
     expect(agent.log().filter(({ level }) => level === 'warn')).toEqual([]);
   },
 );
 
 test.skipIf(process.getuid?.() !== 0 || !restricted)(
-  'where the kernel log is refused that is told once, and GPUs have no sample of it',
+  'where the kernel log is refused that is logged once and told to the monitoring, and GPUs have no sample of it',
   async (context) => {
     const driver = fakeDriver(context);
     const agent = await startAgent(context, {
@@ -141,6 +147,7 @@ test.skipIf(process.getuid?.() !== 0 || !restricted)(
     });
 
     expect(samples(text, 'DCGM_FI_DEV_XID_ERRORS')).toEqual([]);
+    expect(samples(text, 'k8s_gpu_mcp_kernel_log_readable')).toEqual(['k8s_gpu_mcp_kernel_log_readable 0']);
     expect(agent.log().filter(({ level }) => level === 'warn')).toMatchObject([
       { msg: expect.stringContaining('SYSLOG'), errno: 1 },
     ]);

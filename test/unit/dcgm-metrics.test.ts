@@ -133,7 +133,10 @@ test('simulated GPUs are called that', async () => {
 test('who has a GPU is on each of its samples', async () => {
   const holder = { container: 'main', namespace: 'ml', pod: 'train-0' };
   const text = await textOf(snapshot([gpu(0), gpu(1)]), {
-    holderOf: ({ index }) => (index === 1 ? holder : undefined),
+    holders:
+      () =>
+      ({ index }) =>
+        index === 1 ? holder : undefined,
   });
 
   for (const { labels } of samplesIn(text, 'DCGM_FI_DEV_.*?'))
@@ -168,6 +171,21 @@ test('while the kernel log cannot be read there is no word of Xids', async () =>
   const text = await textOf(snapshot([gpu(0)]), { xids: () => undefined });
 
   expect(text).not.toMatch(/^(DCGM_FI_DEV_XID_ERRORS|k8s_gpu_mcp_xid\w*)\{/m);
+});
+
+test('whether a source can be read is told only of those that were asked for', async () => {
+  const readable = async (sources: Partial<GpuSources>) =>
+    (await textOf(snapshot([gpu(0)]), sources)).match(/^k8s_gpu_mcp_\w+_readable \d$/gm);
+
+  expect(await readable({})).toBeNull();
+  expect(await readable({ xids: () => new XidBook(0), holders: () => () => undefined })).toEqual([
+    'k8s_gpu_mcp_kernel_log_readable 1',
+    'k8s_gpu_mcp_pod_resources_readable 1',
+  ]);
+  expect(await readable({ readings: false, xids: () => undefined })).toEqual([
+    'k8s_gpu_mcp_kernel_log_readable 0',
+  ]);
+  expect(await readable({ holders: () => undefined })).toEqual(['k8s_gpu_mcp_pod_resources_readable 0']);
 });
 
 test('GPUs are counted by verdict, each verdict by name', async () => {

@@ -113,17 +113,17 @@ test('the kubelet is asked over its socket, again and again, and agents are not 
   const { log, lines } = told();
   const kubelet = await startFakeKubelet([{ pod: 'a', devices: [uuid(0)] }]);
 
-  const holderOf = watchHolders(kubelet.socket, { pod: 'my-agent-x7k2p', intervalMs: 10, log });
-  await expect.poll(() => holderOf(gpu(0))?.pod).toBe('a');
+  const who = watchHolders(kubelet.socket, { pod: 'my-agent-x7k2p', intervalMs: 10, log });
+  await expect.poll(() => who()?.(gpu(0))?.pod).toBe('a');
   const claimed = [0, 1].map((minor) => nvidiaClaimed(`gpu-${minor}`));
   kubelet.answer([
     { pod: 'b', devices: [uuid(0)] },
     { pod: 'my-agent-x7k2p', claimed },
     { pod: 'my-agent-9zb4c', claimed }, // takes its place
   ]);
-  await expect.poll(() => holderOf(gpu(0))?.pod).toBe('b');
+  await expect.poll(() => who()?.(gpu(0))?.pod).toBe('b');
 
-  expect(holderOf(gpu(1))).toBeUndefined();
+  expect(who()?.(gpu(1))).toBeUndefined();
   expect(kubelet.calls()).toBeGreaterThan(1);
   expect(lines).toEqual([]);
 });
@@ -131,16 +131,17 @@ test('the kubelet is asked over its socket, again and again, and agents are not 
 test('a kubelet that refuses, is absent or returns is told, each once', async () => {
   const { log, lines } = told();
   const kubelet = await startFakeKubelet([{ pod: 'a', devices: [uuid(0)] }]);
-  const holderOf = watchHolders(kubelet.socket, { pod: 'agent-x', intervalMs: 10, log });
-  await expect.poll(() => holderOf(gpu(0))?.pod).toBe('a');
+  const who = watchHolders(kubelet.socket, { pod: 'agent-x', intervalMs: 10, log });
+  await expect.poll(() => who()?.(gpu(0))?.pod).toBe('a');
 
   kubelet.answer({ details: 'not now, 100 % sure' });
   await expect.poll(() => lines.length).toBe(1);
-  expect(holderOf(gpu(0))).toBeUndefined();
+  expect(who()).toBeUndefined();
   const calls = kubelet.calls();
   await expect.poll(kubelet.calls).toBeGreaterThan(calls + 3);
   kubelet.answer([]);
   await expect.poll(() => lines.length).toBe(2);
+  expect(who()).toBeDefined();
   kubelet.stop(); // a call under way is reset, and told too
 
   const gone = { level: 'warn', reason: expect.stringContaining('no such socket') };
@@ -160,7 +161,8 @@ test('a kubelet that does not answer is not waited for', async () => {
   const kubelet = await startFakeKubelet();
   kubelet.answer('never');
 
-  watchHolders(kubelet.socket, { pod: 'agent-x', intervalMs: 10, log });
+  const who = watchHolders(kubelet.socket, { pod: 'agent-x', intervalMs: 10, log });
 
+  expect(who()).toBeUndefined();
   await expect.poll(() => lines, { timeout: 5000 }).toMatchObject([{ reason: 'no answer within 2000 ms' }]);
 });

@@ -12,7 +12,7 @@ const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8'
 const text = await agentMetrics(
   () => snapshot([gpu(0)]),
   () => nowMs,
-  { node: 'gpu-7', readings: true, xids: () => new XidBook(0) },
+  { node: 'gpu-7', readings: true, xids: () => new XidBook(0), holders: () => () => undefined },
 ).text();
 
 /** What stands between backticks. */
