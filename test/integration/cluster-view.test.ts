@@ -67,7 +67,7 @@ test('who sees only the namespace that forbids the agents is told so, with the e
   await expect(clientOf(api).view(soon())).rejects.toMatchObject({
     code: 'NO_AGENTS',
     message: expect.stringMatching(
-      /DaemonSet mine\/agent wants 3, has 0: FailedCreate: .*violates PodSecurity "baseline:latest": hostPath volumes\. Do without: .* allow it: kubectl label namespace mine .*only namespace mine of context test was searched; --namespace NAME searches another\.$/,
+      /DaemonSet mine\/agent wants 3, has 0: FailedCreate: .*violates PodSecurity "baseline:latest": hostPath volumes\. Do without: .* allow it: kubectl label namespace mine .*; then: kubectl --namespace mine rollout restart daemonset\/agent\. .*only namespace mine of context test was searched; --namespace NAME searches another\.$/,
     ),
   });
 });

@@ -14,6 +14,9 @@ const affinity = (key: string) => ({
 const advice =
   'set the chart value nodeAffinity, or label the GPU nodes, such as nvidia.com/gpu.present=true';
 
+/** The controller backs off for many minutes, and what it waits for does not wake it. */
+const restart = '; then: kubectl --namespace gpu-mcp rollout restart daemonset/agent';
+
 /** As the API server words it, for a pod with everything on. */
 const violates =
   'Error creating: pods "agent-x7k2p" is forbidden: violates PodSecurity "baseline:latest": non-default capabilities ' +
@@ -29,7 +32,7 @@ describe('a DaemonSet that is nowhere', () => {
     expect(why({ nodes: [gpuNode('gpu-1')], daemonSets: [owner], events })).toBe(
       `DaemonSet gpu-mcp/agent wants 2, has 0: FailedCreate: ${violates}. Do without: ` +
         'chart values kernelLog.enabled=false, podResources.enabled=false, hostProc.enabled=false; or allow it: ' +
-        'kubectl label namespace gpu-mcp pod-security.kubernetes.io/enforce=privileged --overwrite',
+        `kubectl label namespace gpu-mcp pod-security.kubernetes.io/enforce=privileged --overwrite${restart}`,
     );
   });
 
@@ -47,8 +50,8 @@ describe('a DaemonSet that is nowhere', () => {
       }),
     ).toBe(
       `DaemonSet gpu-mcp/agent wants 2, has 0: FailedCreate: ${privileged}. gpuAccess.mode=hostDriver makes the container ` +
-        'privileged, which must be allowed: kubectl label namespace gpu-mcp ' +
-        'pod-security.kubernetes.io/enforce=privileged --overwrite; or choose another mode',
+        'privileged: choose another mode; or allow it: kubectl label namespace gpu-mcp ' +
+        `pod-security.kubernetes.io/enforce=privileged --overwrite${restart}`,
     );
   });
 
@@ -66,7 +69,7 @@ describe('a DaemonSet that is nowhere', () => {
       }),
     ).toBe(
       `DaemonSet gpu-mcp/agent wants 2, has 0: FailedCreate: ${refused}. ` +
-        'Allow it: oc adm policy add-scc-to-user privileged -z agents -n gpu-mcp',
+        `Allow it: oc adm policy add-scc-to-user privileged -z agents -n gpu-mcp${restart}`,
     );
   });
 
@@ -114,11 +117,11 @@ describe('a DaemonSet that is nowhere', () => {
     const lacking = [warning(owner, 'FailedCreate', rejected)];
 
     expect(why({ nodes: [gpuNode('gpu-1')], daemonSets: [owner], events: lacking })).toBe(
-      `DaemonSet gpu-mcp/agent wants 2, has 0: FailedCreate: ${rejected}${runtimeAdvice}`,
+      `DaemonSet gpu-mcp/agent wants 2, has 0: FailedCreate: ${rejected}${runtimeAdvice}; or make the RuntimeClass${restart}`,
     );
   });
 
-  test('the node has no such runtime: the same stands behind what its pod waits for', () => {
+  test('the node has no such runtime: the same stands behind what its pod waits for, and nobody has to be woken', () => {
     const creating = { state: { waiting: { reason: 'ContainerCreating' } } };
     const pod = agentPod('gpu-1', {
       status: { phase: 'Pending', containerStatuses: [{ name: 'agent', ...creating }] },

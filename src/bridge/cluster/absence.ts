@@ -5,7 +5,7 @@ import { agentLabel, fullName } from './metadata.ts';
 import { matchesSelector, repellingTaint } from './placement.ts';
 import type { Pod } from './pod.ts';
 import { latestWarning, type Warning, warningText } from './warning.ts';
-import { admissionWayOut, runtimeWayOut } from './way-out.ts';
+import { creationWayOut, runtimeWayOut } from './way-out.ts';
 
 /** Why a node's agent pod cannot be asked. */
 export function whyNotAsked(pod: Pod, warnings: readonly Warning[]): string {
@@ -61,8 +61,8 @@ function shortfall(daemonSet: DaemonSet, warnings: readonly Warning[]): string {
   const { desired, current } = daemonSet;
   const lacks = `DaemonSet ${fullName(daemonSet)} wants ${desired}, has ${current}`;
   if (warning === null) return lacks;
-  const isKept = warning.reason === 'FailedCreate' && desired > current; // events outlive what they tell of
-  const wayOut = isKept ? runtimeWayOut(warning) || admissionWayOut(warning, daemonSet) : '';
+  const isRefused = warning.reason === 'FailedCreate' && desired > current; // events outlive what they tell of
+  const wayOut = isRefused ? creationWayOut(warning, daemonSet) : '';
   return `${lacks}: ${warningText(warning)}${wayOut}`;
 }
 
