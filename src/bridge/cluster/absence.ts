@@ -2,13 +2,20 @@ import { plainText } from '../../core/words.ts';
 import type { DaemonSet } from './daemon-set.ts';
 import type { Node } from './gpu-node.ts';
 import { agentLabel, fullName } from './metadata.ts';
+import { isPaused, pausedWhy, unpaused } from './pause.ts';
 import { matchesSelector, repellingTaint } from './placement.ts';
 import type { Pod } from './pod.ts';
 import { latestWarning, type Warning, warningText } from './warning.ts';
 import { creationWayOut, runtimeWayOut } from './way-out.ts';
 
-/** Why a node's agent pod cannot be asked. */
-export function whyNotAsked(pod: Pod, warnings: readonly Warning[]): string {
+/** Why a node's agent pod cannot be asked. The node is undefined where nodes may not be listed. */
+export function whyNotAsked(
+  pod: Pod,
+  node: Node | undefined,
+  { daemonSets, warnings }: Pick<Circumstances, 'daemonSets' | 'warnings'>,
+): string {
+  if (pod.terminating && node && isPaused(node, daemonSets))
+    return `pod ${fullName(pod)} is still terminating: its node is ${pausedWhy}`;
   const { what, explained } = pod.trouble ?? { what: 'cannot be asked', explained: true };
   const warning = explained ? null : latestWarning(warnings, pod);
   const why = warning ? `; ${warningText(warning)}${runtimeWayOut(warning)}` : '';
@@ -28,6 +35,7 @@ export interface Circumstances {
 /** Why a GPU node has no pod of the agent at all, in words a person can act on. */
 export function whyNoPod(node: Node, circumstances: Circumstances): string {
   const { daemonSets, warnings, namespace } = circumstances;
+  if (isPaused(node, daemonSets)) return pausedWhy;
   if (daemonSets === null) return 'no agent pod on this node';
   if (daemonSets.length === 0)
     return (
@@ -78,7 +86,7 @@ function refusal(daemonSet: DaemonSet, node: Node, { nodes }: Circumstances): st
   const name = `DaemonSet ${fullName(daemonSet)}`;
   if (!matchesSelector(daemonSet, node)) {
     const gpuNodes = nodes.filter(({ hasGpus }) => hasGpus);
-    const matching = nodes.filter((other) => matchesSelector(daemonSet, other));
+    const matching = nodes.filter((other) => matchesSelector(daemonSet, unpaused(other)));
     if (matching.length === 0) return matchesNone(daemonSet, `0 of ${nodes.length} nodes match`);
     if (!matching.some(({ hasGpus }) => hasGpus))
       return matchesNone(daemonSet, `0 of ${gpuNodes.length} GPU nodes match`);

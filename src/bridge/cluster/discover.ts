@@ -6,6 +6,7 @@ import { refuseAmbiguity } from './ambiguity.ts';
 import type { DaemonSet } from './daemon-set.ts';
 import type { Node } from './gpu-node.ts';
 import { agentLabel, fullName } from './metadata.ts';
+import { isPaused } from './pause.ts';
 import type { Pod } from './pod.ts';
 import { listed } from './text.ts';
 import type { Agent, View } from './view.ts';
@@ -38,21 +39,18 @@ export function discover(known: Known): View {
   const agents = [...podsByNode].flatMap(([node, pods]) => agentOf(node, pods) ?? []);
 
   const answering = new Set(agents.map(({ node }) => node));
-  const gpuNodes = known.nodes?.filter(({ hasGpus }) => hasGpus) ?? [];
+  const daemonSets = candidates(known, ours);
+  const gpuNodes = known.nodes?.filter((node) => node.hasGpus || isPaused(node, daemonSets ?? [])) ?? [];
   const all = new Set([...gpuNodes.map(({ name }) => name), ...podsByNode.keys()]);
   const silent = [...all].filter((node) => !answering.has(node)).sort(byName);
   if (all.size === 0) throw nothingFound(known, strangers);
 
-  const circumstances: Circumstances = {
-    ...known,
-    nodes: known.nodes ?? [],
-    daemonSets: candidates(known, ours),
-  };
+  const circumstances: Circumstances = { ...known, nodes: known.nodes ?? [], daemonSets };
   const why = (name: string): string => {
     const pods = podsByNode.get(name) ?? [];
     const pod = pods.find(({ trouble }) => trouble === null) ?? pods[0];
-    if (pod) return whyNotAsked(pod, known.warnings);
     const node = nodesByName.get(name);
+    if (pod) return whyNotAsked(pod, node, circumstances);
     return node ? whyNoPod(node, circumstances) : 'no agent pod on this node';
   };
   return {

@@ -1,6 +1,8 @@
 /** Pod and DaemonSet both carry it; `--selector` is ANDed with it. */
 export const agentLabel = 'k8s-gpu-mcp/agent=true';
 export const modeLabel = 'k8s-gpu-mcp/mode';
+/** On a node, with any value: the chart's DaemonSet keeps away from it while it is there. */
+export const pausedLabel = 'k8s-gpu-mcp/paused';
 export const exposedLabel = 'k8s-gpu-mcp/exposed';
 export const tlsServerNameAnnotation = 'k8s-gpu-mcp/tls-server-name';
 /** `"true"`: whoever exposed the pod meant it to go without TLS. */
