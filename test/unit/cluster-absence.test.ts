@@ -7,6 +7,18 @@ const status = (waiting: object, lastState: object = {}) => ({
   containerStatuses: [{ name: 'agent', state: { waiting }, lastState }],
 });
 
+const affinity = (key: string) => ({
+  affinity: {
+    nodeAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: {
+        nodeSelectorTerms: [{ matchExpressions: [{ key, operator: 'Exists' }] }],
+      },
+    },
+  },
+});
+const label = 'label it, as by kubectl label node NAME nvidia.com/gpu.present=true';
+const setAffinity = "set the chart's nodeAffinity";
+
 const advice =
   'set the chart value nodeAffinity, or label the GPU nodes, such as nvidia.com/gpu.present=true';
 
@@ -123,6 +135,23 @@ describe('why a node has no agent', () => {
 
     expect(why({ nodes: [...nodes, ...others], daemonSets })).toBe(
       'this node does not match the node selector of DaemonSet gpu-mcp/agent (gpu=yes)',
+    );
+  });
+
+  test.for<[string, object, Record<string, string>, string]>([
+    ['its label or the affinity', affinity('nvidia.com/gpu.present'), {}, `: ${label}, or ${setAffinity}`],
+    ['the affinity alone', affinity('pool'), {}, `: ${setAffinity}`],
+    ['its label alone', { nodeSelector: { 'nvidia.com/gpu.present': 'true' } }, {}, `: ${label}`],
+    ['neither', { nodeSelector: { os: 'linux' }, ...affinity('pool') }, { os: 'windows' }, ''],
+  ])('only this node does not match, and what would help is said: %s', ([, pod, labels, help]) => {
+    const all = { pool: 'x', os: 'linux', 'nvidia.com/gpu.present': 'true' };
+    const others = [gpuNode('gpu-2', { labels: all })];
+    const daemonSets = [daemonSet('agent', { pod })];
+
+    const told = why({ nodes: [gpuNode('gpu-1', { labels }), ...others], daemonSets });
+
+    expect(told?.replace(/ \([^)]*\)/, '')).toBe(
+      `this node does not match the node selector of DaemonSet gpu-mcp/agent${help}`,
     );
   });
 

@@ -90,10 +90,21 @@ function refusal(daemonSet: DaemonSet, node: Node, { nodes }: Circumstances): st
     if (matching.length === 0) return matchesNone(daemonSet, `0 of ${nodes.length} nodes match`);
     if (!matching.some(({ hasGpus }) => hasGpus))
       return matchesNone(daemonSet, `0 of ${gpuNodes.length} GPU nodes match`);
-    return `this node does not match the node selector of ${name}${selectorText(daemonSet)}`;
+    return `this node does not match the node selector of ${name}${selectorText(daemonSet)}${wayIn(daemonSet, node)}`;
   }
   const taint = repellingTaint(daemonSet.tolerations, node.taints);
   return taint && `${name} does not tolerate the taint ${plainText(taint)} of this node`;
+}
+
+/** The same words for every node, since these are told of together. Empty where neither would help. */
+function wayIn(daemonSet: DaemonSet, node: Node): string {
+  const { name, labels } = unpaused(node);
+  const labelled = { name, labels: { ...labels, 'nvidia.com/gpu.present': 'true' } };
+  const ways: string[] = [];
+  if (matchesSelector(daemonSet, labelled))
+    ways.push('label it, as by kubectl label node NAME nvidia.com/gpu.present=true');
+  if (matchesSelector({ ...daemonSet, terms: null }, node)) ways.push("set the chart's nodeAffinity");
+  return ways.length > 0 ? `: ${ways.join(', or ')}` : '';
 }
 
 function selectorText({ nodeSelector, terms }: DaemonSet): string {
