@@ -3,7 +3,9 @@ import type { Warning } from './warning.ts';
 
 type Refused = Pick<DaemonSet, 'namespace' | 'name' | 'serviceAccount'>;
 
-const lacksRuntime = /RuntimeClass .* not found|no runtime for .* is configured/i;
+/** In the words of the API server, containerd and CRI-O. */
+const lacksRuntime =
+  /RuntimeClass .* not found|no runtime for .* is configured|failed to find runtime handler/i;
 const setRuntime =
   '. Where the nvidia runtime is the default of the GPU nodes: chart value gpuAccess.runtimeClass.name=""; ' +
   'else another gpuAccess.mode, see chart/README.md';
@@ -30,11 +32,19 @@ export function creationWayOut(warning: Warning, daemonSet: Refused): string {
 
 /** An event says which rule a DaemonSet's pods break, but not who can do what about it. */
 function admissionWayOut({ message }: Warning, { namespace, serviceAccount }: Refused): string {
-  if (/unable to validate against any security context constraint/i.test(message))
-    return `. Allow it: oc adm policy add-scc-to-user privileged -z ${serviceAccount} -n ${namespace}`;
-  if (!/violates PodSecurity/i.test(message)) return '';
-  const instead = /securityContext\.privileged=true/.test(message)
+  const allow = allowance(message, namespace, serviceAccount);
+  if (allow === undefined) return '';
+  const instead = /securityContext\.privileged=true|privileged: Invalid value: true/.test(message)
     ? 'gpuAccess.mode=hostDriver makes the container privileged: choose another mode'
     : 'Do without: chart values kernelLog.enabled=false, podResources.enabled=false, hostProc.enabled=false';
-  return `. ${instead}; or allow it: kubectl label namespace ${namespace} pod-security.kubernetes.io/enforce=privileged --overwrite`;
+  return `. ${instead}; or allow it: ${allow}`;
+}
+
+/** OpenShift's security context constraints, and the Pod Security of Kubernetes. */
+function allowance(message: string, namespace: string, serviceAccount: string): string | undefined {
+  if (/unable to validate against any security context constraint/i.test(message))
+    return `oc adm policy add-scc-to-user privileged -z ${serviceAccount} -n ${namespace}`;
+  if (/violates PodSecurity/i.test(message))
+    return `kubectl label namespace ${namespace} pod-security.kubernetes.io/enforce=privileged --overwrite`;
+  return undefined;
 }
