@@ -53,6 +53,21 @@ describe.skipIf(skipped)(`what the values make of the chart ${skipped ?? ''}`, (
     ]);
   });
 
+  test('no term of the node affinity takes a node that is paused by its label', async () => {
+    const paused = { key: 'k8s-gpu-mcp/paused', operator: 'DoesNotExist' };
+    const field = { key: 'metadata.name', operator: 'In', values: ['gpu-1'] };
+    const label = { key: 'gpu', operator: 'Exists' };
+    const own = [{ matchExpressions: [label] }, { matchFields: [field] }];
+
+    expect(await nodeTerms(own)).toEqual([
+      { matchExpressions: [label, paused] },
+      { matchExpressions: [paused], matchFields: [field] },
+    ]);
+    expect(await nodeTerms([])).toEqual([{ matchExpressions: [paused] }]);
+    for (const term of await nodeTerms())
+      expect(term).toEqual({ matchExpressions: [expect.any(Object), paused] });
+  });
+
   test('names that look like numbers stay names', async () => {
     const own = ['--namespace', '456', '--set-string', 'nameOverride=1e3,fullnameOverride=0x10'];
     const all = [...valuesOf('exposed'), ...valuesOf('monitoring'), ...valuesOf('dra'), ...own];
@@ -71,4 +86,15 @@ describe.skipIf(skipped)(`what the values make of the chart ${skipped ?? ''}`, (
     }
     expect(podOf(objects).spec).toMatchObject({ serviceAccountName: '0x10' });
   });
+
+  async function nodeTerms(nodeAffinity?: object[]): Promise<object[]> {
+    const set = nodeAffinity ? ['--set-json', `nodeAffinity=${JSON.stringify(nodeAffinity)}`] : [];
+    const { spec } = podOf(await render(...set));
+    const { nodeAffinity: rendered } = spec['affinity'] as { nodeAffinity: Record<string, Terms> };
+    return rendered['requiredDuringSchedulingIgnoredDuringExecution']?.nodeSelectorTerms ?? [];
+  }
 });
+
+interface Terms {
+  readonly nodeSelectorTerms: object[];
+}

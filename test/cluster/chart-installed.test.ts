@@ -116,6 +116,16 @@ describe.skipIf(skipped)(`the chart, installed ${skipped ?? ''}`, () => {
     expect(said).toContain('WARNING: 1 more offer nvidia.com resources, but do not match');
     expect(said).toContain('kubectl label node NODE nvidia.com/gpu.present=true');
     expect(await notes('--set-json', 'nodeAffinity=[]')).toContain('3 of 5 nodes match');
+
+    await cluster.kubectl('label', 'nodes', 'gpu-1', 'gpu-2', 'k8s-gpu-mcp/paused=true');
+    const whilePaused = await notes();
+    expect(whilePaused).toContain(
+      '1 of 5 nodes match and get an agent. Paused by the label k8s-gpu-mcp/paused: 1 more.',
+    );
+    expect(whilePaused).not.toContain('offer nvidia.com resources'); // gpu-1: somebody wants it so
+    await cluster.kubectl('label', 'nodes', 'gpu-3', 'k8s-gpu-mcp/paused=true');
+    expect(await notes()).toContain('0 of 5 nodes match and get an agent. Paused by the label');
+    expect(await notes()).not.toContain('label node NODE');
   });
 
   test('the notes say what the chosen values need', async () => {
