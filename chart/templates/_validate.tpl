@@ -5,6 +5,18 @@
 {{- if eq (int .agent.port) (int .agent.healthPort) }}
 {{- fail (printf "agent.port and agent.healthPort are both %d: each listener needs a port of its own." (int .agent.port)) }}
 {{- end }}
+{{- $unit := regexFind "[a-z]+" .agent.sampleInterval }}
+{{- $intervalMs := mulf (float64 (trimSuffix $unit .agent.sampleInterval)) (get (dict "ms" 1 "s" 1000 "m" 60000) $unit) }}
+{{- if or (lt $intervalMs 10.0) (gt $intervalMs 3600000.0) }}
+{{- fail (printf "agent.sampleInterval is %s: from 10ms to 3600s is possible." .agent.sampleInterval) }}
+{{- end }}
+{{- range $value, $set := dict "podLabels" .podLabels "podAnnotations" .podAnnotations }}
+{{- range $key, $_ := $set }}
+{{- if regexMatch "^(k8s-gpu-mcp/|app[.]kubernetes[.]io/(name|instance)$)" $key }}
+{{- fail (printf "%s must not set %s: that is for the chart to set." $value $key) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- with .updateStrategy.rollingUpdate }}
 {{- if and (ne (toString .maxSurge) "0") (ne (toString .maxUnavailable) "0") }}
 {{- fail "updateStrategy.rollingUpdate: a DaemonSet takes maxSurge or maxUnavailable, and not both: set one of them to 0." }}

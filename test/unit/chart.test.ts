@@ -86,9 +86,9 @@ describe('values', () => {
     );
 
     // The API server checks what it alone defines; Helm itself adds `global`.
-    const theirs = ['global', 'nodeAffinity', 'tolerations', 'podSelector', 'namespaceSelector'];
+    const theirs = ['global', 'tolerations', 'podSelector', 'namespaceSelector', 'valueFrom'];
     expect(open.map(({ name }) => name).sort()).toEqual(
-      [...theirs, 'extraEnv', 'extraVolumes', 'extraVolumeMounts'].sort(),
+      [...theirs, 'extraVolumes', 'extraVolumeMounts'].sort(),
     );
   });
 });
