@@ -7,6 +7,7 @@ import { ensureHelm, ensurePrograms, whyNotHere } from '../support/cluster/progr
 
 const skipped = whyNotHere();
 const buildMs = 30 * 60_000; // the first run on a machine builds the programs
+const keptValues = '--reset-then-reuse-values'; // unlike --reuse-values, with the defaults of a newer chart
 const linux = { 'kubernetes.io/os': 'linux' };
 
 describe.skipIf(skipped)(`the chart, installed ${skipped ?? ''}`, () => {
@@ -36,10 +37,10 @@ describe.skipIf(skipped)(`the chart, installed ${skipped ?? ''}`, () => {
     expect(await token()).toBe(first);
     expect(await ours()).toHaveLength(9);
 
-    const said = await install('upgrade', '--reuse-values', '--set', 'agent.mode=stdio,metrics.gpu=true');
+    const said = await install('upgrade', keptValues, '--set', 'agent.mode=stdio,metrics.gpu=true');
     expect(said).toContain('Set aside while agent.mode=stdio: expose, metrics.gpu.');
     expect(await ours()).toHaveLength(8);
-    await install('upgrade', '--reuse-values', '--set', 'agent.mode=http');
+    await install('upgrade', keptValues, '--set', 'agent.mode=http');
 
     expect(await token()).toBe(first);
 
@@ -142,8 +143,18 @@ describe.skipIf(skipped)(`the chart, installed ${skipped ?? ''}`, () => {
     expect(await notes(...valuesOf('host-driver'))).toContain('The pods are PRIVILEGED');
     expect(await notes(...valuesOf('dra'))).toContain('resource.kubernetes.io/admin-access=true');
     expect(await notes(...valuesOf('exposed'))).toMatch(
-      /get secret my-token .*https:\/\/k8s-gpu-mcp\.gpu-mcp\.svc:8080\/mcp/s,
+      /get secret my-token .*https:\/\/k8s-gpu-mcp\.gpu-mcp\.svc:8080\/mcp\n\nThe Service reaches one node's agent/s,
     );
+  });
+
+  test('the notes say how to wake the DaemonSet controller after a remedy, where one may be needed', async () => {
+    const wake = `\n  kubectl --namespace ${namespace} rollout restart daemonset/${release}\n`;
+    const defaultRuntime = ['--set', 'gpuAccess.runtimeClass.name='];
+
+    expect(await notes()).toContain(wake); // Pod Security, SCC
+    expect(await notes(...valuesOf('restricted'))).toContain(wake); // no RuntimeClass nvidia
+    expect(await notes(...valuesOf('restricted'), ...valuesOf('dra'))).toContain(wake);
+    expect(await notes(...valuesOf('restricted'), ...defaultRuntime)).not.toContain('rollout restart');
   });
 
   async function install(action: 'install' | 'upgrade' | 'uninstall', ...args: string[]): Promise<string> {
