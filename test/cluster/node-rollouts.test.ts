@@ -143,6 +143,22 @@ describe.skipIf(skipped)(`agents that come and go on real nodes ${skipped ?? ''}
     expect(gpusIn(structured)).toEqual(allGpus);
     expect(await ready(cluster, 'k8s-gpu-mcp/agent=true')).toBe(2);
   });
+
+  test('a node that is paused has no agent to hold its driver, as is said of it, and gets it back', async () => {
+    const pause = (change: string) =>
+      cluster.kubectl('label', 'node', 'gpu-2', `k8s-gpu-mcp/paused${change}`);
+
+    await pause('=true');
+    await cluster.waitFor('pause', async () => {
+      const { structured } = await ask();
+      expect(accountedFor(await ask())).toEqual([...gpuNodes]);
+      return JSON.stringify(structured.withoutAgent).includes('"paused by its label k8s-gpu-mcp/paused');
+    });
+
+    expect(gpusIn((await ask()).structured)).toEqual(allGpus.slice(0, 2));
+    await pause('-');
+    await cluster.waitFor('all', async () => gpusIn((await ask()).structured).length === 4);
+  });
 });
 
 /** How many pods with this label are Ready. */
