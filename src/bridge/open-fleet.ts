@@ -5,7 +5,7 @@ import { type Agent, type Cluster, openCluster } from './cluster/cluster.ts';
 import { fullName, plaintextAnnotation, tlsServerNameAnnotation } from './cluster/metadata.ts';
 import type { Config, NamedUrl } from './config.ts';
 import { createFleet, type Fleet, type Roster } from './fleet/fleet.ts';
-import type { Member } from './fleet/node.ts';
+import type { Member } from './fleet/member.ts';
 
 /** The machine the bridge runs on, as far as logging in to a cluster needs it. */
 export interface Machine {

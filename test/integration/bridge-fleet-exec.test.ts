@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 
 import { createFleet } from '../../src/bridge/fleet/fleet.ts';
 import { defaultLimits } from '../../src/bridge/fleet/limits.ts';
-import type { Member } from '../../src/bridge/fleet/node.ts';
+import type { Member } from '../../src/bridge/fleet/member.ts';
 import { Fault } from '../../src/core/fault.ts';
 import { createLog } from '../../src/core/log.ts';
 import { headersOf } from '../../src/mcp/request.ts';

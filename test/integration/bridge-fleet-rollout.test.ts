@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, test } from 'vitest';
 
-import type { Member } from '../../src/bridge/fleet/node.ts';
+import type { Member } from '../../src/bridge/fleet/member.ts';
 import { everyone, productLimits, startTestFleet, type TestFleet, until } from '../support/bridge.ts';
 import { faults, passOn } from '../support/fault-proxy.ts';
 

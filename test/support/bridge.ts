@@ -4,7 +4,7 @@ import { type BridgeAnswer, callTool } from '../../src/bridge/bridge.ts';
 import type { Envelope } from '../../src/bridge/fleet/envelope.ts';
 import { createFleet, type Fleet, type Roster } from '../../src/bridge/fleet/fleet.ts';
 import { defaultLimits, type Limits } from '../../src/bridge/fleet/limits.ts';
-import type { Member } from '../../src/bridge/fleet/node.ts';
+import type { Member } from '../../src/bridge/fleet/member.ts';
 import { createLog } from '../../src/core/log.ts';
 import { type Agent, createAgent, loopbackDoor } from '../../src/server/agent.ts';
 import { simulatedDriver } from '../../src/simulate/driver.ts';

@@ -1,4 +1,5 @@
-import { FleetNode, type Member, type NodeOptions } from './node.ts';
+import type { Member } from './member.ts';
+import { FleetNode, type NodeOptions } from './node.ts';
 import { placesFor } from './place.ts';
 
 /** Being opened at once, through one API server. */
