@@ -3,17 +3,9 @@ import { expect, test } from 'vitest';
 import { createFleet } from '../../src/bridge/fleet/fleet.ts';
 import { defaultLimits } from '../../src/bridge/fleet/limits.ts';
 import { createLog } from '../../src/core/log.ts';
-import { inventory } from '../../src/tools/inventory.ts';
+import { question } from '../support/question.ts';
 
 const log = createLog('error', () => undefined);
-const question = {
-  tool: inventory,
-  args: {},
-  nodes: undefined,
-  requestId: 'dials',
-  signal: new AbortController().signal,
-  onProgress: () => undefined,
-};
 
 /** A fleet whose every dial takes so long, and then fails. */
 function slowlyDialled(nodes: number, dialMs: number) {

@@ -1,11 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { describe, test } from 'vitest';
 
-import { createFleet } from '../../src/bridge/fleet/fleet.ts';
 import { defaultLimits } from '../../src/bridge/fleet/limits.ts';
 import type { Member } from '../../src/bridge/fleet/member.ts';
 import { Fault } from '../../src/core/fault.ts';
-import { createLog } from '../../src/core/log.ts';
 import { headersOf } from '../../src/mcp/request.ts';
 import { inventory } from '../../src/tools/inventory.ts';
 import { everyone, productLimits, startTestFleet, type TestFleet, until } from '../support/bridge.ts';
@@ -134,95 +132,4 @@ describe.concurrent('a node whose road changes within a call', () => {
 
     expect(await fleet.call()).toMatchObject({ status: 'success', gpus: all });
   });
-});
-
-const old = new Fault('old', { code: 'AGENT_LACKS_TOOL' });
-
-/** A fleet of so many nodes, each asked by a program of the test's. */
-function programs(nodes: number, exec: NonNullable<Member['exec']>, limits = defaultLimits) {
-  const members = Array.from({ length: nodes }, (_, at) => ({
-    name: `n-${at}`,
-    key: `${at}`,
-    origin: new URL('http://localhost'),
-    dial: undefined,
-    exec,
-  }));
-  const log = createLog('error', () => undefined);
-  const fleet = createFleet({ roster: async () => everyone(members), token: undefined, limits, log });
-  const { signal } = new AbortController();
-  const question = {
-    tool: inventory,
-    args: {},
-    nodes: undefined,
-    requestId: '1',
-    signal,
-    onProgress: () => {},
-  };
-  return { ask: () => fleet.ask(question) };
-}
-
-const hanging: NonNullable<Member['exec']> = (_line, signal, opened) => {
-  opened();
-  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
-};
-const withFanOut = (fanOutMs: number) => ({ ...defaultLimits, exec: { ...defaultLimits.exec, fanOutMs } });
-
-test('of 300 nodes at most 64 are being reached by exec at once, and 256 programs run, in two calls together too', async () => {
-  const opening = { now: 0, most: 0 };
-  const running = { now: 0, most: 0, made: 0 };
-  const { ask } = programs(300, async (_line, _signal, opened) => {
-    running.made++;
-    running.most = Math.max(running.most, ++running.now);
-    opening.most = Math.max(opening.most, ++opening.now);
-    await sleep(10);
-    opening.now--;
-    opened();
-    await sleep(300);
-    running.now--;
-    throw old;
-  });
-
-  const [first, second] = await Promise.all([ask(), ask()]);
-
-  expect([first.failed.length, second.failed.length]).toEqual([300, 300]);
-  expect(new Set([...first.failed, ...second.failed].map(({ code }) => code))).toEqual(
-    new Set(['AGENT_LACKS_TOOL']),
-  );
-  expect(running.made).toBe(600);
-  expect(running.most).toBeLessThanOrEqual(256);
-  expect(running.most).toBeGreaterThan(64);
-  expect(opening.most).toBeLessThanOrEqual(64);
-});
-
-// Each call began at the head of the same list, so that those at its end were never asked.
-test('who was not reached in a call is asked first in the next', async () => {
-  let answers = 0;
-  const program: typeof hanging = (...asking) => (answers-- > 0 ? Promise.reject(old) : hanging(...asking));
-  const { ask } = programs(500, program, withFanOut(2000));
-  const call = async () => {
-    answers = 250;
-    return (await ask()).failed;
-  };
-
-  const [first, second] = [await call(), await call()];
-
-  const reached = [...first, ...second].filter(({ code }) => code === 'AGENT_LACKS_TOOL');
-  expect(new Set(reached.map(({ node }) => node)).size).toBe(500);
-  expect(new Set(first.map(({ message }) => message))).toEqual(
-    new Set([
-      'old',
-      'no answer within the 2000 ms of the whole call',
-      'not asked, as its turn did not come within the 2000 ms of the whole call; the next call begins with it',
-    ]),
-  );
-});
-
-test('a short time for exec also ends the wait for a turn: the call does not last as long as others may', async () => {
-  const { ask } = programs(300, hanging, withFanOut(500));
-  const startedMs = performance.now();
-
-  const { failed } = await ask();
-
-  expect(performance.now() - startedMs).toBeLessThan(defaultLimits.fanOutMs / 2);
-  expect(failed.map(({ message }) => message)).toContain('no answer within the 500 ms of the whole call');
 });

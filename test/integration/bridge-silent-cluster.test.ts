@@ -3,9 +3,9 @@ import { createFleet } from '../../src/bridge/fleet/fleet.ts';
 import { defaultLimits } from '../../src/bridge/fleet/limits.ts';
 import { memberOf } from '../../src/bridge/open-fleet.ts';
 import { createLog } from '../../src/core/log.ts';
-import { inventory } from '../../src/tools/inventory.ts';
 import { clientOf, kubeApi, soon } from '../support/kube-api/client.ts';
 import { agentPod, daemonSet, gpuNode } from '../support/kube-api/objects.ts';
+import { question } from '../support/question.ts';
 
 // Where a pod is gone the cluster is looked at again, for who stands for its node: an API server that took the question and
 // said nothing held the whole answer back until the end of the call's time.
@@ -32,17 +32,9 @@ test('an API server that goes silent in the middle of a call does not hold back 
     log: createLog('error', () => undefined),
   });
   onTestFinished(() => fleet.close());
-  const { signal } = new AbortController();
-  const question = {
-    tool: inventory,
-    args: {},
-    nodes: undefined,
-    requestId: '1',
-    onProgress: () => undefined,
-  };
   const startedMs = performance.now();
 
-  const { failed } = await fleet.ask({ ...question, signal });
+  const { failed } = await fleet.ask(question);
 
   expect(failed).toMatchObject([{ node: 'gpu-1', code: 'NODE_UNREACHABLE' }]);
   expect(failed[0]?.message).toMatch(/^pod gpu-mcp\/agent-gpu-1 is gone/);

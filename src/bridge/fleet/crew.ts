@@ -5,7 +5,7 @@ import { placesFor } from './place.ts';
 /** Being opened at once, through one API server. */
 const maxDials = 64;
 const suspectDials = 8;
-/** Each on another node, with a connection through the API server while it runs: no more than port-forwards that stay open. */
+/** At most one on each node, with a connection through the API server while it runs: no more than port-forwards that stay open. */
 const maxPrograms = 256;
 const suspectPrograms = 32;
 

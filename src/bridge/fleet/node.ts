@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 
+import pLimit from 'p-limit';
 import type { z } from 'zod';
 
 import { Fault, type FaultCode } from '../../core/fault.ts';
@@ -8,7 +9,7 @@ import type { Tool } from '../../tools/tool.ts';
 import { type AskOptions, askNode, type NodeReply, probeNode } from './ask.ts';
 import type { Limits, NodeLimits } from './limits.ts';
 import type { Member } from './member.ts';
-import { type Places, takePlace } from './place.ts';
+import { type Places, takeAll, takePlace } from './place.ts';
 import { execRoad, type Road, road } from './road.ts';
 import { tie, tieFor } from './tie.ts';
 
@@ -58,6 +59,8 @@ export class FleetNode {
   readonly #road: Road;
   readonly #limits: NodeLimits;
   readonly #gone = new AbortController();
+  /** Its programs run one after the other, for a call or a probe: several at once thrash its pod at the memory limit. */
+  readonly #ownProgram = pLimit(1);
   #failure: Failure | undefined;
   #ready: boolean | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -157,9 +160,17 @@ export class FleetNode {
    * @returns what leaves the place
    */
   async #enter(signal: AbortSignal): Promise<() => void> {
-    if (this.byExec) return takePlace(this.#among(this.#options.programs), signal);
+    if (this.byExec) return this.#enterAlone(signal);
     await this.#takePlace(signal);
     return () => this.#leavePlace();
+  }
+
+  /** Its own place first: who waits for that keeps none of the fleet's. */
+  #enterAlone(signal: AbortSignal): Promise<() => void> {
+    return takeAll(
+      () => takePlace(this.#ownProgram, signal),
+      () => takePlace(this.#among(this.#options.programs), signal),
+    );
   }
 
   #among({ usual, suspect }: Places): Places['usual'] {

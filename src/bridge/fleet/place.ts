@@ -26,3 +26,18 @@ export async function takePlace(places: LimitFunction, signal: AbortSignal): Pro
     });
   });
 }
+
+/** Takes one place after the other; resolves to what leaves them all. Who gives up at one of them keeps none. */
+export async function takeAll(...takes: readonly (() => Promise<() => void>)[]): Promise<() => void> {
+  const taken: (() => void)[] = [];
+  const leave = () => {
+    for (const each of taken) each();
+  };
+  try {
+    for (const take of takes) taken.push(await take());
+    return leave;
+  } catch (thrown) {
+    leave();
+    throw thrown;
+  }
+}
