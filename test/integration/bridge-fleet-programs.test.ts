@@ -60,6 +60,44 @@ test('of 300 nodes at most 64 are being reached by exec at once, and 256 program
   expect(opening.most).toBeLessThanOrEqual(64);
 });
 
+// They waited for a place to dial in their own time: where connections open slowly, half of 224 healthy nodes were noted as
+// failed, and passed over in the next call.
+test('nodes whose connection opens too slowly cost those behind them none of their own time', async () => {
+  let slow = 56;
+  const exec = { ...defaultLimits.exec, attemptMs: 1000, firstAttemptMs: 1000, nodeMs: 1100 };
+  const slowAtFirst: Program = async (_line, _signal, opened) => {
+    if (slow-- > 0) await sleep(1600);
+    opened();
+    throw old;
+  };
+  const { ask } = programs(224, slowAtFirst, { ...defaultLimits, exec });
+
+  const { failed } = await ask();
+
+  const withCode = (wanted: string) => failed.filter(({ code }) => code === wanted);
+  expect(withCode('NODE_TIMEOUT')).toHaveLength(56);
+  expect(withCode('AGENT_LACKS_TOOL')).toHaveLength(224 - 56);
+});
+
+test('a second attempt needs a place to dial like the first', async () => {
+  const opening = { now: 0, most: 0, made: 0 };
+  const breaking = new Fault('broke', { code: 'NODE_UNREACHABLE' });
+  const { ask } = programs(200, async (_line, _signal, opened) => {
+    opening.made++;
+    opening.most = Math.max(opening.most, ++opening.now);
+    await sleep(60);
+    opening.now--;
+    opened();
+    throw breaking;
+  });
+
+  const { failed } = await ask();
+
+  expect(new Set(failed.map(({ message }) => message))).toEqual(new Set(['broke']));
+  expect(opening.made).toBe(600);
+  expect(opening.most).toBeLessThanOrEqual(64);
+});
+
 // Each call began at the head of the same list, so that those at its end were never asked.
 test('who was not reached in a call is asked first in the next', async () => {
   let answers = 0;

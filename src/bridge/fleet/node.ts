@@ -67,7 +67,7 @@ export class FleetNode {
   #usedAtMs = 0;
   #heardAtMs = 0;
   #dialMs = 0;
-  /** Held while its stream is being opened: leaves its place among the dials. */
+  /** Held while its stream, or the connection to its program, is being opened: leaves its place among the dials. */
   #place: (() => void) | undefined;
 
   constructor(member: Member, options: NodeOptions) {
@@ -155,21 +155,20 @@ export class FleetNode {
 
   /**
    * Before a node is asked: waiting for a place costs it none of its own time. A stream holds its place while it is being
-   * opened, a program as long as it runs.
+   * opened; a program has one as well, and another as long as it runs.
    *
    * @returns what leaves the place
    */
   async #enter(signal: AbortSignal): Promise<() => void> {
-    if (this.byExec) return this.#enterAlone(signal);
-    await this.#takePlace(signal);
-    return () => this.#leavePlace();
-  }
-
-  /** Its own place first: who waits for that keeps none of the fleet's. */
-  #enterAlone(signal: AbortSignal): Promise<() => void> {
+    const takeDial = async () => {
+      await this.#takePlace(signal);
+      return () => this.#leavePlace();
+    };
+    if (!this.byExec) return takeDial();
     return takeAll(
-      () => takePlace(this.#ownProgram, signal),
+      () => takePlace(this.#ownProgram, signal), // first: who waits for this one keeps none of the fleet's
       () => takePlace(this.#among(this.#options.programs), signal),
+      takeDial,
     );
   }
 
@@ -179,12 +178,18 @@ export class FleetNode {
 
   /** Its connection is a dial until it is open, which the API server does before it asks the node. */
   async #run(exec: NonNullable<Member['exec']>, line: string, signal: AbortSignal): Promise<string> {
-    const leave = await takePlace(this.#among(this.#options.dials), signal);
-    return exec(line, signal, leave).finally(leave);
+    await this.#takePlace(signal); // it is held already, unless an attempt failed before
+    const leave = this.#place ?? (() => {});
+    this.#place = undefined; // it goes with this program, whose end may come when another is being started
+    try {
+      return await exec(line, signal, leave);
+    } finally {
+      leave();
+    }
   }
 
   async #takePlace(signal: AbortSignal): Promise<void> {
-    if (!this.#dialMember || this.#road.open() || this.#place) return;
+    if (!(this.byExec || this.#dialMember) || this.#road.open() || this.#place) return;
     const leave = await takePlace(this.#among(this.#options.dials), signal);
     if (this.#place) leave();
     else this.#place = leave;
