@@ -13,7 +13,7 @@ import type { Member } from './member.ts';
 import type { FleetNode } from './node.ts';
 import { takePlace } from './place.ts';
 import { selectNodes } from './select.ts';
-import { tieFor, untilAborted } from './tie.ts';
+import { tie, tieFor, untilAborted } from './tie.ts';
 
 /** Who is in the fleet now. */
 export interface Roster {
@@ -53,9 +53,10 @@ export interface Fleet {
   /**
    * Asks every node in question at once; one node's failure costs only its own answer.
    *
-   * @throws Fault when nobody can be asked at all, or the caller's abort reason
+   * @throws Fault when nobody can be asked at all, or it is closed; or the caller's abort reason
    */
   ask<T extends Tool>(question: Question<T>): Promise<Asked<z.output<T['output']>>>;
+  /** Ends what is in progress, for good: nobody is asked or dialled any more. */
   close(): void;
 }
 
@@ -108,14 +109,17 @@ export function createFleet(options: FleetOptions): Fleet {
 
   return {
     async ask(question) {
-      const leave = await takePlace(fanOuts, question.signal);
+      const { signal, release } = tie(question.signal, crew.closed);
+      let leave = () => {};
       try {
-        return await askInTurn(question);
+        leave = await takePlace(fanOuts, signal);
+        return await askInTurn({ ...question, signal });
       } finally {
         leave();
+        release();
       }
     },
-    close: () => void crew.follow([]),
+    close: () => crew.close(),
   };
 }
 
