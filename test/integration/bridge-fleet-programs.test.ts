@@ -121,14 +121,17 @@ test('who was not reached in a call is asked first in the next', async () => {
   );
 });
 
-test('a short time for exec also ends the wait for a turn: the call does not last as long as others may', async () => {
-  const { ask } = programs(300, hanging, withFanOut(500));
-  const startedMs = performance.now();
+test('a short time for exec also ends the wait for a turn, whatever others may take', async () => {
+  const { ask } = programs(300, hanging, { ...withFanOut(500), fanOutMs: 600_000 });
 
   const { failed } = await ask();
 
-  expect(performance.now() - startedMs).toBeLessThan(defaultLimits.fanOutMs / 2);
-  expect(failed.map(({ message }) => message)).toContain('no answer within the 500 ms of the whole call');
+  expect(new Set(failed.map(({ message }) => message))).toEqual(
+    new Set([
+      'no answer within the 500 ms of the whole call',
+      'not asked, as its turn did not come within the 500 ms of the whole call; the next call begins with it',
+    ]),
+  );
 });
 
 /** Runs as long as the test holds it, and counts what runs at once. */

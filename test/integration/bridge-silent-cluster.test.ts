@@ -28,16 +28,14 @@ test('an API server that goes silent in the middle of a call does not hold back 
       return { members: agents.map(member), withoutAgent, complete: true, notes };
     },
     token: undefined,
-    limits: defaultLimits,
+    limits: { ...defaultLimits, fanOutMs: 600_000 }, // who waits until its end never sees the answer
     log: createLog('error', () => undefined),
   });
   onTestFinished(() => fleet.close());
-  const startedMs = performance.now();
 
   const { failed } = await fleet.ask(question);
 
   expect(failed).toMatchObject([{ node: 'gpu-1', code: 'NODE_UNREACHABLE' }]);
   expect(failed[0]?.message).toMatch(/^pod gpu-mcp\/agent-gpu-1 is gone/);
   expect(unanswered).toContain('pods');
-  expect(performance.now() - startedMs).toBeLessThan(defaultLimits.fanOutMs - 1000);
 });
