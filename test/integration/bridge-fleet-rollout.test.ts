@@ -16,6 +16,12 @@ function asBefore(members: readonly Member[], dial: NonNullable<Member['dial']>)
   return members.map((member) => (member.name === 'b' ? { ...member, key: 'old b', dial } : member));
 }
 
+/** The roster has the old pod, which is gone, when a call begins; then whatever a look at it finds. */
+function thenFound({ enlist }: TestFleet, look: Parameters<TestFleet['enlist']>[0]): void {
+  let looks = 0;
+  enlist((members) => (looks++ === 0 ? everyone(asBefore(members, refused)) : look(members)));
+}
+
 /** The roster has the old pod when a call begins, and the new one after so many looks. */
 function replacedAfter({ enlist }: TestFleet, looks: number, dial: NonNullable<Member['dial']>) {
   let seen = 0;
@@ -101,18 +107,16 @@ describe.concurrent('a pod that ends in the middle of a call', () => {
     expect,
     onTestFinished,
   }) => {
-    const { call, enlist } = await startTestFleet(onTestFinished);
-    let looks = 0;
-    enlist((members) => {
-      if (looks++ === 0) return everyone(asBefore(members, refused));
-      const withoutAgent = [{ node: 'b', why: 'pod gpu-mcp/b is terminating' }];
-      return everyone(
+    const fleet = await startTestFleet(onTestFinished);
+    const withoutAgent = [{ node: 'b', why: 'pod gpu-mcp/b is terminating' }];
+    thenFound(fleet, (members) =>
+      everyone(
         members.filter(({ name }) => name !== 'b'),
         withoutAgent,
-      );
-    });
+      ),
+    );
 
-    expect((await call()).envelope.failed).toMatchObject([
+    expect((await fleet.call()).envelope.failed).toMatchObject([
       {
         node: 'b',
         code: 'NODE_UNREACHABLE',
@@ -125,14 +129,10 @@ describe.concurrent('a pod that ends in the middle of a call', () => {
     expect,
     onTestFinished,
   }) => {
-    const { call, enlist } = await startTestFleet(onTestFinished);
-    let looks = 0;
-    enlist((members) => {
-      if (looks++ > 0) throw new Error('no API server');
-      return everyone(asBefore(members, refused));
-    });
+    const fleet = await startTestFleet(onTestFinished);
+    thenFound(fleet, () => Promise.reject(new Error('no API server')));
 
-    expect(await call()).toMatchObject({
+    expect(await fleet.call()).toMatchObject({
       gpus: others,
       envelope: { failed: [{ node: 'b', code: 'NODE_UNREACHABLE', message: 'pod is gone' }] },
     });
@@ -145,9 +145,7 @@ describe.concurrent('a pod that ends in the middle of a call', () => {
     'a cluster that is silent by then %s',
     async ([, secondLookMs, status], { expect, onTestFinished }) => {
       const fleet = await startTestFleet(onTestFinished, { limits: { secondLookMs } });
-      let looks = 0;
-      fleet.enlist(async (members) => {
-        if (looks++ === 0) return everyone(asBefore(members, refused));
+      thenFound(fleet, async (members) => {
         await sleep(1500);
         return everyone(members);
       });

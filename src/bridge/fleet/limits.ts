@@ -95,10 +95,6 @@ export function checkLimits({ exec, ...limits }: Limits): void {
     ['host', limits.hostMs],
   ]);
   checkLadder([
-    ['second look', limits.secondLookMs],
-    ['fan-out (--timeout)', limits.fanOutMs],
-  ]);
-  checkLadder([
     ['attempt by exec', exec.firstAttemptMs],
     ['node by exec', exec.nodeMs],
     ['fan-out with exec (--timeout, EXEC_TIMEOUT)', exec.fanOutMs],

@@ -72,7 +72,6 @@ export class FleetNode {
 
   constructor(member: Member, options: NodeOptions) {
     this.name = member.name;
-    this.#ready = member.ready;
     this.#options = options;
     this.#dialMember = member.dial;
     const { exec, dial } = member;
