@@ -81,15 +81,16 @@ export function workingSetMB(cluster: GpuCluster, pod: Pod): number {
   return (cluster.node(node).workingSetBytes(containerOf(pod)) ?? Number.NaN) / 1e6;
 }
 
-/** Its program is not in the page cache then, as on a node that has just pulled the image. */
-export async function uninstall(cluster: GpuCluster, pod: Pod): Promise<void> {
+/** Its program is not in the page cache then. */
+export async function uninstall(cluster: GpuCluster, { metadata }: Pod): Promise<void> {
   await cluster.helm('uninstall', release, `--namespace=${namespace}`, '--wait');
-  await gone(cluster, pod);
-}
-
-async function gone(cluster: GpuCluster, { metadata }: Pod): Promise<void> {
   const ended = async () => (await agents(cluster)).every((other) => other.metadata.uid !== metadata.uid);
   await cluster.waitFor('end of the agent', ended, endMs);
+  forgetProgram(cluster);
+}
+
+/** Its next start is cold, as on a node that pulled the image long ago. */
+export function forgetProgram(cluster: GpuCluster): void {
   const layers = join(
     cluster.node(node).kubeletFolder,
     '../containerd/io.containerd.snapshotter.v1.overlayfs/snapshots',

@@ -15,6 +15,7 @@ import {
   agentPod,
   agents,
   deadlineMs,
+  forgetProgram,
   good,
   gpus,
   load,
@@ -176,6 +177,7 @@ async function measureColdStarts(
   { limitMiB, how }: { limitMiB: number; how: string },
   report: Report,
 ): Promise<void> {
+  forgetProgram(cluster); // else the first start finds what was just imported
   const survivors: number[] = [];
   const faults: string[] = [];
   while (survivors.length + faults.length < coldStarts && faults.length < enoughFailures) {
