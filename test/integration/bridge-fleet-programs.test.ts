@@ -116,7 +116,7 @@ test('who was not reached in a call is asked first in the next', async () => {
     new Set([
       'old',
       'no answer within the 2000 ms of the whole call',
-      'not asked, as its turn did not come within the 2000 ms of the whole call; the next call begins with those',
+      'not asked, as its turn did not come within the 2000 ms of the whole call; the next call begins with such nodes',
     ]),
   );
 });
@@ -129,7 +129,7 @@ test('a short time for exec also ends the wait for a turn, whatever others may t
   expect(new Set(failed.map(({ message }) => message))).toEqual(
     new Set([
       'no answer within the 500 ms of the whole call',
-      'not asked, as its turn did not come within the 500 ms of the whole call; the next call begins with those',
+      'not asked, as its turn did not come within the 500 ms of the whole call; the next call begins with such nodes',
     ]),
   );
 });

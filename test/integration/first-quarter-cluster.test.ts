@@ -123,7 +123,7 @@ const cases: Readonly<Record<string, Case>> = {
   },
   'pods may not be listed': {
     kubeconfig: () => at('that allows nothing'),
-    said: /^CLUSTER_FORBIDDEN: pods is forbidden: User "dev" cannot list resource "pods" .* in the namespace "mine"\. To check: kubectl auth can-i list pods -n mine\. Ask for the right that is named; README has the roles\.$/,
+    said: /^CLUSTER_FORBIDDEN: pods is forbidden: User "dev" cannot list resource "pods" .* in the namespace "mine"\. To check: kubectl auth can-i list pods -n mine\. Pods may not be listed in all namespaces, so only namespace mine of context prod was searched; --namespace NAME searches another\. Ask for the right that is named; README has the roles\.$/,
   },
   'there is neither a GPU nor an agent': {
     kubeconfig: () => at('open'),

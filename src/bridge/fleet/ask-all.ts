@@ -134,7 +134,7 @@ function late({ fanOutMs }: Wait, hadTurn: boolean): Fault {
   const within = `within the ${fanOutMs} ms of the whole call`;
   const what = hadTurn
     ? `no answer ${within}`
-    : `not asked, as its turn did not come ${within}; the next call begins with those`;
+    : `not asked, as its turn did not come ${within}; the next call begins with such nodes`;
   return new Fault(what, { code: 'NODE_TIMEOUT' });
 }
 
