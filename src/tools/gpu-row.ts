@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import type { GpuReadings } from '../core/gpu.ts';
+import { type GpuReadings, readingNames } from '../core/gpu.ts';
 import { orNull, reasons } from '../core/reading.ts';
 import type { GpuState } from '../core/snapshot.ts';
 import { duration, gibibytes } from '../core/words.ts';
@@ -9,14 +9,6 @@ const mode = z.object({ current: z.boolean(), pending: z.boolean() }).nullable()
 
 /** An agent of an older version does not tell it: `missing` says so then. */
 const addedLater = z.number().nullable().default(null);
-const readingsAddedLater = [
-  'minorNumber',
-  'encoderPercent',
-  'decoderPercent',
-  'memoryTemperatureC',
-  'energyJoules',
-  'pcieReplays',
-] as const satisfies readonly (keyof GpuReadings)[];
 
 const asTold = z.object({
   index: z.int(),
@@ -72,6 +64,9 @@ const asTold = z.object({
   persistenceMode: z.boolean().nullable(),
   missing: z.record(z.string(), z.string()).describe('field → why it is null'),
 });
+const { shape } = asTold;
+const readingsAddedLater = readingNames.filter((name) => shape[name] === addedLater);
+
 /** Every reading of one GPU: the value, or null with the reason in `missing`. Units are in the names. */
 export const gpuRow = asTold.overwrite((row) => {
   const untold = readingsAddedLater.filter((name) => row[name] === null && !(name in row.missing));

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { Fault } from '../../core/fault.ts';
 import type { Log } from '../../core/log.ts';
 import { timeLimit } from '../../core/time-limit.ts';
+import { sentence } from '../../core/words.ts';
 import { type Access, type Login, openAccess } from './access.ts';
 import { type Api, openApi, withLogin } from './api.ts';
 import { type DaemonSet, type RawDaemonSet, readDaemonSet } from './daemon-set.ts';
@@ -210,7 +211,7 @@ function tellingWhere(thrown: unknown, notes: readonly string[]): unknown {
     thrown instanceof Fault && (thrown.code === 'NO_AGENTS' || thrown.code === 'CLUSTER_FORBIDDEN');
   if (!isAboutPlace || notes.length === 0) return thrown;
   const { code, message } = thrown;
-  return new Fault([`${message}.`, ...notes].join(' '), { code, cause: thrown });
+  return new Fault([sentence(message), ...notes].join(' '), { code, cause: thrown });
 }
 
 async function orNullIfForbidden<T>(answer: Promise<T>): Promise<T | null> {
