@@ -111,7 +111,7 @@ function command(task: (task: Task) => void): Command {
   program
     .command('call')
     .description('print one answer: call get_gpu_health nodes=gpu-1,gpu-2 detail=full')
-    .argument('<tool>', toolNames.join(' or '))
+    .argument('<tool>', `one of ${toolNames.join(', ')}`)
     .argument('[arguments...]', "key=value … or one '{json}'")
     .action((tool: string, args: string[]) => task({ kind: 'call', tool, args }));
   program

@@ -19,8 +19,22 @@ export const listedTools = {
   structured: tools.map((tool) => listedTool(tool, fleetInput(tool), outputOf(tool))),
 };
 
-/** Everything after the envelope is there only if a node answered. */
+/**
+ * Everything after the envelope is there only if a node answered. Of a row the kind is listed and no more: a row has up to a
+ * hundred readings, whose names say what they are, and every host would pay for the list in tokens, at every start.
+ */
 function outputOf({ head, row }: Tool): z.ZodObject {
-  const answer = z.object({ ...head.shape, rows: z.array(row), page }).partial();
+  const rows = z.array(z.looseObject({ kind: z.enum(kindsOf(row)) }));
+  const answer = z.object({ ...head.shape, rows, page }).partial();
   return z.object({ ...envelope.shape, ...answer.shape });
+}
+
+/** Rows of every tool are told apart by their `kind`. */
+function kindsOf(row: z.ZodType): string[] {
+  const options = row instanceof z.ZodUnion ? (row.options as z.ZodType[]) : [row];
+  return options.flatMap((option) => {
+    const kind = option instanceof z.ZodObject ? option.shape['kind'] : undefined;
+    if (kind instanceof z.ZodEnum) return kind.options.map(String);
+    return kind instanceof z.ZodLiteral ? [...kind.values].map(String) : [];
+  });
 }

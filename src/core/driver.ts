@@ -1,5 +1,7 @@
-import { type GpuReadings, readingNames } from './gpu.ts';
+import { type GpuReadings, readingNames, settledReadings, slowReadings } from './gpu.ts';
+import type { DriverProcess } from './process.ts';
 import type { Missing, Reading } from './reading.ts';
+import type { GpuTopology } from './topology.ts';
 
 /**
  * A GPU driver as one caller at a time uses it: NVML in a Worker, or simulated GPUs. A call may never return,
@@ -12,8 +14,25 @@ export interface Driver {
    * @throws Fault DRIVER_NOT_FOUND, DRIVER_NOT_LOADED, DRIVER_VERSION_MISMATCH, DRIVER_ACCESS_DENIED, DRIVER_FAILED
    */
   open(): Promise<DriverInfo>;
-  /** Takes every reading of one GPU. Never rejects for what the driver says: that is in the readings. */
-  read(index: number): Promise<GpuReadings>;
+  /**
+   * Takes every reading of one GPU. Never rejects for what the driver says: that is in the readings.
+   *
+   * @param slowly also those that are taken rarely (the default); at false they are as they were the last time
+   */
+  read(index: number, slowly?: boolean): Promise<GpuReadings>;
+  /**
+   * Reads these GPUs one after another and tells of each as soon as may be; several that are read at once may be told
+   * together. Ends with the first that says the driver has gone away.
+   */
+  readAll(
+    indices: readonly number[],
+    slowly: boolean,
+    told: (index: number, readings: GpuReadings) => void,
+  ): Promise<void>;
+  /** The GPU on which a call is running; null between calls, and for calls on the driver. */
+  reading(): number | null;
+  /** Asks one GPU what no sample holds. Never rejects for what the driver says. */
+  inquire<What extends keyof Inquiries>(what: What, index: number): Promise<Inquiries[What]>;
   /** Ends the driver life. */
   close(): Promise<void>;
   /** Gives it up in the middle of a call: nobody waits for it any more, and it ends itself when the call returns. */
@@ -22,45 +41,70 @@ export interface Driver {
   callsReturned(): number;
 }
 
+export function driverWentAway(readings: GpuReadings): boolean {
+  return Object.values(readings).some(
+    (reading: Reading<unknown>) => 'missing' in reading && reading.missing === 'driverUnavailable',
+  );
+}
+
+/** What is asked of a GPU only when someone wants to know it: the driver takes long to tell, or it rarely changes. */
+export interface Inquiries {
+  readonly processes: Reading<readonly DriverProcess[]>;
+  readonly topology: GpuTopology;
+}
+
 export interface DriverInfo {
   /** Source: nvmlSystemGetDriverVersion. Oracle: nvidia-smi --query-gpu=driver_version */
   readonly driverVersion: Reading<string>;
   /** `12.8`. Source: nvmlSystemGetCudaDriverVersion (not _v2, which loads libcuda). Oracle: nvidia-smi, "CUDA Version" */
   readonly cudaVersion: Reading<string>;
+  /** Source: nvmlSystemGetNVMLVersion. Oracle: nvidia-smi -q, "NVML version" */
+  readonly nvmlVersion: Reading<string>;
+  /** Source: nvmlSystemGetConfComputeState. Oracle: nvidia-smi conf-compute -f */
+  readonly confidentialComputing: Reading<ConfidentialComputing>;
   /** GPUs that the driver offers this process. Source: nvmlDeviceGetCount_v2. Oracle: nvidia-smi --query-gpu=count */
   readonly gpuCount: number;
+}
+
+export interface ConfidentialComputing {
+  readonly environment: 'unavailable' | 'simulation' | 'production' | `unknown${number}`;
+  readonly enabled: boolean;
+  readonly devTools: boolean;
 }
 
 /** How one driver takes each reading. */
 export type Readers = { readonly [Name in keyof GpuReadings]: () => GpuReadings[Name] };
 
-/** What one GPU has said for good in this driver life: see `takeReadings`. */
-export type Remembered = Map<keyof GpuReadings, Reading<unknown>>;
+/** What one GPU has said in this driver life that need not be asked for again: see `takeReadings`. */
+export interface Remembered {
+  /** For good: a name, a threshold, the lack of a feature. */
+  readonly settled: Map<keyof GpuReadings, Reading<unknown>>;
+  /** Until the slow readings are taken again. */
+  readonly slow: Map<keyof GpuReadings, Reading<unknown>>;
+}
 
-const settled: ReadonlySet<keyof GpuReadings> = new Set([
-  'name',
-  'uuid',
-  'serial',
-  'pciAddress',
-  'minorNumber',
-  'slowdownTemperatureC',
-  'shutdownTemperatureC',
-  'defaultPowerLimitWatts',
-  'powerLimitRange',
-]);
+export function nothingRemembered(): Remembered {
+  return { settled: new Map(), slow: new Map() };
+}
+
 const absent: ReadonlySet<Missing> = new Set(['notSupported', 'notSupportedByDriver']);
 
 /**
- * Takes every reading once. What cannot change in a driver life (a name, a threshold, the lack of a feature) is
- * asked for once and then remembered. Once the GPU is lost nothing more is asked of it: each call could block.
+ * Takes every reading once. What cannot change in a driver life is asked for once and then remembered; the slow readings
+ * are taken when `slowly` is true, and are else those of the last time. Once the GPU is lost nothing more is asked of it:
+ * each call could block.
  */
-export function takeReadings(readers: Readers, remembered: Remembered): GpuReadings {
+export function takeReadings(readers: Readers, { settled, slow }: Remembered, slowly = true): GpuReadings {
   const taken: Partial<Record<keyof GpuReadings, Reading<unknown>>> = {};
   let lost = false;
+  const take = (name: keyof GpuReadings): Reading<unknown> => {
+    if (lost) return { missing: 'gpuLost' };
+    return (slowly ? undefined : slow.get(name)) ?? readers[name]();
+  };
   for (const name of readingNames) {
-    const known = remembered.get(name);
-    const reading: Reading<unknown> = known ?? (lost ? { missing: 'gpuLost' } : readers[name]());
-    if (isSettled(name, reading)) remembered.set(name, reading);
+    const reading = settled.get(name) ?? take(name);
+    if (isSettled(name, reading)) settled.set(name, reading);
+    else if (slowReadings.has(name)) slow.set(name, reading);
     lost ||= 'missing' in reading && reading.missing === 'gpuLost';
     taken[name] = reading;
   }
@@ -68,11 +112,14 @@ export function takeReadings(readers: Readers, remembered: Remembered): GpuReadi
 }
 
 function isSettled(name: keyof GpuReadings, reading: Reading<unknown>): boolean {
-  return 'missing' in reading ? absent.has(reading.missing) : settled.has(name);
+  return 'missing' in reading ? absent.has(reading.missing) : settledReadings.has(name);
 }
 
-/** A GPU of which nothing can be read, but what was remembered. */
-export function unreadable(missing: Missing, remembered: Partial<GpuReadings> = {}): GpuReadings {
+/** A GPU of which nothing can be read, but what is known for good. */
+export function unreadable(
+  missing: Missing,
+  known?: Iterable<readonly [string, Reading<unknown>]>,
+): GpuReadings {
   const none = Object.fromEntries(readingNames.map((name) => [name, { missing }]));
-  return { ...none, ...remembered } as GpuReadings;
+  return { ...none, ...Object.fromEntries(known ?? []) } as unknown as GpuReadings;
 }

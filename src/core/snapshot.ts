@@ -1,6 +1,7 @@
 import type { DriverInfo } from './driver.ts';
 import type { FaultCode } from './fault.ts';
 import type { GpuReadings } from './gpu.ts';
+import type { Rates } from './rates.ts';
 
 /** What the agent knows of its node at one moment. Tools answer from it and never call the driver. Times are monotonic, in ms. */
 export interface Snapshot {
@@ -29,6 +30,10 @@ export interface GpuState {
   readonly readings: GpuReadings;
   /** When the readings were taken; null where there are none: not yet, or no more since it has vanished. */
   readonly readAtMs: number | null;
+  /** When those were taken that are taken rarely: `slowReadings`. */
+  readonly slowReadAtMs: number | null;
+  /** Null where there are no readings. */
+  readonly rates: Rates | null;
   readonly trouble: GpuTrouble | null;
 }
 

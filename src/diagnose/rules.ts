@@ -1,4 +1,5 @@
-import { type GpuReadings, type RecoveryAction, symbolOf } from '../core/gpu.ts';
+import type { RecoveryAction } from '../core/errors-readings.ts';
+import { type GpuReadings, symbolOf } from '../core/gpu.ts';
 import type { Reading } from '../core/reading.ts';
 import type { Action, Finding, Verdict } from './verdict.ts';
 

@@ -1,6 +1,7 @@
 import { unreadable } from '../core/driver.ts';
 import type { GpuReadings } from '../core/gpu.ts';
-import { type Missing, orNull } from '../core/reading.ts';
+import { ratesBetween } from '../core/rates.ts';
+import { type Missing, orNull, type Reading } from '../core/reading.ts';
 import type { GpuState } from '../core/snapshot.ts';
 
 const identity = ['name', 'uuid', 'serial', 'pciAddress'] as const;
@@ -37,18 +38,25 @@ export class GpuBook {
       index,
       readings: unreadable('notReady'),
       readAtMs: null,
+      slowReadAtMs: null,
+      rates: null,
       trouble: this.#hangOf(index),
     }));
     this.#reconcile();
   }
 
-  read(index: number, readings: GpuReadings): void {
+  /** @param slowly whether those that are taken rarely were taken, too */
+  read(index: number, readings: GpuReadings, slowly = true): void {
     const known = this.#present[index];
+    const readAtMs = this.#nowMs();
     const whole = known ? { ...readings, ...identityOf(known, readings) } : readings;
     const lost = Object.values(readings).some((one) => 'missing' in one && one.missing === 'gpuLost');
-    const sinceMs = known?.trouble?.kind === 'lost' ? known.trouble.sinceMs : this.#nowMs();
+    const sinceMs = known?.trouble?.kind === 'lost' ? known.trouble.sinceMs : readAtMs;
     const trouble = lost ? ({ kind: 'lost', sinceMs } as const) : null;
-    this.#present[index] = { index, readings: whole, readAtMs: this.#nowMs(), trouble };
+    const before = known && known.readAtMs !== null ? known : undefined;
+    const rates = ratesBetween(before, { readings, readAtMs });
+    const slowReadAtMs = slowly ? readAtMs : (known?.slowReadAtMs ?? null);
+    this.#present[index] = { index, readings: whole, readAtMs, slowReadAtMs, rates, trouble };
     this.#reconcile();
   }
 
@@ -120,15 +128,22 @@ function awaited(gpu: GpuState): GpuState {
 }
 
 function absentOf({ index, readings }: GpuState, why: Missing): GpuState {
-  return { index, readings: unreadable(why, identityIn(readings)), readAtMs: null, trouble: null };
+  return {
+    index,
+    readings: unreadable(why, identityIn(readings)),
+    readAtMs: null,
+    slowReadAtMs: null,
+    rates: null,
+    trouble: null,
+  };
 }
 
 function keyOf({ readings }: GpuState): string | null {
   return orNull(readings.pciAddress) ?? orNull(readings.uuid);
 }
 
-function identityIn(readings: GpuReadings): Partial<GpuReadings> {
-  return Object.fromEntries(identity.map((name) => [name, readings[name]]));
+function identityIn(readings: GpuReadings): [string, Reading<unknown>][] {
+  return identity.map((name) => [name, readings[name]]);
 }
 
 /** A GPU that is lost no longer says who it is; we still know. */

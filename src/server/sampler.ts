@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { Driver, DriverInfo } from '../core/driver.ts';
+import { type Driver, type DriverInfo, driverWentAway } from '../core/driver.ts';
 import { Fault } from '../core/fault.ts';
-import type { GpuReadings } from '../core/gpu.ts';
 import type { Log } from '../core/log.ts';
 import type { DriverState, Snapshot } from '../core/snapshot.ts';
 import { GpuBook } from './gpu-book.ts';
@@ -28,6 +27,8 @@ export interface Sampler {
 
 /** The kernel may hold one global lock: then each new thread would hang too, and a thread is all we would gain. */
 const maxReplacementsPerLife = 2;
+/** Of the readings that change rarely, or that the driver takes long to tell. */
+const slowReadEveryMs = 60_000;
 const firstRetryMs = 1000;
 const lastRetryMs = 30_000;
 
@@ -67,6 +68,7 @@ class DriverLife {
   #state: DriverState = { state: 'starting' };
   #replacements = 0;
   #failures = 0;
+  #slowReadDueMs = 0;
 
   constructor(options: SamplerOptions, book: GpuBook) {
     this.#options = options;
@@ -106,25 +108,39 @@ class DriverLife {
     this.#state = { state: 'ok', info };
     this.#failures = this.#offersGpus ? 0 : this.#failures + 1;
     this.#replacements = 0;
+    this.#slowReadDueMs = 0;
     this.#book.begin(info.gpuCount);
     return this.#offersGpus;
   }
 
   /** A driver that has gone away is opened anew, and all is read at once; only once, in case it says so again. */
   async #readAll(mayReopen = true): Promise<boolean> {
-    for (const index of this.#book.readable) {
-      const readings = await this.#ask((driver) => driver.read(index), index);
-      if (!readings) continue;
-      this.#book.read(index, readings);
-      if (!mayReopen || !driverWentAway(readings)) continue;
-      this.#info = undefined;
-      return (await this.#open()) && (await this.#readAll(false));
+    const slowly = this.#options.nowMs() >= this.#slowReadDueMs;
+    if (slowly) this.#slowReadDueMs = this.#options.nowMs() + slowReadEveryMs;
+    const done = new Set<number>();
+    let wentAway = false;
+    for (let left = this.#book.readable; left.length > 0 && !wentAway; left = this.#left(done)) {
+      await this.#ask((driver) =>
+        driver.readAll(left, slowly, (index, readings) => {
+          if (driver !== this.#driver) return; // given up in the meantime
+          done.add(index);
+          this.#book.read(index, readings, slowly);
+          wentAway ||= mayReopen && driverWentAway(readings);
+        }),
+      );
     }
-    return true;
+    if (!wentAway) return true;
+    this.#info = undefined;
+    return (await this.#open()) && (await this.#readAll(false));
+  }
+
+  /** After a hang another thread goes on with those that were not read yet. */
+  #left(done: ReadonlySet<number>): readonly number[] {
+    return this.#book.readable.filter((index) => !done.has(index));
   }
 
   /** Undefined: the call has hung, and another thread has taken over. */
-  async #ask<T>(operation: (driver: Driver) => Promise<T>, index?: number): Promise<T | undefined> {
+  async #ask<T>(operation: (driver: Driver) => Promise<T>): Promise<T | undefined> {
     const { hangAfterMs, nowMs, log } = this.#options;
     const driver = this.#driver;
     const running = operation(driver);
@@ -133,6 +149,7 @@ class DriverLife {
     } catch (thrown) {
       if (!(thrown instanceof Stalled)) throw thrown;
       const sinceMs = nowMs() - hangAfterMs;
+      const index = driver.reading();
       if (!this.#info) this.#notResponding(sinceMs);
       log.warn('a driver call does not return', { gpu: index, replacements: this.#replacements });
       if (this.#replacements === maxReplacementsPerLife) return this.#hold(running, sinceMs);
@@ -141,10 +158,10 @@ class DriverLife {
     }
   }
 
-  async #replace(running: Promise<unknown>, sinceMs: number, index?: number): Promise<void> {
+  async #replace(running: Promise<unknown>, sinceMs: number, index: number | null): Promise<void> {
     this.#replacements++;
     this.#driver.abandon();
-    if (index !== undefined) {
+    if (index !== null) {
       this.#book.hung(index, sinceMs);
       const returned = () => this.#book.returned(index);
       running.then(returned, returned);
@@ -175,10 +192,4 @@ class DriverLife {
     this.#state = { state: 'unavailable', code, message, hint, sinceMs: this.#options.nowMs() };
     this.#options.log.warn('driver unavailable', { code, reason: message });
   }
-}
-
-function driverWentAway(readings: GpuReadings): boolean {
-  return Object.values(readings).some(
-    (reading) => 'missing' in reading && reading.missing === 'driverUnavailable',
-  );
 }

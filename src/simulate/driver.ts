@@ -1,6 +1,9 @@
 import {
   type Driver,
   type DriverInfo,
+  driverWentAway,
+  type Inquiries,
+  nothingRemembered,
   type Readers,
   type Remembered,
   takeReadings,
@@ -43,6 +46,7 @@ class SimulatedDriver implements Driver {
   #remembered: Remembered[] = [];
   #returned = 0;
   #abandoned = false;
+  #reading: number | null = null;
 
   constructor({ scenario, node, nowMs }: SimulatedDriverOptions) {
     this.#scenario = scenario;
@@ -60,21 +64,45 @@ class SimulatedDriver implements Driver {
     return {
       driverVersion: this.#answer(codes.nvmlSystemGetDriverVersion, { value: this.#node.driver }),
       cudaVersion: this.#answer(codes.nvmlSystemGetCudaDriverVersion, { value: this.#node.cuda }),
+      nvmlVersion: { value: `13.${this.#node.driver}` },
+      confidentialComputing: { value: { environment: 'unavailable', enabled: false, devTools: false } },
       gpuCount: this.#node.gpus.length,
     };
   }
 
-  async read(index: number): Promise<GpuReadings> {
+  async read(index: number, slowly = true): Promise<GpuReadings> {
     if (this.#generation === null) return unreadable('driverUnavailable');
     if (this.#node.gpus[index] === undefined) return unreadable(missingForCode(INVALID_ARGUMENT));
-    this.#remembered[index] ??= new Map();
+    this.#remembered[index] ??= nothingRemembered();
     const remembered = this.#remembered[index];
     await this.#hangOver(index);
     const gpu = this.#gpu(index);
     const code = this.#alive() ? codeOf(gpu, 'nvmlDeviceGetHandleByIndex_v2') : nvmlReturn.UNINITIALIZED;
     const handle = this.#answer(code, { value: index });
-    if ('missing' in handle) return unreadable(handle.missing, Object.fromEntries(remembered));
-    return takeReadings(this.#readers(gpu), remembered);
+    if ('missing' in handle) return unreadable(handle.missing, remembered.settled);
+    return takeReadings(this.#readers(gpu), remembered, slowly);
+  }
+
+  async readAll(
+    indices: readonly number[],
+    slowly: boolean,
+    told: (index: number, readings: GpuReadings) => void,
+  ): Promise<void> {
+    for (const index of indices) {
+      this.#reading = index;
+      const readings = await this.read(index, slowly);
+      this.#reading = null;
+      told(index, readings);
+      if (driverWentAway(readings)) return;
+    }
+  }
+
+  reading(): number | null {
+    return this.#reading;
+  }
+
+  async inquire<What extends keyof Inquiries>(): Promise<Inquiries[What]> {
+    throw new Error('not yet');
   }
 
   async close(): Promise<void> {
@@ -111,7 +139,19 @@ class SimulatedDriver implements Driver {
   #readers(gpu: GpuCondition): Readers {
     const reader = (name: keyof GpuReadings) => () =>
       this.#answer<unknown>(codeOf(gpu, symbolOf[name]), gpu.readings[name]);
-    return Object.fromEntries(readingNames.map((name) => [name, reader(name)])) as unknown as Readers;
+    const readers = Object.fromEntries(
+      readingNames.map((name) => [name, reader(name)]),
+    ) as unknown as Readers;
+    return { ...readers, migDevices: () => this.#migDevices(gpu, readers) };
+  }
+
+  /** As with NVML: whether there can be any says another call, and while MIG is off nobody asks. */
+  #migDevices(gpu: GpuCondition, readers: Readers): GpuReadings['migDevices'] {
+    const mode = codeOf(gpu, symbolOf.migMode);
+    if (mode !== nvmlReturn.SUCCESS) return { missing: missingForCode(mode) };
+    const { migMode } = gpu.readings;
+    if ('missing' in migMode) return migMode;
+    return migMode.value.current ? readers.migDevices() : { value: [] };
   }
 
   /** One driver call has returned. */

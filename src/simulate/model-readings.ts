@@ -1,40 +1,41 @@
-import type { ClocksEventReason, GpuReadings, Memory } from '../core/gpu.ts';
+import type { GpuReadings } from '../core/gpu.ts';
+import type { LoadReadings, Memory } from '../core/load-readings.ts';
+import type { ModeReadings } from '../core/mode-readings.ts';
+import type { ClocksEventReason, PowerReadings } from '../core/power-readings.ts';
 import type { Reading } from '../core/reading.ts';
+import { type Board, boards } from './boards.ts';
 import { loadSecondsAt } from './energy.ts';
+import { errors, throttle } from './model-errors.ts';
+import { identity } from './model-identity.ts';
 import { type GpuModel, models } from './models.ts';
-import { hash, laggedLoadAt, loadAt } from './noise.ts';
+import { laggedLoadAt, loadAt } from './noise.ts';
 import type { ScenarioNode } from './scenario.ts';
 
 const MEBIBYTE = 1024 * 1024;
-const FIRST_BUS = 0x0a;
-const BUSES_APART = 7;
+const KIBIBYTE = 1024;
+/** What a GPU at full load sends and gets in a second: over PCIe, and over all NVLinks. */
+const PCIE_BYTES = 3e9;
+const NVLINK_KIBIBYTES = 120e6;
 const none: Reading<number> = { value: 0 };
 const notSupported = { missing: 'notSupported' } as const;
 
-type Identity = Pick<GpuReadings, 'name' | 'uuid' | 'serial' | 'pciAddress' | 'minorNumber'>;
-type Limits = Pick<
+type Work = Omit<LoadReadings, keyof Fixed> & Omit<PowerReadings, keyof Fixed | 'fanPercents'>;
+type Fixed = Pick<
   GpuReadings,
+  | 'maxGraphicsClockMhz'
+  | 'maxSmClockMhz'
+  | 'maxMemoryClockMhz'
+  | 'maxPcieGeneration'
+  | 'maxPcieWidth'
   | 'slowdownTemperatureC'
   | 'shutdownTemperatureC'
+  | 'maxMemoryTemperatureC'
+  | 'maxTemperatureC'
+  | 'slowdownMarginC'
+  | 'shutdownMarginC'
   | 'powerLimitWatts'
   | 'defaultPowerLimitWatts'
   | 'powerLimitRange'
->;
-type Work = Pick<
-  GpuReadings,
-  | 'memory'
-  | 'utilization'
-  | 'encoderPercent'
-  | 'decoderPercent'
-  | 'temperatureC'
-  | 'memoryTemperatureC'
-  | 'powerWatts'
-  | 'energyJoules'
-  | 'graphicsClockMhz'
-  | 'smClockMhz'
-  | 'memoryClockMhz'
-  | 'clocksEventReasons'
-  | 'performanceState'
 >;
 
 /**
@@ -46,70 +47,120 @@ type Work = Pick<
 export function modelReadings(node: ScenarioNode, index: number, atMs: number): GpuReadings {
   const name = node.gpus[index];
   if (name === undefined) throw new RangeError(`${node.name} has no GPU ${index}`);
-  const model = models[name];
-  const seed = `${node.name}/${index}`;
+  const kind: Kind = { ...models[name], ...boards[name] };
+  const place = { seed: `${node.name}/${index}`, index, gpus: node.gpus.length };
   return {
-    ...identity(model, seed, index),
-    ...limits(model),
-    ...work(model, seed, atMs),
-    ...health(model, node.driver),
-    migMode: model.mig ? { value: { current: false, pending: false } } : notSupported,
-    persistenceMode: { value: true },
+    ...identity(kind, place, node.driver),
+    ...fixed(kind),
+    ...work(kind, place.seed, atMs),
+    fanPercents: { value: [] },
+    ...errors(kind, node.driver),
+    ...throttle(kind, place.seed, { atMs, driver: node.driver }),
+    ...modes(kind),
   };
 }
 
-function identity(model: GpuModel, seed: string, index: number): Identity {
-  const words = [0, 1, 2, 3].map((word) => hex(hash(`uuid ${word} ${seed}`), 8));
-  const [, a = '', b = '', c = '', d = '', e = ''] =
-    /^(.{8})(.{4})(.{4})(.{4})(.{12})$/.exec(words.join('')) ?? [];
-  const domain = model.pciDomains[index % model.pciDomains.length] ?? 0;
-  const bus = FIRST_BUS + BUSES_APART * Math.floor(index / model.pciDomains.length);
-  return {
-    name: { value: model.productName },
-    uuid: { value: `GPU-${a}-${b}-${c}-${d}-${e}` },
-    serial: { value: `16${digits(`serial a ${seed}`, 6)}${digits(`serial b ${seed}`, 5)}` },
-    pciAddress: { value: `${hex(domain, 4)}:${hex(bus, 2)}:00.0` },
-    minorNumber: { value: index },
-  };
+type Kind = GpuModel & Board;
+
+function has<T>(owned: boolean, value: T): Reading<T> {
+  return owned ? { value } : notSupported;
 }
 
-function limits(model: GpuModel): Limits {
-  const { thresholdsC: thresholds } = model;
+function fixed(kind: Kind): Fixed {
+  const { thresholdsC: thresholds, marginZeroC, maxTemperatureC, maxMemoryTemperatureC } = kind;
   return {
+    maxGraphicsClockMhz: { value: kind.maxClockMhz },
+    maxSmClockMhz: { value: kind.maxClockMhz },
+    maxMemoryClockMhz: { value: kind.memoryClockMhz },
+    maxPcieGeneration: { value: kind.pcieGeneration },
+    maxPcieWidth: { value: kind.pcieWidth },
     slowdownTemperatureC: thresholds ? { value: thresholds.slowdown } : notSupported,
     shutdownTemperatureC: thresholds ? { value: thresholds.shutdown } : notSupported,
-    powerLimitWatts: { value: model.defaultPowerLimitWatts },
-    defaultPowerLimitWatts: { value: model.defaultPowerLimitWatts },
-    powerLimitRange: { value: model.powerLimitRange },
+    maxMemoryTemperatureC: maxMemoryTemperatureC === null ? notSupported : { value: maxMemoryTemperatureC },
+    maxTemperatureC: maxTemperatureC === null ? notSupported : { value: maxTemperatureC },
+    slowdownMarginC: has(marginZeroC !== null, -2),
+    shutdownMarginC: has(marginZeroC !== null, -8),
+    powerLimitWatts: { value: kind.defaultPowerLimitWatts },
+    defaultPowerLimitWatts: { value: kind.defaultPowerLimitWatts },
+    powerLimitRange: { value: kind.powerLimitRange },
   };
 }
 
-function work(model: GpuModel, seed: string, atMs: number): Work {
+function modes({ mig, hasFabric }: Kind): ModeReadings {
+  return {
+    computeMode: { value: 'default' },
+    virtualizationMode: { value: 'none' },
+    persistenceMode: { value: true },
+    migMode: has(mig, { current: false, pending: false }),
+    migDevices: has(mig, []),
+    fabric: has(hasFabric, {
+      state: 'completed',
+      status: 0,
+      clusterUuid: '0'.repeat(32),
+      cliqueId: 0,
+      faults: [],
+    }),
+  };
+}
+
+/** Utilisation, power, heat and memory rise and fall together. */
+function work(kind: Kind, seed: string, atMs: number): Work {
   const load = loadAt(seed, atMs);
   const lagged = laggedLoadAt(seed, atMs);
-  const busy = load > 0;
-  const celsius = Math.round(between(model.idleC, model.busyC, lagged));
-  const watts = between(model.idleWatts, model.busyWatts, load);
-  const clock = busy
-    ? model.maxClockMhz - 15 * Math.round(((model.maxClockMhz - model.busyClockMhz) * load) / 15)
-    : model.idleClockMhz;
+  const watts = thousandths(between(kind.idleWatts, kind.busyWatts, load));
   return {
-    memory: { value: memory(model, lagged) },
+    ...heat(kind, lagged),
+    ...traffic(kind, seed, atMs),
+    ...clocks(kind, load),
+    memory: { value: memory(kind, lagged) },
+    bar1Memory: { value: bar1Memory(kind) },
     utilization: {
       value: { gpuPercent: Math.round(100 * load), memoryPercent: Math.round(60 * load * load) },
     },
     encoderPercent: none,
     decoderPercent: none,
+    jpegPercent: none,
+    ofaPercent: none,
+    powerWatts: { value: watts },
+    instantPowerWatts: { value: watts },
+    averagePowerWatts: has(kind.averagesPower, watts),
+    modulePowerWatts: has(kind.measuresModulePower, thousandths(watts * 1.25)),
+    energyJoules: { value: thousandths(joules(kind, seed, atMs)) },
+    clocksEventReasons: { value: reasons(load > 0, watts / kind.defaultPowerLimitWatts) },
+  };
+}
+
+function heat({ idleC, busyC, memoryAboveC, marginZeroC }: Kind, lagged: number) {
+  const celsius = Math.round(between(idleC, busyC, lagged));
+  return {
     temperatureC: { value: celsius },
-    memoryTemperatureC: model.memoryAboveC === null ? notSupported : { value: celsius + model.memoryAboveC },
-    powerWatts: { value: thousandths(watts) },
-    energyJoules: { value: thousandths(joules(model, seed, atMs)) },
+    memoryTemperatureC: memoryAboveC === null ? notSupported : { value: celsius + memoryAboveC },
+    temperatureMarginC: marginZeroC === null ? notSupported : { value: marginZeroC - celsius },
+  };
+}
+
+function clocks(kind: Kind, load: number) {
+  const busy = load > 0;
+  const clock = busy
+    ? kind.maxClockMhz - 15 * Math.round(((kind.maxClockMhz - kind.busyClockMhz) * load) / 15)
+    : kind.idleClockMhz;
+  return {
+    performanceState: { value: busy ? 0 : kind.idlePerformanceState },
     graphicsClockMhz: { value: clock },
     smClockMhz: { value: clock },
-    memoryClockMhz: { value: busy ? model.memoryClockMhz : model.idleMemoryClockMhz },
-    clocksEventReasons: { value: reasons(busy, watts / model.defaultPowerLimitWatts) },
-    performanceState: { value: busy ? 0 : model.idlePerformanceState },
+    memoryClockMhz: { value: busy ? kind.memoryClockMhz : kind.idleMemoryClockMhz },
+    videoClockMhz: { value: Math.round((kind.maxVideoClockMhz * clock) / kind.maxClockMhz) },
+    // A board that saves power when idle lets its link go down, too.
+    pcieGeneration: { value: busy || kind.idlePerformanceState === 0 ? kind.pcieGeneration : 1 },
+    pcieWidth: { value: kind.pcieWidth },
   };
+}
+
+function traffic({ countsPcie, countsNvlink }: Kind, seed: string, atMs: number) {
+  const seconds = loadSecondsAt(seed, atMs);
+  const pcie = has(countsPcie, Math.round(PCIE_BYTES * seconds));
+  const nvlink = has(countsNvlink, KIBIBYTE * Math.round(NVLINK_KIBIBYTES * seconds));
+  return { pcieTxBytes: pcie, pcieRxBytes: pcie, nvlinkTxBytes: nvlink, nvlinkRxBytes: nvlink };
 }
 
 /** Since the agent's start: what the board draws when idle, and more while it works. */
@@ -128,28 +179,18 @@ function memory(model: GpuModel, lagged: number): Memory {
   };
 }
 
+function bar1Memory({ bar1Mib }: Board) {
+  const usedMib = Math.min(bar1Mib, 6);
+  return {
+    totalBytes: bar1Mib * MEBIBYTE,
+    usedBytes: usedMib * MEBIBYTE,
+    freeBytes: (bar1Mib - usedMib) * MEBIBYTE,
+  };
+}
+
 function reasons(busy: boolean, shareOfLimit: number): ClocksEventReason[] {
   if (!busy) return ['gpuIdle'];
   return shareOfLimit > 0.94 ? ['swPowerCap'] : [];
-}
-
-type Health = Omit<GpuReadings, keyof (Identity & Limits & Work) | 'migMode' | 'persistenceMode'>;
-
-function health(model: GpuModel, driver: string): Health {
-  return {
-    eccMode: { value: { current: true, pending: true } },
-    eccCorrectedVolatile: none,
-    eccUncorrectedVolatile: none,
-    eccCorrectedAggregate: none,
-    eccUncorrectedAggregate: none,
-    remappedRows: model.remapsRows
-      ? { value: { correctable: 0, uncorrectable: 0, pending: false, failed: false } }
-      : notSupported,
-    retiredPagesPending: model.remapsRows ? notSupported : { value: false },
-    // NVML's change log: NVML_FI_DEV_GET_GPU_RECOVERY_ACTION replaces the reset-status fields from v570 on.
-    recoveryAction: Number.parseInt(driver, 10) >= 570 ? { value: 'none' } : notSupported,
-    pcieReplays: none,
-  };
 }
 
 /** NVML counts in thousandths of watts and joules. */
@@ -159,12 +200,4 @@ function thousandths(value: number): number {
 
 function between(low: number, high: number, share: number): number {
   return low + (high - low) * share;
-}
-
-function digits(seed: string, length: number): string {
-  return String(hash(seed) % 10 ** length).padStart(length, '0');
-}
-
-function hex(number: number, digits: number): string {
-  return number.toString(16).padStart(digits, '0');
 }

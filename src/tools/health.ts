@@ -7,6 +7,7 @@ import { count, duration } from '../core/words.ts';
 import { judge } from '../diagnose/judge.ts';
 import { actions, actionWords, verdicts } from '../diagnose/verdict.ts';
 import { commonArguments } from './arguments.ts';
+import { evidenceRow, evidenceText } from './health-evidence.ts';
 import {
   answerOf,
   driverAnswer,
@@ -47,6 +48,8 @@ const gpuHealth = z.object({
   /** The driver's own verdict, beside ours; null where the driver gives none. */
   driverRecoveryAction: z.string().nullable(),
   unchecked: z.array(z.string()).describe('what could not be looked at, and why'),
+  /** An agent of an older version does not tell it. */
+  counters: evidenceRow.schema.optional(),
 });
 type GpuHealth = z.output<typeof gpuHealth>;
 
@@ -154,6 +157,7 @@ function healthOf(state: GpuState, { snapshot, nowMs }: NodeContext): GpuHealth 
     findings: findings.map((finding) => ({ ...finding, evidence: [...finding.evidence] })),
     driverRecoveryAction: orNull(readings.recoveryAction),
     unchecked: [...unchecked],
+    counters: evidenceRow.of(state, nowMs),
   };
 }
 
@@ -212,6 +216,7 @@ function gpuText(node: string, gpu: GpuHealth, full: boolean): string {
       gpu.findings.length > 0 &&
       `Evidence: ${gpu.findings.flatMap((f) => f.evidence.map(factText)).join(', ')}`,
     full && gpu.unchecked.length > 0 && `Not checked: ${gpu.unchecked.join(', ')}`,
+    full && gpu.counters && `Counters: ${evidenceText(gpu.counters)}`,
   ];
   return lines.filter(Boolean).join('. ');
 }

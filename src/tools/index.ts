@@ -3,10 +3,11 @@ import { didYouMean } from '../core/similar.ts';
 import { plainText } from '../core/words.ts';
 import { health } from './health.ts';
 import { inventory } from './inventory.ts';
+import { metrics } from './metrics.ts';
 import type { Tool } from './tool.ts';
 
 /** Every tool, in the order clients see them. A new tool is one file, one line here and one test. */
-export const tools: readonly Tool[] = [inventory, health];
+export const tools: readonly Tool[] = [inventory, health, metrics];
 
 /** @throws Fault BAD_ARGUMENT naming those that there are */
 export function toolNamed(name: string): Tool {

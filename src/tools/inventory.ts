@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { byName, foldNames } from '../core/names.ts';
 import { count, duration, gibibytes } from '../core/words.ts';
 import { commonArguments } from './arguments.ts';
-import { type GpuRow, gpuRow, gpuRowOf, gpuText, missingText, modeText, troubleText } from './gpu-row.ts';
+import { gpuText, missingText, modeText, troubleText } from './gpu-text.ts';
+import { type GpuRow, inventoryRow } from './inventory-row.ts';
 import {
   answerOf,
   driverAnswer,
@@ -16,7 +17,7 @@ import {
 } from './node-answer.ts';
 import { type Answer, defineTool } from './tool.ts';
 
-const output = z.object({ ...nodeAnswer, gpus: z.array(gpuRow) });
+const output = z.object({ ...nodeAnswer, gpus: z.array(inventoryRow.schema) });
 type NodeInventory = z.output<typeof output>;
 
 const model = z.object({ name: z.string().nullable(), count: z.int() });
@@ -43,7 +44,7 @@ const placed = z.object({
   node: z.string(),
   driverVersion: z.string().nullable(),
   cudaVersion: z.string().nullable(),
-  gpu: gpuRow,
+  gpu: inventoryRow.schema,
 });
 const row = z.union([
   z.object({ kind: z.literal('driverProblem'), node: z.string(), driver: driverAnswer }),
@@ -74,7 +75,7 @@ export const inventory = defineTool({
   row,
 
   answer({ gpu }, node) {
-    const gpus = selectGpus(node.snapshot, gpu).map((state) => gpuRowOf(state, node.nowMs));
+    const gpus = selectGpus(node.snapshot, gpu).map((state) => inventoryRow.of(state, node.nowMs));
     return { ...answerOf(node), gpus };
   },
 

@@ -228,6 +228,6 @@ test.concurrent('one reading that fails in an unknown way costs the verdict, not
 });
 
 function identity(gpu: object | undefined) {
-  const names = ['index', 'ageMs', 'uuid', 'serial', 'pciAddress', 'minorNumber'];
+  const names = ['index', 'ageMs', 'slowAgeMs', 'uuid', 'serial', 'pciAddress', 'minorNumber'];
   return Object.fromEntries(Object.entries(gpu ?? {}).filter(([name]) => names.includes(name)));
 }

@@ -112,7 +112,7 @@ describe.concurrent('call: its exit code says how it went', () => {
   });
 
   test.for<[string, readonly string[], RegExp]>([
-    ['no tool', ['call'], /the tool is missing: get_gpu_inventory or get_gpu_health/],
+    ['no tool', ['call'], /the tool is missing: one of get_gpu_inventory, get_gpu_health/],
     ['a tool that there is not', ['call', 'get_weather'], /no tool get_weather; there are get_gpu_/],
     [
       'a tool that is mistyped',

@@ -8,6 +8,7 @@ import {
   clockTypes,
   eccCounters,
   eccErrors,
+  inforomObjects,
   memoryV2Version,
   prototypes,
   structs,
@@ -63,10 +64,16 @@ test('every constant has the value of nvml.h', () => {
       name,
       code,
     ]);
+  expect(inforomObjects).toEqual({
+    OEM: numberOf('NVML_INFOROM_OEM'),
+    ECC: numberOf('NVML_INFOROM_ECC'),
+    POWER: numberOf('NVML_INFOROM_POWER'),
+  });
   expect(clockTypes).toEqual({
     GRAPHICS: numberOf('NVML_CLOCK_GRAPHICS'),
     SM: numberOf('NVML_CLOCK_SM'),
     MEM: numberOf('NVML_CLOCK_MEM'),
+    VIDEO: numberOf('NVML_CLOCK_VIDEO'),
   });
   expect(eccErrors).toEqual({
     CORRECTED: numberOf('NVML_MEMORY_ERROR_TYPE_CORRECTED'),
@@ -80,6 +87,8 @@ test('every constant has the value of nvml.h', () => {
   expect(temperatureThresholds).toEqual({
     SHUTDOWN: numberOf('NVML_TEMPERATURE_THRESHOLD_SHUTDOWN'),
     SLOWDOWN: numberOf('NVML_TEMPERATURE_THRESHOLD_SLOWDOWN'),
+    MEM_MAX: numberOf('NVML_TEMPERATURE_THRESHOLD_MEM_MAX'),
+    GPU_MAX: numberOf('NVML_TEMPERATURE_THRESHOLD_GPU_MAX'),
   });
 });
 

@@ -1,6 +1,6 @@
 import type { TestContext } from 'vitest';
 
-import { type Driver, type DriverInfo, unreadable } from '../../src/core/driver.ts';
+import { type Driver, type DriverInfo, driverWentAway, unreadable } from '../../src/core/driver.ts';
 import type { Fault } from '../../src/core/fault.ts';
 import type { GpuReadings } from '../../src/core/gpu.ts';
 import { createLog } from '../../src/core/log.ts';
@@ -27,6 +27,8 @@ export interface ToldDriver {
 const info: DriverInfo = {
   driverVersion: { value: '580.126.20' },
   cudaVersion: { value: '13.0' },
+  nvmlVersion: { value: '13.580.126.20' },
+  confidentialComputing: { missing: 'notSupported' },
   gpuCount: 0,
 };
 
@@ -83,6 +85,13 @@ function threadOf(driver: ToldDriver): Driver {
     }
     returned++;
   };
+  let reading: number | null = null;
+  const read = async (index: number) => {
+    await freed(index);
+    return driver.opened <= driver.goneLives
+      ? unreadable('driverUnavailable')
+      : readingsOf(index, driver.temperatureC);
+  };
   return {
     async open() {
       await freed('open');
@@ -90,12 +99,18 @@ function threadOf(driver: ToldDriver): Driver {
       driver.opened++;
       return { ...info, gpuCount: driver.gpus };
     },
-    async read(index) {
-      await freed(index);
-      return driver.opened <= driver.goneLives
-        ? unreadable('driverUnavailable')
-        : readingsOf(index, driver.temperatureC);
+    read,
+    async readAll(indices, _slowly, told) {
+      for (const index of indices) {
+        reading = index;
+        const readings = await read(index);
+        reading = null;
+        told(index, readings);
+        if (driverWentAway(readings)) return;
+      }
     },
+    reading: () => reading,
+    inquire: () => Promise.reject(new Error('nobody asks this driver')),
     close: async () => undefined,
     abandon: () => void driver.abandoned++,
     callsReturned: () => returned,

@@ -4,8 +4,9 @@ import { unreadable } from '../../src/core/driver.ts';
 import type { Snapshot } from '../../src/core/snapshot.ts';
 import { healthFetch } from '../../src/server/health.ts';
 import { agentMetrics } from '../../src/server/metrics.ts';
+import { driverInfo } from '../support/gpus.ts';
 
-const info = { driverVersion: { value: '580' }, cudaVersion: { value: '13.0' }, gpuCount: 1 };
+const info = driverInfo;
 const away = {
   state: 'unavailable',
   code: 'DRIVER_NOT_FOUND',
@@ -22,7 +23,14 @@ function health({ driver = { state: 'ok', info }, gpus = [] }: Partial<Snapshot>
 }
 
 function gpuReadAt(readAtMs: number | null) {
-  return { index: 0, readings: unreadable('notReady'), readAtMs, trouble: null };
+  return {
+    index: 0,
+    readings: unreadable('notReady'),
+    readAtMs,
+    slowReadAtMs: readAtMs,
+    rates: null,
+    trouble: null,
+  };
 }
 
 test.for([

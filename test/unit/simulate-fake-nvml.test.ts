@@ -24,7 +24,11 @@ test('values come in the units of NVML', () => {
       eccUncorrectedVolatile: 3, eccCorrectedAggregate: 9, graphicsClockMhz: 1005, performanceState: 2,
       remappedRows: { correctable: 1, uncorrectable: 2, pending: true, failed: false },
       recoveryAction: drainAndReset, persistenceMode: false, memoryTemperatureC: notSupported,
-      energyJoules: 12.345, pcieReplays: noPermission, encoderPercent: 31, decoderPercent: notSupported, slowdownTemperatureC: 88 }`;
+      energyJoules: 12.345, pcieReplays: noPermission, nvlinkRxBytes: 3072, instantPowerWatts: 71.125, slowdownMarginC: -5,
+      swThermalSlowdownSeconds: 1.5, computeMode: prohibited, numaAffinity: [0, 5], cpuAffinity: '0-3,64', pcieGeneration: 3,
+      fabric: { state: completed, status: 0, clusterUuid: '00000000000000000000000000000000', cliqueId: 0, faults: [degradedBandwidth] },
+      fanPercents: [41], repairPending: { channel: true, tpc: false },
+      eccLocations: [{ location: sram, correctedVolatile: 1, uncorrectedVolatile: null, correctedAggregate: null, uncorrectedAggregate: null }], encoderPercent: 31, decoderPercent: notSupported, slowdownTemperatureC: 88 }`;
 
   expect(fake([`{ at: 0, gpu: 1, node: a, ${set} }`])).toMatchObject({
     driver: 'loaded',
@@ -56,12 +60,26 @@ test('values come in the units of NVML', () => {
         retiredPagesPending: null,
         encoder: { percent: 31 },
         decoder: null,
-        fields: [
+        fields: expect.arrayContaining([
           { id: 82, code: 3 },
           { id: 83, type: 'u64', value: 12_345 },
           { id: 94, code: 4 },
+          { id: 139, type: 'u64', value: 3 },
+          { id: 186, scope: 0, type: 'u32', value: 71_125 },
+          { id: 194, type: 'i32', value: -5 },
           { id: 230, type: 'u32', value: 4 },
-        ],
+          { id: 269, type: 'u64', value: 1_500_000_000 },
+        ]),
+        computeCapability: { major: 9, minor: 0 },
+        architecture: 9,
+        computeMode: 2,
+        numaAffinity: [0b100001n],
+        cpuAffinity: [0xfn, 0x1n],
+        fabric: { state: 3, status: 0, healthMask: 0b10101001 },
+        pcieGeneration: 3,
+        fanPercents: [41],
+        eccLocations: [{ location: 7, correctedVolatile: 1, uncorrectedVolatile: null }],
+        repairPending: { channel: 1, tpc: 0 },
         persistenceMode: 0,
       },
     ],
@@ -116,9 +134,10 @@ test('one of several readings of a function can lack support, but not fail in a 
   ).toEqual({
     graphics: expect.any(Number),
     memory: expect.any(Number),
+    video: expect.any(Number),
   });
   expect(() => fake(['{ at: 0, gpu: 0, set: { smClockMhz: noPermission } }'])).toThrow(
-    /nvmlDeviceGetClockInfo answers graphicsClockMhz, smClockMhz, memoryClockMhz/,
+    /nvmlDeviceGetClockInfo answers graphicsClockMhz, smClockMhz, memoryClockMhz, videoClockMhz/,
   );
 });
 

@@ -181,22 +181,54 @@ test('an idle GPU says that it is idle, and a busy one does not', async () => {
   expect(day.some(({ clocksEventReasons }) => present(clocksEventReasons).includes('swPowerCap'))).toBe(true);
 });
 
+const always = ['inforomPowerVersion'];
+const beforeBlackwell = ['platform', 'numaNode', 'modulePowerWatts'];
+const beforeHopper = [
+  'temperatureMarginC',
+  'slowdownMarginC',
+  'shutdownMarginC',
+  'averagePowerWatts',
+  'repairPending',
+  'unrepairableMemory',
+  'fabric',
+];
+const retiredPages = ['retiredPagesPending', 'retiredPagesSingleBit', 'retiredPagesDoubleBit'];
+const nvlinkTraffic = ['nvlinkTxBytes', 'nvlinkRxBytes'];
+const thresholds = ['slowdown', 'shutdown', 'maxMemory', 'max'].map((limit) => `${limit}TemperatureC`);
+
 test.for([
-  ['T4', { memoryTemperatureC: 'notSupported', remappedRows: 'notSupported', migMode: 'notSupported' }],
-  ['A100', { retiredPagesPending: 'notSupported' }],
-  ['H100', { retiredPagesPending: 'notSupported' }],
   [
-    'B200',
-    {
-      retiredPagesPending: 'notSupported',
-      slowdownTemperatureC: 'notSupported',
-      shutdownTemperatureC: 'notSupported',
-    },
+    'T4',
+    [
+      ...beforeBlackwell,
+      ...beforeHopper,
+      ...nvlinkTraffic,
+      'moduleId',
+      'memoryTemperatureC',
+      'maxMemoryTemperatureC',
+      'pcieTxBytes',
+      'pcieRxBytes',
+      ...['Correctable', 'NonFatal', 'Fatal'].map((kind) => `pcie${kind}Errors`),
+      'sramEcc',
+      'remappedRows',
+      'rowRemapHistogram',
+      'swThermalSlowdownSeconds',
+      'hwThermalSlowdownSeconds',
+      'hwPowerBrakeSlowdownSeconds',
+      'migMode',
+      'migDevices',
+    ],
   ],
-] as [ModelName, Record<string, string>][])('a %s lacks what such boards lack', async ([name, missing]) => {
+  ['A100', [...beforeBlackwell, ...beforeHopper, ...retiredPages]],
+  ['H100', [...beforeBlackwell, ...retiredPages]],
+  ['B200', [...thresholds, ...nvlinkTraffic, ...retiredPages, 'numaNode', 'modulePowerWatts']],
+  ['GB200', [...thresholds, ...nvlinkTraffic, ...retiredPages]],
+] as [ModelName, string[]][])('a %s lacks what such boards lack', async ([name, missing]) => {
   const [readings] = await samples(everyModel, name.toLowerCase(), 0, [0]);
 
-  expect(reasons(readings ?? {})).toEqual(missing);
+  expect(reasons(readings ?? {})).toEqual(
+    Object.fromEntries([...always, ...missing].map((reading) => [reading, 'notSupported'])),
+  );
 });
 
 test('a driver before 570 has no verdict of its own', async () => {

@@ -24,7 +24,80 @@ export const structs = {
     free: 'uint64_t',
     used: 'uint64_t',
   }),
+  nvmlBAR1Memory_t: koffi.struct('nvmlBAR1Memory_t', {
+    bar1Total: 'uint64_t',
+    bar1Free: 'uint64_t',
+    bar1Used: 'uint64_t',
+  }),
   nvmlUtilization_t: koffi.struct('nvmlUtilization_t', { gpu: 'uint32_t', memory: 'uint32_t' }),
+  nvmlMarginTemperature_v1_t: koffi.struct('nvmlMarginTemperature_v1_t', {
+    version: 'uint32_t',
+    marginTemperature: 'int32_t',
+  }),
+  nvmlPlatformInfo_v2_t: koffi.struct('nvmlPlatformInfo_v2_t', {
+    version: 'uint32_t',
+    ibGuid: koffi.array('uint8_t', 16),
+    chassisSerialNumber: koffi.array('uint8_t', 16),
+    slotNumber: 'uint8_t',
+    trayIndex: 'uint8_t',
+    hostId: 'uint8_t',
+    peerType: 'uint8_t',
+    moduleId: 'uint8_t',
+  }),
+  nvmlGpuFabricInfo_v2_t: koffi.struct('nvmlGpuFabricInfo_v2_t', {
+    version: 'uint32_t',
+    clusterUuid: koffi.array('uint8_t', 16),
+    status: 'int32_t',
+    cliqueId: 'uint32_t',
+    state: 'uint8_t',
+    healthMask: 'uint32_t',
+  }),
+  nvmlDeviceAttributes_t: koffi.struct('nvmlDeviceAttributes_t', {
+    multiprocessorCount: 'uint32_t',
+    sharedCopyEngineCount: 'uint32_t',
+    sharedDecoderCount: 'uint32_t',
+    sharedEncoderCount: 'uint32_t',
+    sharedJpegCount: 'uint32_t',
+    sharedOfaCount: 'uint32_t',
+    gpuInstanceSliceCount: 'uint32_t',
+    computeInstanceSliceCount: 'uint32_t',
+    memorySizeMB: 'uint64_t',
+  }),
+  nvmlConfComputeSystemState_t: koffi.struct('nvmlConfComputeSystemState_t', {
+    environment: 'uint32_t',
+    ccFeature: 'uint32_t',
+    devToolsMode: 'uint32_t',
+  }),
+  nvmlEccSramErrorStatus_v1_t: koffi.struct('nvmlEccSramErrorStatus_v1_t', {
+    version: 'uint32_t',
+    aggregateUncParity: 'uint64_t',
+    aggregateUncSecDed: 'uint64_t',
+    aggregateCor: 'uint64_t',
+    volatileUncParity: 'uint64_t',
+    volatileUncSecDed: 'uint64_t',
+    volatileCor: 'uint64_t',
+    aggregateUncBucketL2: 'uint64_t',
+    aggregateUncBucketSm: 'uint64_t',
+    aggregateUncBucketPcie: 'uint64_t',
+    aggregateUncBucketMcu: 'uint64_t',
+    aggregateUncBucketOther: 'uint64_t',
+    bThresholdExceeded: 'uint32_t',
+  }),
+  nvmlRowRemapperHistogramValues_t: koffi.struct('nvmlRowRemapperHistogramValues_t', {
+    max: 'uint32_t',
+    high: 'uint32_t',
+    partial: 'uint32_t',
+    low: 'uint32_t',
+    none: 'uint32_t',
+  }),
+  nvmlRepairStatus_v1_t: koffi.struct('nvmlRepairStatus_v1_t', {
+    version: 'uint32_t',
+    bChannelRepairPending: 'uint32_t',
+    bTpcRepairPending: 'uint32_t',
+  }),
+  nvmlUnrepairableMemoryStatus_v1_t: koffi.struct('nvmlUnrepairableMemoryStatus_v1_t', {
+    bUnrepairableMemory: 'uint32_t',
+  }),
   nvmlFieldValue_t: koffi.struct('nvmlFieldValue_t', {
     fieldId: 'uint32_t',
     scopeId: 'uint32_t',
@@ -41,6 +114,11 @@ function structVersion(struct: keyof typeof structs, revision: number): number {
   return koffi.sizeof(structs[struct]) | (revision << 24);
 }
 export const memoryV2Version = structVersion('nvmlMemory_v2_t', 2);
+export const marginTemperatureVersion = structVersion('nvmlMarginTemperature_v1_t', 1);
+export const platformInfoV2Version = structVersion('nvmlPlatformInfo_v2_t', 2);
+export const fabricInfoV2Version = structVersion('nvmlGpuFabricInfo_v2_t', 2);
+export const sramEccVersion = structVersion('nvmlEccSramErrorStatus_v1_t', 1);
+export const repairStatusVersion = structVersion('nvmlRepairStatus_v1_t', 1);
 
 export interface PciInfo {
   domain: number;
@@ -58,26 +136,44 @@ export interface UtilizationRates {
   gpu: number;
   memory: number;
 }
-/** `value` is a union of 8 bytes, to be read as `valueType` says. */
-export interface FieldValue {
-  fieldId: number;
-  scopeId: number;
-  timestamp: number;
-  latencyUsec: number;
-  valueType: number;
-  nvmlReturn: number;
-  value: Uint8Array | number[];
-}
-
+/** By NVML_FI_DEV_… of nvml.h. Those that are not of the whole GPU need a scope. */
 export const fieldIds = {
+  RETIRED_SBE: 29,
+  RETIRED_DBE: 30,
+  PERF_POLICY_POWER: 74,
+  PERF_POLICY_THERMAL: 75,
+  PERF_POLICY_SYNC_BOOST: 76,
+  PERF_POLICY_BOARD_LIMIT: 77,
+  PERF_POLICY_LOW_UTILIZATION: 78,
+  PERF_POLICY_RELIABILITY: 79,
+  PERF_POLICY_TOTAL_APP_CLOCKS: 80,
+  PERF_POLICY_TOTAL_BASE_CLOCKS: 81,
   MEMORY_TEMP: 82,
   TOTAL_ENERGY_CONSUMPTION: 83,
   PCIE_REPLAY_COUNTER: 94,
-  GPU_RECOVERY_ACTION: 230,
+  NVLINK_THROUGHPUT_DATA_TX: 138,
+  NVLINK_THROUGHPUT_DATA_RX: 139,
+  PCIE_COUNT_CORRECTABLE_ERRORS: 173,
+  PCIE_COUNT_NON_FATAL_ERROR: 179,
+  PCIE_COUNT_FATAL_ERROR: 180,
+  POWER_AVERAGE: 185,
+  POWER_INSTANT: 186,
+  TEMPERATURE_SHUTDOWN_TLIMIT: 193,
+  TEMPERATURE_SLOWDOWN_TLIMIT: 194,
+  PCIE_COUNT_TX_BYTES: 197,
+  PCIE_COUNT_RX_BYTES: 198,
+  GET_GPU_RECOVERY_ACTION: 230,
+  CLOCKS_EVENT_REASON_SW_THERM_SLOWDOWN: 269,
+  CLOCKS_EVENT_REASON_HW_THERM_SLOWDOWN: 270,
+  CLOCKS_EVENT_REASON_HW_POWER_BRAKE_SLOWDOWN: 271,
 } as const;
+export const powerScopes = { GPU: 0, MODULE: 1 } as const;
+/** The scope of NVLink fields that stands for all links together. */
+export const allLinks = 0xffff_ffff;
 export const temperatureSensors = { GPU: 0 } as const;
-export const temperatureThresholds = { SHUTDOWN: 0, SLOWDOWN: 1 } as const;
-export const clockTypes = { GRAPHICS: 0, SM: 1, MEM: 2 } as const;
+export const temperatureThresholds = { SHUTDOWN: 0, SLOWDOWN: 1, MEM_MAX: 2, GPU_MAX: 3 } as const;
+export const clockTypes = { GRAPHICS: 0, SM: 1, MEM: 2, VIDEO: 3 } as const;
+export const inforomObjects = { OEM: 0, ECC: 1, POWER: 2 } as const;
 export const eccErrors = { CORRECTED: 0, UNCORRECTED: 1 } as const;
 export const eccCounters = { VOLATILE: 0, AGGREGATE: 1 } as const;
 /** nvmlInitWithFlags: a node without GPUs is a normal state, not an error. */
@@ -91,11 +187,57 @@ export interface Nvml {
   shutdown(): number;
   systemDriverVersion(version: Uint8Array, length: number): number;
   systemCudaDriverVersion(version: Out<number>): number;
+  systemNvmlVersion(version: Uint8Array, length: number): number;
+  systemConfComputeState(state: Uint8Array): number;
   deviceCount(count: Out<number>): number;
   deviceByIndex(index: number, device: Out<Device | null>): number;
   name(device: Device, name: Uint8Array, length: number): number;
   uuid(device: Device, uuid: Uint8Array, length: number): number;
   serial(device: Device, serial: Uint8Array, length: number): number;
+  brand(device: Device, brand: Out<number>): number;
+  architecture(device: Device, architecture: Out<number>): number;
+  computeCapability(device: Device, major: Out<number>, minor: Out<number>): number;
+  boardPartNumber(device: Device, number: Uint8Array, length: number): number;
+  vbiosVersion(device: Device, version: Uint8Array, length: number): number;
+  inforomImageVersion(device: Device, version: Uint8Array, length: number): number;
+  inforomVersion(device: Device, object: number, version: Uint8Array, length: number): number;
+  validateInforom(device: Device): number;
+  gspFirmwareVersion(device: Device, version: Uint8Array): number;
+  moduleId(device: Device, id: Out<number>): number;
+  platformInfo(device: Device, info: Uint8Array): number;
+  numaNodeId(device: Device, node: Out<number>): number;
+  memoryAffinity(device: Device, words: number, nodes: Uint8Array, scope: number): number;
+  cpuAffinity(device: Device, words: number, cpus: Uint8Array): number;
+  computeMode(device: Device, mode: Out<number>): number;
+  virtualizationMode(device: Device, mode: Out<number>): number;
+  maxMigDeviceCount(device: Device, count: Out<number>): number;
+  migDeviceByIndex(device: Device, index: number, mig: Out<Device | null>): number;
+  gpuInstanceId(mig: Device, id: Out<number>): number;
+  computeInstanceId(mig: Device, id: Out<number>): number;
+  attributes(mig: Device, attributes: Uint8Array): number;
+  fabricInfo(device: Device, info: Uint8Array): number;
+  bar1MemoryInfo(device: Device, memory: Uint8Array): number;
+  jpgUtilization(device: Device, percent: Out<number>, microseconds: Out<number>): number;
+  ofaUtilization(device: Device, percent: Out<number>, microseconds: Out<number>): number;
+  maxClockInfo(device: Device, type: number, megahertz: Out<number>): number;
+  pcieGeneration(device: Device, generation: Out<number>): number;
+  maxPcieGeneration(device: Device, generation: Out<number>): number;
+  pcieWidth(device: Device, lanes: Out<number>): number;
+  maxPcieWidth(device: Device, lanes: Out<number>): number;
+  marginTemperature(device: Device, margin: Uint8Array): number;
+  numFans(device: Device, count: Out<number>): number;
+  fanSpeed(device: Device, fan: number, percent: Out<number>): number;
+  memoryErrorCounter(
+    device: Device,
+    error: number,
+    counter: number,
+    location: number,
+    count: Out<number>,
+  ): number;
+  sramEccErrorStatus(device: Device, status: Uint8Array): number;
+  rowRemapperHistogram(device: Device, histogram: Uint8Array): number;
+  repairStatus(device: Device, status: Uint8Array): number;
+  unrepairableMemory(device: Device, status: Uint8Array): number;
   pciInfo(device: Device, pci: PciInfo): number;
   minorNumber(device: Device, minor: Out<number>): number;
   memoryInfo(device: Device, memory: MemoryV2): number;
@@ -121,7 +263,8 @@ export interface Nvml {
     failed: Out<number>,
   ): number;
   retiredPagesPending(device: Device, pending: Out<number>): number;
-  fieldValues(device: Device, count: number, values: FieldValue[]): number;
+  /** @param values `count` structs of nvmlFieldValue_t */
+  fieldValues(device: Device, count: number, values: Uint8Array): number;
   migMode(device: Device, current: Out<number>, pending: Out<number>): number;
   persistenceMode(device: Device, mode: Out<number>): number;
 }
@@ -137,11 +280,61 @@ export const prototypes: Readonly<Record<keyof Nvml, readonly string[]>> = {
   shutdown: ['int nvmlShutdown()'],
   systemDriverVersion: ['int nvmlSystemGetDriverVersion(void *version, uint32_t length)'],
   systemCudaDriverVersion: ['int nvmlSystemGetCudaDriverVersion(_Out_ int32_t *version)'],
+  systemNvmlVersion: ['int nvmlSystemGetNVMLVersion(void *version, uint32_t length)'],
+  systemConfComputeState: ['int nvmlSystemGetConfComputeState(void *state)'],
   deviceCount: [`int nvmlDeviceGetCount_v2(${u32}count)`],
   deviceByIndex: ['int nvmlDeviceGetHandleByIndex_v2(uint32_t index, _Out_ void **device)'],
   name: ['int nvmlDeviceGetName(void *device, void *name, uint32_t length)'],
   uuid: ['int nvmlDeviceGetUUID(void *device, void *uuid, uint32_t length)'],
   serial: ['int nvmlDeviceGetSerial(void *device, void *serial, uint32_t length)'],
+  brand: ['int nvmlDeviceGetBrand(void *device, _Out_ int *brand)'],
+  architecture: [`int nvmlDeviceGetArchitecture(void *device, ${u32}architecture)`],
+  computeCapability: [
+    'int nvmlDeviceGetCudaComputeCapability(void *device, _Out_ int *major, _Out_ int *minor)',
+  ],
+  boardPartNumber: ['int nvmlDeviceGetBoardPartNumber(void *device, void *number, uint32_t length)'],
+  vbiosVersion: ['int nvmlDeviceGetVbiosVersion(void *device, void *version, uint32_t length)'],
+  inforomImageVersion: ['int nvmlDeviceGetInforomImageVersion(void *device, void *version, uint32_t length)'],
+  inforomVersion: [
+    'int nvmlDeviceGetInforomVersion(void *device, int object, void *version, uint32_t length)',
+  ],
+  validateInforom: ['int nvmlDeviceValidateInforom(void *device)'],
+  gspFirmwareVersion: ['int nvmlDeviceGetGspFirmwareVersion(void *device, void *version)'],
+  moduleId: [`int nvmlDeviceGetModuleId(void *device, ${u32}id)`],
+  platformInfo: ['int nvmlDeviceGetPlatformInfo(void *device, void *info)'],
+  numaNodeId: [`int nvmlDeviceGetNumaNodeId(void *device, ${u32}node)`],
+  memoryAffinity: [
+    'int nvmlDeviceGetMemoryAffinity(void *device, uint32_t words, void *nodes, uint32_t scope)',
+  ],
+  cpuAffinity: ['int nvmlDeviceGetCpuAffinity(void *device, uint32_t words, void *cpus)'],
+  computeMode: ['int nvmlDeviceGetComputeMode(void *device, _Out_ int *mode)'],
+  virtualizationMode: ['int nvmlDeviceGetVirtualizationMode(void *device, _Out_ int *mode)'],
+  maxMigDeviceCount: [`int nvmlDeviceGetMaxMigDeviceCount(void *device, ${u32}count)`],
+  migDeviceByIndex: [
+    'int nvmlDeviceGetMigDeviceHandleByIndex(void *device, uint32_t index, _Out_ void **mig)',
+  ],
+  gpuInstanceId: [`int nvmlDeviceGetGpuInstanceId(void *mig, ${u32}id)`],
+  computeInstanceId: [`int nvmlDeviceGetComputeInstanceId(void *mig, ${u32}id)`],
+  attributes: ['int nvmlDeviceGetAttributes_v2(void *mig, void *attributes)'],
+  fabricInfo: ['int nvmlDeviceGetGpuFabricInfoV(void *device, void *info)'],
+  bar1MemoryInfo: ['int nvmlDeviceGetBAR1MemoryInfo(void *device, void *memory)'],
+  jpgUtilization: [`int nvmlDeviceGetJpgUtilization(void *device, ${u32}percent, ${u32}microseconds)`],
+  ofaUtilization: [`int nvmlDeviceGetOfaUtilization(void *device, ${u32}percent, ${u32}microseconds)`],
+  maxClockInfo: [`int nvmlDeviceGetMaxClockInfo(void *device, int type, ${u32}megahertz)`],
+  pcieGeneration: [`int nvmlDeviceGetCurrPcieLinkGeneration(void *device, ${u32}generation)`],
+  maxPcieGeneration: [`int nvmlDeviceGetMaxPcieLinkGeneration(void *device, ${u32}generation)`],
+  pcieWidth: [`int nvmlDeviceGetCurrPcieLinkWidth(void *device, ${u32}lanes)`],
+  maxPcieWidth: [`int nvmlDeviceGetMaxPcieLinkWidth(void *device, ${u32}lanes)`],
+  marginTemperature: ['int nvmlDeviceGetMarginTemperature(void *device, void *margin)'],
+  numFans: [`int nvmlDeviceGetNumFans(void *device, ${u32}count)`],
+  fanSpeed: [`int nvmlDeviceGetFanSpeed_v2(void *device, uint32_t fan, ${u32}percent)`],
+  memoryErrorCounter: [
+    'int nvmlDeviceGetMemoryErrorCounter(void *device, int error, int counter, int location, _Out_ uint64_t *count)',
+  ],
+  sramEccErrorStatus: ['int nvmlDeviceGetSramEccErrorStatus(void *device, void *status)'],
+  rowRemapperHistogram: ['int nvmlDeviceGetRowRemapperHistogram(void *device, void *histogram)'],
+  repairStatus: ['int nvmlDeviceGetRepairStatus(void *device, void *status)'],
+  unrepairableMemory: ['int nvmlDeviceGetUnrepairableMemoryFlag_v1(void *device, void *status)'],
   pciInfo: ['int nvmlDeviceGetPciInfo_v3(void *device, _Out_ nvmlPciInfo_t *pci)'],
   minorNumber: [`int nvmlDeviceGetMinorNumber(void *device, ${u32}minor)`],
   memoryInfo: ['int nvmlDeviceGetMemoryInfo_v2(void *device, _Inout_ nvmlMemory_v2_t *memory)'],
@@ -174,7 +367,7 @@ export const prototypes: Readonly<Record<keyof Nvml, readonly string[]>> = {
     `int nvmlDeviceGetRemappedRows(void *device, ${u32}correctable, ${u32}uncorrectable, ${u32}pending, ${u32}failed)`,
   ],
   retiredPagesPending: ['int nvmlDeviceGetRetiredPagesPendingStatus(void *device, _Out_ int *pending)'],
-  fieldValues: ['int nvmlDeviceGetFieldValues(void *device, int count, _Inout_ nvmlFieldValue_t *values)'],
+  fieldValues: ['int nvmlDeviceGetFieldValues(void *device, int count, void *values)'],
   migMode: [`int nvmlDeviceGetMigMode(void *device, ${u32}current, ${u32}pending)`],
   persistenceMode: ['int nvmlDeviceGetPersistenceMode(void *device, _Out_ int *mode)'],
 };

@@ -1,9 +1,28 @@
 import { Worker } from 'node:worker_threads';
 
-import type { Driver, DriverInfo } from '../../core/driver.ts';
+import { type Driver, type DriverInfo, type Inquiries, unreadable } from '../../core/driver.ts';
 import { Fault } from '../../core/fault.ts';
 import type { GpuReadings } from '../../core/gpu.ts';
-import { abandoned, callsReturned, type LaneData, type LaneReply, type LaneRequest } from './messages.ts';
+import {
+  abandoned,
+  callsReturned,
+  type LaneData,
+  type LaneReply,
+  type LaneRequest,
+  readingGpu,
+  type TakenReadings,
+} from './messages.ts';
+
+type Told = (index: number, readings: GpuReadings) => void;
+type Answer = Extract<LaneReply, { value: unknown }>['value'];
+
+/** The request that the Worker is at. */
+interface Waiting {
+  /** Of a request to read, what has come so far. */
+  taken(index: number, readings: TakenReadings): void;
+  resolve(answer: Answer): void;
+  reject(fault: Fault): void;
+}
 
 /**
  * NVML in a Worker of its own, one call at a time. A call that hangs in the kernel hangs that thread alone.
@@ -12,33 +31,77 @@ import { abandoned, callsReturned, type LaneData, type LaneReply, type LaneReque
  * @param library path of libnvidia-ml.so.1; undefined searches where drivers are
  */
 export function nvmlLane(workerUrl: URL, library: string | undefined): Driver {
-  const shared = new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT);
-  const counters = new Int32Array(shared);
-  const worker = new Worker(workerUrl, { workerData: { library, shared } satisfies LaneData });
-  worker.unref(); // a hung call must not keep the process alive
+  return new NvmlLane(workerUrl, library);
+}
 
-  let waiting: { resolve(reply: LaneReply): void; reject(error: Fault): void } | undefined;
-  worker.on('message', (reply: string) => waiting?.resolve(JSON.parse(reply)));
-  worker.on('error', (cause) => {
-    waiting?.reject(new Fault(`the NVML worker failed: ${cause}`, { code: 'DRIVER_FAILED', cause }));
-  });
+class NvmlLane implements Driver {
+  readonly #worker: Worker;
+  readonly #counters: Int32Array;
+  #waiting: Waiting | undefined;
+  /** Of each GPU all that is known in this driver life. */
+  #known: GpuReadings[] = [];
 
-  async function ask(request: LaneRequest) {
-    const reply = await new Promise<LaneReply>((resolve, reject) => {
-      waiting = { resolve, reject };
-      worker.postMessage(request);
-    });
-    if ('fault' in reply) throw new Fault(reply.fault.message, { code: reply.fault.code });
-    return reply.value;
+  constructor(workerUrl: URL, library: string | undefined) {
+    const shared = new SharedArrayBuffer(3 * Int32Array.BYTES_PER_ELEMENT);
+    this.#counters = new Int32Array(shared);
+    this.#worker = new Worker(workerUrl, { workerData: { library, shared } satisfies LaneData });
+    this.#worker.unref(); // a hung call must not keep the process alive
+    this.#worker.on('message', (message: string) => this.#reply(JSON.parse(message)));
+    this.#worker.on('error', (cause) =>
+      this.#waiting?.reject(new Fault(`the NVML worker failed: ${cause}`, { code: 'DRIVER_FAILED', cause })),
+    );
   }
 
-  return {
-    open: async () => (await ask({ op: 'open' })) as DriverInfo,
-    read: async (index) => (await ask({ op: 'read', index })) as GpuReadings,
-    close: async () => {
-      await ask({ op: 'close' });
-    },
-    abandon: () => void Atomics.store(counters, abandoned, 1), // never terminate(): it would wait for the call
-    callsReturned: () => Atomics.load(counters, callsReturned),
-  };
+  async open(): Promise<DriverInfo> {
+    this.#known = [];
+    return (await this.#ask({ op: 'open' })) as DriverInfo;
+  }
+
+  async read(index: number, slowly = true): Promise<GpuReadings> {
+    await this.readAll([index], slowly, () => undefined);
+    return this.#known[index] ?? unreadable('driverUnavailable');
+  }
+
+  async readAll(indices: readonly number[], slowly: boolean, told: Told): Promise<void> {
+    await this.#ask({ op: 'read', indices, slowly }, (index, taken) => {
+      const readings = { ...this.#known[index], ...taken } as GpuReadings; // the first message has all
+      this.#known[index] = readings;
+      told(index, readings);
+    });
+  }
+
+  reading(): number | null {
+    const gpu = Atomics.load(this.#counters, readingGpu);
+    return gpu === 0 ? null : gpu - 1;
+  }
+
+  async inquire<What extends keyof Inquiries>(what: What, index: number): Promise<Inquiries[What]> {
+    return (await this.#ask({ op: 'inquire', what, index })) as Inquiries[What];
+  }
+
+  async close(): Promise<void> {
+    await this.#ask({ op: 'close' });
+  }
+
+  /** Never terminate(): it would wait for the call. */
+  abandon(): void {
+    Atomics.store(this.#counters, abandoned, 1);
+  }
+
+  callsReturned(): number {
+    return Atomics.load(this.#counters, callsReturned);
+  }
+
+  #ask(request: LaneRequest, taken: Waiting['taken'] = () => undefined): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      this.#waiting = { taken, resolve, reject };
+      this.#worker.postMessage(request);
+    });
+  }
+
+  #reply(reply: LaneReply): void {
+    if ('taken' in reply) for (const [index, readings] of reply.taken) this.#waiting?.taken(index, readings);
+    else if ('value' in reply) this.#waiting?.resolve(reply.value);
+    else this.#waiting?.reject(new Fault(reply.fault.message, { code: reply.fault.code }));
+  }
 }

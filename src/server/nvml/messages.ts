@@ -1,20 +1,28 @@
-import type { DriverInfo } from '../../core/driver.ts';
+import type { DriverInfo, Inquiries } from '../../core/driver.ts';
 import type { FaultCode } from '../../core/fault.ts';
 import type { GpuReadings } from '../../core/gpu.ts';
 
 /** What the main thread asks of the Worker that calls NVML: one request at a time. */
-export type LaneRequest = { readonly op: 'open' | 'close' } | { readonly op: 'read'; readonly index: number };
+export type LaneRequest =
+  | { readonly op: 'open' | 'close' }
+  | { readonly op: 'read'; readonly indices: readonly number[]; readonly slowly: boolean }
+  | { readonly op: 'inquire'; readonly what: keyof Inquiries; readonly index: number };
 
-/** Travels as JSON. */
+/** Only the readings that were taken since the last message about this GPU: most of them never change. */
+export type TakenReadings = Partial<GpuReadings>;
+
+/** Travels as JSON. Of one request to read there may be several with `taken` before the last, which has `value`. */
 export type LaneReply =
-  | { readonly value: DriverInfo | GpuReadings | null }
+  | { readonly taken: readonly (readonly [index: number, TakenReadings])[] }
+  | { readonly value: DriverInfo | Inquiries[keyof Inquiries] | null }
   | { readonly fault: { readonly code: FaultCode; readonly message: string } };
 
 export interface LaneData {
   readonly library: string | undefined;
-  /** Two Int32: calls returned so far, and 1 once the Worker has been abandoned. */
+  /** Three Int32: calls returned so far, 1 once the Worker has been abandoned, and the GPU being read, from 1 on. */
   readonly shared: SharedArrayBuffer;
 }
 
 export const callsReturned = 0;
 export const abandoned = 1;
+export const readingGpu = 2;

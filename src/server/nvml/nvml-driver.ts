@@ -1,17 +1,27 @@
-import { type DriverInfo, type Remembered, takeReadings, unreadable } from '../../core/driver.ts';
+import {
+  type ConfidentialComputing,
+  type DriverInfo,
+  type Inquiries,
+  nothingRemembered,
+  type Remembered,
+  takeReadings,
+  unreadable,
+} from '../../core/driver.ts';
 import { Fault } from '../../core/fault.ts';
-import type { GpuReadings } from '../../core/gpu.ts';
+import { type GpuReadings, slowReadings } from '../../core/gpu.ts';
 import { faultForCode, nvmlReturn } from '../../core/nvml-return.ts';
-import { map } from '../../core/reading.ts';
-import { type Device, initFlags } from './abi.ts';
+import { map, type Reading } from '../../core/reading.ts';
+import { type Device, initFlags, type Nvml, structs } from './abi.ts';
 import { nvmlReaders } from './gpu.ts';
 import { type CallWatch, type OpenLibrary, openLibrary } from './library.ts';
-import { read, readNumber, readText } from './read.ts';
+import { read, readNumber, readStruct, readText } from './read.ts';
 
 /** NVML, called synchronously: each call blocks its thread, for ever if the driver hangs. Only worker.ts makes one. */
 export interface NvmlDriver {
   open(): DriverInfo;
-  read(index: number): GpuReadings;
+  /** @param slowly also the readings that are taken rarely */
+  read(index: number, slowly?: boolean): GpuReadings;
+  inquire<What extends keyof Inquiries>(what: What, index: number): Inquiries[What];
   close(): void;
 }
 
@@ -43,22 +53,32 @@ export function nvmlDriver(path: string | undefined, watch: CallWatch): NvmlDriv
       }
     },
 
-    read(index) {
+    read(index, slowly = true) {
       if (!library) return unreadable('driverUnavailable');
       const { nvml } = library;
-      const own = remembered[index] ?? new Map();
+      const own = remembered[index] ?? nothingRemembered();
       remembered[index] = own;
-      const device = read(
-        [null] as [Device | null],
-        (out) => nvml.deviceByIndex(index, out),
-        ([handle]) => handle as Device, // NVML fills it on success
-      );
-      if ('missing' in device) return unreadable(device.missing, Object.fromEntries(own));
-      return takeReadings(nvmlReaders(nvml, device.value), own);
+      const device = deviceAt(nvml, index);
+      if ('missing' in device) return unreadable(device.missing, own.settled);
+      const wanted = (name: keyof GpuReadings) =>
+        !own.settled.has(name) && (slowly || !slowReadings.has(name) || !own.slow.has(name));
+      return takeReadings(nvmlReaders(nvml, device.value, wanted), own, slowly);
+    },
+
+    inquire() {
+      throw new Error('not yet');
     },
 
     close,
   };
+}
+
+function deviceAt(nvml: Nvml, index: number): Reading<Device> {
+  return read(
+    [null] as [Device | null],
+    (out) => nvml.deviceByIndex(index, out),
+    ([handle]) => handle as Device, // NVML fills it on success
+  );
 }
 
 function described(library: OpenLibrary): DriverInfo {
@@ -71,8 +91,24 @@ function described(library: OpenLibrary): DriverInfo {
       readNumber((out) => nvml.systemCudaDriverVersion(out)),
       (version) => `${Math.floor(version / 1000)}.${Math.floor((version % 1000) / 10)}`,
     ),
+    nvmlVersion: readText(80, (version, length) => nvml.systemNvmlVersion(version, length)),
+    confidentialComputing: confidentialComputing(nvml),
     gpuCount: count[0],
   };
+}
+
+const environments = ['unavailable', 'simulation', 'production'] as const;
+
+function confidentialComputing(nvml: Nvml): Reading<ConfidentialComputing> {
+  return readStruct(
+    structs.nvmlConfComputeSystemState_t,
+    (out) => nvml.systemConfComputeState(out),
+    (state: Record<'environment' | 'ccFeature' | 'devToolsMode', number>) => ({
+      environment: environments[state.environment] ?? `unknown${state.environment}`,
+      enabled: state.ccFeature !== 0,
+      devTools: state.devToolsMode !== 0,
+    }),
+  );
 }
 
 function demand(symbol: string, code: number, { path }: OpenLibrary): void {

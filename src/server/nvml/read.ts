@@ -1,3 +1,5 @@
+import koffi, { type TypeObject } from 'koffi';
+
 import { missingForCode, nvmlReturn } from '../../core/nvml-return.ts';
 import type { Reading } from '../../core/reading.ts';
 
@@ -41,4 +43,20 @@ export function readText(
       return buffer.toString('utf8', 0, end === -1 ? bytes : end);
     },
   );
+}
+
+/**
+ * A call that fills a struct. What it holds comes as koffi decodes it: numbers, and bigints beyond 2^53.
+ *
+ * @param version the tag that NVML expects in front, where the struct has one
+ */
+export function readStruct<Members, Value>(
+  struct: TypeObject,
+  call: (out: Uint8Array) => number,
+  take: (members: Members) => Value,
+  version?: number,
+): Reading<Value> {
+  const buffer = Buffer.alloc(koffi.sizeof(struct));
+  if (version !== undefined) buffer.writeUInt32LE(version);
+  return read(buffer, call, (out) => take(koffi.decode(out, struct) as Members));
 }

@@ -1,12 +1,24 @@
 // The Worker's entry: the only thread that calls NVML. It may hang in a call for ever; the main thread then forgets it.
 import { parentPort, workerData } from 'node:worker_threads';
 
+import { driverWentAway } from '../../core/driver.ts';
 import { Fault } from '../../core/fault.ts';
-import { abandoned, callsReturned, type LaneData, type LaneReply, type LaneRequest } from './messages.ts';
+import type { GpuReadings } from '../../core/gpu.ts';
+import {
+  abandoned,
+  callsReturned,
+  type LaneData,
+  type LaneReply,
+  type LaneRequest,
+  readingGpu,
+  type TakenReadings,
+} from './messages.ts';
 import { nvmlDriver } from './nvml-driver.ts';
 
 const { library, shared } = workerData as LaneData;
 const counters = new Int32Array(shared);
+/** Of each GPU what the main thread was told last in this driver life. */
+let sent: GpuReadings[] = [];
 
 const driver = nvmlDriver(library, {
   before() {
@@ -16,10 +28,14 @@ const driver = nvmlDriver(library, {
 });
 
 parentPort?.on('message', (request: LaneRequest) => {
-  const reply = answer(request);
-  parentPort?.postMessage(JSON.stringify(reply)); // a third of the time that cloning an object of objects takes
+  send(answer(request));
   if (isAbandoned()) leave();
 });
+
+/** As JSON: a third of the time that cloning an object of objects takes. */
+function send(reply: LaneReply): void {
+  parentPort?.postMessage(JSON.stringify(reply));
+}
 
 /** The call that hung has returned: what was initialised here is given back. */
 function leave(): void {
@@ -37,10 +53,56 @@ function answer(request: LaneRequest): LaneReply {
 }
 
 function perform(request: LaneRequest) {
-  if (request.op === 'open') return driver.open();
-  if (request.op === 'read') return driver.read(request.index);
-  driver.close();
+  switch (request.op) {
+    case 'open':
+      sent = [];
+      return driver.open();
+    case 'read':
+      return readAll(request.indices, request.slowly);
+    case 'inquire':
+      return driver.inquire(request.what, request.index);
+    case 'close':
+      driver.close();
+      return null;
+  }
+}
+
+/** A message wakes the main thread: while the driver is quick one is enough for all, while it is slow each GPU has its own. */
+const gatherMs = 20;
+
+function readAll(indices: readonly number[], slowly: boolean): null {
+  let gathered: [number, TakenReadings][] = [];
+  let sinceMs = performance.now();
+  for (const index of indices) {
+    const readings = readOne(index, slowly);
+    gathered.push([index, unsent(index, readings)]);
+    if (driverWentAway(readings)) break;
+    if (performance.now() - sinceMs < gatherMs) continue;
+    send({ taken: gathered });
+    [gathered, sinceMs] = [[], performance.now()];
+  }
+  send({ taken: gathered });
   return null;
+}
+
+function readOne(index: number, slowly: boolean): GpuReadings {
+  Atomics.store(counters, readingGpu, index + 1);
+  try {
+    return driver.read(index, slowly);
+  } finally {
+    Atomics.store(counters, readingGpu, 0);
+  }
+}
+
+/** What is remembered comes as the same object each time. */
+function unsent(index: number, readings: GpuReadings): TakenReadings {
+  const before = sent[index];
+  sent[index] = readings;
+  if (!before) return readings;
+  const names = Object.keys(readings) as (keyof GpuReadings)[];
+  return Object.fromEntries(
+    names.filter((name) => readings[name] !== before[name]).map((name) => [name, readings[name]]),
+  );
 }
 
 function isAbandoned(): boolean {

@@ -1,8 +1,4 @@
-/** A reading of a GPU; null or absent: the GPU answers NOT_SUPPORTED. */
-type Reading<T> = T | null;
-
-/** 64-bit values beyond 2^53 as bigint. */
-type Whole = number | bigint;
+import { boardLines, type FakeBoard, type Reading, type Whole } from './fake-board.ts';
 
 /** What the fake driver of one node is and does. One file of it is the whole state: write it anew to change it. */
 export interface FakeNvmlConfig {
@@ -15,6 +11,8 @@ export interface FakeNvmlConfig {
   nvmlVersion?: string;
   /** major * 1000 + minor * 10: 13000 is CUDA 13.0. */
   cudaVersion?: number;
+  /** The numbers of nvmlConfComputeSystemState_t; absent: NOT_SUPPORTED. */
+  confCompute?: { environment: number; feature: number; devTools: number };
   /** In the order of their index. None: init gives 28 unless it is called with the flag NO_GPUS. */
   gpus: readonly FakeGpu[];
   /** A file that init must be able to open for reading and writing: EPERM gives 999, EACCES 4, others 9. */
@@ -39,7 +37,7 @@ interface Calls {
   gpu?: number;
 }
 
-export interface FakeGpu {
+export interface FakeGpu extends FakeBoard {
   /** At most 95 characters. */
   name: Reading<string>;
   uuid: Reading<string>;
@@ -122,6 +120,14 @@ const tuples = {
   eccMode: ['current', 'pending'],
   remappedRows: ['corrected', 'uncorrected', 'pending', 'failure'],
   migMode: ['current', 'pending'],
+  computeCapability: ['major', 'minor'],
+  platform: ['ibGuid', 'chassisSerialNumber', 'slotNumber', 'trayIndex', 'hostId', 'peerType', 'moduleId'],
+  fabric: ['clusterUuid', 'state', 'status', 'cliqueId', 'healthMask'],
+  bar1Memory: ['total', 'used'],
+  jpeg: ['percent', 'microseconds'],
+  ofa: ['percent', 'microseconds'],
+  rowRemapHistogram: ['max', 'high', 'partial', 'low', 'none'],
+  repairPending: ['channel', 'tpc'],
 } as const;
 
 const clocks = { graphics: '0', sm: '1', memory: '2', video: '3' };
@@ -141,9 +147,12 @@ const typed = {
 
 /** The text of a configuration, in the format that nvml.c describes. */
 export function fakeNvmlText(config: FakeNvmlConfig): string {
-  const { gpus, returns = [], delays = [], hangs = [], ...settings } = config;
+  const { gpus, confCompute, returns = [], delays = [], hangs = [], ...settings } = config;
   const lines = [
     ...Object.entries(settings).map(([name, value]) => `${name} ${value}`),
+    ...(confCompute
+      ? [`confCompute ${confCompute.environment} ${confCompute.feature} ${confCompute.devTools}`]
+      : []),
     `gpus ${gpus.length}`,
     ...hangs.map((hang) => `hang ${target(hang)}`),
     ...delays.map((delay) => `delay ${target(delay)} ${delay.ms}`),
@@ -161,8 +170,10 @@ function target({ symbol = '*', gpu }: Calls): string {
 }
 
 function gpuLines({ fields = [], processes = [], ...readings }: FakeGpu): string[] {
+  const { lines, rest } = boardLines(readings);
   return [
-    ...Object.entries(readings).flatMap(([name, value]) => readingLines(name, value)),
+    ...Object.entries(rest).flatMap(([name, value]) => readingLines(name, value)),
+    ...lines,
     ...fields.map(fieldLine),
     ...processes.map(processLine),
   ];

@@ -4,7 +4,8 @@ import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { type FakeGpu, type FakeNvmlConfig, fakeNvmlText } from './fake-config.ts';
+import type { FakeBoard } from './fake-board.ts';
+import { type FakeField, type FakeGpu, type FakeNvmlConfig, fakeNvmlText } from './fake-config.ts';
 import { layoutAsserts } from './layout.ts';
 
 const source = readFileSync(join(import.meta.dirname, 'nvml.c'), 'utf8');
@@ -110,20 +111,70 @@ export function h100(index: number, overrides: Partial<FakeGpu> = {}): FakeGpu {
     remappedRows: { corrected: 0, uncorrected: 0, pending: 0, failure: 0 },
     migMode: { current: 0, pending: 0 },
     persistenceMode: 1,
-    fields: [
-      { id: 82, type: 'u32', value: 36 }, // memory temperature, C
-      { id: 83, type: 'u64', value: 6_049_123 }, // energy since driver load, mJ
-      { id: 94, type: 'u32', value: 0 }, // PCIe replays
-      { id: 193, type: 'i32', value: -8 }, // T.Limit: shutdown, slowdown, memory max, GPU max
-      { id: 194, type: 'i32', value: -2 },
-      { id: 195, type: 'i32', value: 0 },
-      { id: 196, type: 'i32', value: 0 },
-      { id: 230, type: 'u32', value: 0 }, // recovery action: none
-    ],
+    ...h100Board,
+    fields: h100Fields,
     processes: [],
     ...overrides,
   };
 }
+
+const h100Board: FakeBoard = {
+  brand: 14, // NVIDIA
+  architecture: 9, // Hopper
+  computeCapability: { major: 9, minor: 0 },
+  boardPartNumber: '692-2G520-0200-000',
+  vbiosVersion: '96.00.A5.00.01',
+  inforomImageVersion: 'G520.0200.00.05',
+  inforomVersion: { oem: '2.1', ecc: '7.16' },
+  inforomValid: 1,
+  gspFirmwareVersion: '580.126.20',
+  moduleId: 1,
+  numaAffinity: [1],
+  cpuAffinity: ['0x0000ffffffffffff', 0, '0xffff'].map(BigInt),
+  computeMode: 0,
+  virtualizationMode: 0,
+  fabric: { clusterUuid: '0'.repeat(32), state: 3, status: 0, cliqueId: 0, healthMask: 0x1aa },
+  bar1Memory: { total: 131_072 * 2 ** 20, used: 6 * 2 ** 20 },
+  jpeg: { percent: 0, microseconds: 167_000 },
+  ofa: { percent: 0, microseconds: 167_000 },
+  pcieGeneration: 5,
+  maxPcieGeneration: 5,
+  pcieWidth: 16,
+  maxPcieWidth: 16,
+  temperatureMarginC: 55,
+  fanPercents: [],
+  eccLocations: [2, 7].map((location) => ({
+    location, // DRAM, SRAM
+    correctedVolatile: 0,
+    uncorrectedVolatile: 0,
+    correctedAggregate: 0,
+    uncorrectedAggregate: 0,
+  })),
+  sramEcc: Array(12).fill(0),
+  rowRemapHistogram: { max: 2560, high: 0, partial: 0, low: 0, none: 0 },
+  repairPending: { channel: 0, tpc: 0 },
+  unrepairableMemory: 0,
+  maxMigDevices: 7,
+};
+
+/** The counters of time held below by this or that, and of errors, are 0. */
+const h100Fields: readonly FakeField[] = [
+  ...[74, 75, 76, 77, 78, 79, 80, 81, 269, 270, 271].map((id) => ({ id, type: 'u64', value: 0 }) as const),
+  ...[94, 173, 179, 180].map((id) => ({ id, type: 'u32', value: 0 }) as const),
+  { id: 82, type: 'u32', value: 36 }, // memory temperature, C
+  { id: 83, type: 'u64', value: 6_049_123 }, // energy since driver load, mJ
+  { id: 138, type: 'u64', value: 0 }, // NVLink data sent and received, KiB
+  { id: 139, type: 'u64', value: 0 },
+  { id: 185, type: 'u32', value: 70_000 }, // power, mW: average, instant
+  { id: 186, scope: 0, type: 'u32', value: 70_000 },
+  { id: 193, type: 'i32', value: -8 }, // T.Limit: shutdown, slowdown, memory max, GPU max
+  { id: 194, type: 'i32', value: -2 },
+  { id: 195, type: 'i32', value: 0 },
+  { id: 196, type: 'i32', value: 0 },
+  { id: 197, type: 'u64', value: 0 }, // PCIe bytes sent and received
+  { id: 198, type: 'u64', value: 0 },
+  { id: 230, type: 'u32', value: 0 }, // recovery action: none
+];
 
 function checkSymbol(symbol: string): void {
   if (!symbols.has(symbol)) throw new Error(`the fake driver has no function ${symbol}`);

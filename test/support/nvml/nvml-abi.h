@@ -14,6 +14,7 @@ typedef enum {
   NVML_ERROR_NOT_FOUND = 6,
   NVML_ERROR_INSUFFICIENT_SIZE = 7,
   NVML_ERROR_DRIVER_NOT_LOADED = 9,
+  NVML_ERROR_CORRUPTED_INFOROM = 14,
   NVML_ERROR_LIB_RM_VERSION_MISMATCH = 18,
   NVML_ERROR_ARGUMENT_VERSION_MISMATCH = 25,
   NVML_ERROR_GPU_NOT_FOUND = 28,
@@ -25,6 +26,7 @@ enum { NVML_TEMPERATURE_THRESHOLD_COUNT = 8 };
 enum { NVML_CLOCK_COUNT = 4 };
 enum { NVML_MEMORY_ERROR_TYPE_COUNT = 2 };
 enum { NVML_ECC_COUNTER_TYPE_COUNT = 2 };
+enum { NVML_MEMORY_LOCATION_COUNT = 8 };
 enum {
   NVML_VALUE_TYPE_DOUBLE = 0,
   NVML_VALUE_TYPE_UNSIGNED_INT = 1,
@@ -62,6 +64,60 @@ typedef struct {
   unsigned int version, sensorType;
   int temperature;
 } nvmlTemperature_v1_t;
+
+typedef struct {
+  unsigned int version;
+  int marginTemperature;
+} nvmlMarginTemperature_v1_t;
+
+typedef struct {
+  unsigned int version;
+  unsigned char ibGuid[16], chassisSerialNumber[16];
+  unsigned char slotNumber, trayIndex, hostId, peerType, moduleId;
+} nvmlPlatformInfo_v2_t;
+
+typedef struct {
+  unsigned int version;
+  unsigned char clusterUuid[16];
+  nvmlReturn_t status;
+  unsigned int cliqueId;
+  unsigned char state;
+  unsigned int healthMask;
+} nvmlGpuFabricInfo_v2_t;
+
+typedef struct {
+  unsigned long long bar1Total, bar1Free, bar1Used;
+} nvmlBAR1Memory_t;
+
+typedef struct {
+  unsigned int version;
+  unsigned long long aggregateUncParity, aggregateUncSecDed, aggregateCor, volatileUncParity,
+      volatileUncSecDed, volatileCor, aggregateUncBucketL2, aggregateUncBucketSm, aggregateUncBucketPcie,
+      aggregateUncBucketMcu, aggregateUncBucketOther;
+  unsigned int bThresholdExceeded;
+} nvmlEccSramErrorStatus_v1_t;
+
+typedef struct {
+  unsigned int max, high, partial, low, none;
+} nvmlRowRemapperHistogramValues_t;
+
+typedef struct {
+  unsigned int version, bChannelRepairPending, bTpcRepairPending;
+} nvmlRepairStatus_v1_t;
+
+typedef struct {
+  unsigned int bUnrepairableMemory;
+} nvmlUnrepairableMemoryStatus_v1_t;
+
+typedef struct {
+  unsigned int multiprocessorCount, sharedCopyEngineCount, sharedDecoderCount, sharedEncoderCount,
+      sharedJpegCount, sharedOfaCount, gpuInstanceSliceCount, computeInstanceSliceCount;
+  unsigned long long memorySizeMB;
+} nvmlDeviceAttributes_t;
+
+typedef struct {
+  unsigned int environment, ccFeature, devToolsMode;
+} nvmlConfComputeSystemState_t;
 
 typedef union {
   double dVal;

@@ -12,6 +12,7 @@
 //   driverVersion TEXT, nvmlVersion TEXT, cudaVersion N (13000 = 13.0)
 //   gpus N                               how many GPUs the driver sees, default 0
 //   deviceNode PATH                      init must be able to open PATH for reading and writing
+//   confCompute ENVIRONMENT FEATURE DEVTOOLS
 //   countCalls PATH                      append one line a call to PATH: PID FUNCTION GPU ('-' = none)
 //   processRecordBytes 24|32             what ..._v3 writes, default 24; 32 is the defect of some R535 builds
 //   return FUNCTION GPU CODE             the call answers CODE (after it was checked for init and handle)
@@ -36,6 +37,21 @@
 //   gpu I remappedRows CORRECTED UNCORRECTED PENDING FAILURE
 //   gpu I retiredPagesPending 0|1        gpu I persistenceMode 0|1
 //   gpu I migMode CURRENT PENDING
+//   gpu I brand|architecture|moduleId|numaNode|computeMode|virtualizationMode N
+//   gpu I boardPartNumber|vbiosVersion|inforomImageVersion|inforomVersion.OBJECT|gspFirmwareVersion TEXT
+//   gpu I computeCapability MAJOR MINOR  gpu I inforomValid 0|1
+//   gpu I platform IBGUID SERIAL SLOT TRAY HOST PEERTYPE MODULE       (IBGUID: 32 hexadecimal digits)
+//   gpu I fabric CLUSTERUUID STATE STATUS CLIQUE HEALTHMASK           (CLUSTERUUID: the same)
+//   gpu I numaAffinity|cpuAffinity WORDS WORD …
+//   gpu I bar1Memory TOTAL USED          gpu I jpeg|ofa PERCENT MICROSECONDS
+//   gpu I pcieGeneration|maxPcieGeneration|pcieWidth|maxPcieWidth N
+//   gpu I temperatureMarginC C           gpu I fans N, gpu I fanPercent.FAN N
+//   gpu I eccLocation.ERRORTYPE.COUNTERTYPE.LOCATION N
+//   gpu I sramEcc …                      the 12 numbers of the struct, in its order
+//   gpu I rowRemapHistogram MAX HIGH PARTIAL LOW NONE
+//   gpu I repairPending CHANNEL TPC      gpu I unrepairableMemory 0|1
+//   gpu I maxMigDevices N                gpu I mig.J.KEY: a reading of its MIG device J, besides
+//   gpu I mig.J.gpuInstanceId|computeInstanceId N, gpu I mig.J.slices MULTIPROCESSORS GI CI MEBIBYTES
 //   gpu I field.ID[.SCOPE] TYPE VALUE    TYPE double|u32|ulong|u64|i64|i32|u16; or: return CODE
 //   gpu I process PID BYTES GPUINSTANCE COMPUTEINSTANCE PROTECTEDBYTES     (any number of lines)
 //
@@ -57,7 +73,7 @@
 #include "nvml-abi.h"
 #include "nvml-layout.h" // generated beside the library: proves the structs above
 
-enum { NO_GPU = -1, BAD_HANDLE = -2, POLL_MS = 20 };
+enum { NO_GPU = -1, BAD_HANDLE = -2, NO_MIG = -1, POLL_MS = 20 };
 
 // ---- The settings --------------------------------------------------------------------------------------
 
@@ -169,16 +185,25 @@ static int initialised(void) {
   return good && !says(setting("driver"), "notLoaded");
 }
 
-static nvmlDevice_t handle_of(int gpu) {
+// Of a GPU (mig NO_MIG), or of the MIG device of this index on it.
+static nvmlDevice_t handle_of(int gpu, int mig) {
   pthread_mutex_lock(&lock);
   unsigned long epoch = state.epoch;
   pthread_mutex_unlock(&lock);
-  return (nvmlDevice_t)(0x4e5600000000ul | (epoch & 0xffffff) << 8 | (unsigned)gpu);
+  unsigned long place = (unsigned long)(mig + 1) << 8 | (unsigned long)gpu;
+  return (nvmlDevice_t)(0x4e5600000000ul | (epoch & 0xffff) << 16 | place);
 }
+
+static int mig_of(nvmlDevice_t device) { return (int)((unsigned long)device >> 8 & 0xff) - 1; }
 
 static int gpu_of(nvmlDevice_t device) {
   int gpu = (int)((unsigned long)device & 0xff);
-  return handle_of(gpu) == device ? gpu : BAD_HANDLE;
+  return handle_of(gpu, mig_of(device)) == device ? gpu : BAD_HANDLE;
+}
+
+static const char *setting_of(nvmlDevice_t device, const char *key) {
+  int gpu = gpu_of(device), mig = mig_of(device);
+  return mig == NO_MIG ? setting("gpu %d %s", gpu, key) : setting("gpu %d mig.%d.%s", gpu, mig, key);
 }
 
 static void sleep_ms(long ms) {
@@ -318,7 +343,7 @@ static nvmlReturn_t read_text_of(const char *function, nvmlDevice_t device, cons
   nvmlReturn_t code = enter(function, gpu);
   if (code != NVML_SUCCESS) return code;
   if (!out) return NVML_ERROR_INVALID_ARGUMENT;
-  return copy_text(setting("gpu %d %s", gpu, key), out, size);
+  return copy_text(setting_of(device, key), out, size);
 }
 
 static nvmlReturn_t read_u64(const char *function, nvmlDevice_t device, const char *key,
@@ -327,12 +352,12 @@ static nvmlReturn_t read_u64(const char *function, nvmlDevice_t device, const ch
   nvmlReturn_t code = enter(function, gpu);
   if (code != NVML_SUCCESS) return code;
   if (!out) return NVML_ERROR_INVALID_ARGUMENT;
-  return numbers(setting("gpu %d %s", gpu, key), count, out) ? NVML_SUCCESS : NVML_ERROR_NOT_SUPPORTED;
+  return numbers(setting_of(device, key), count, out) ? NVML_SUCCESS : NVML_ERROR_NOT_SUPPORTED;
 }
 
 static nvmlReturn_t read_u32(const char *function, nvmlDevice_t device, const char *key, unsigned int **out,
                              int count) {
-  unsigned long long values[4];
+  unsigned long long values[8];
   int complete = 1;
   for (int i = 0; i < count; i++) complete = complete && out[i];
   nvmlReturn_t code = read_u64(function, device, key, complete ? values : NULL, count);
@@ -385,6 +410,51 @@ U32_PAIR(nvmlDeviceGetEccMode, "eccMode")
 U32_PAIR(nvmlDeviceGetMigMode, "migMode")
 U32(nvmlDeviceGetRetiredPagesPendingStatus, "retiredPagesPending")
 U32(nvmlDeviceGetPersistenceMode, "persistenceMode")
+TEXT(nvmlDeviceGetBoardPartNumber, "boardPartNumber")
+TEXT(nvmlDeviceGetVbiosVersion, "vbiosVersion")
+TEXT(nvmlDeviceGetInforomImageVersion, "inforomImageVersion")
+U32(nvmlDeviceGetBrand, "brand")
+U32(nvmlDeviceGetArchitecture, "architecture")
+U32_PAIR(nvmlDeviceGetCudaComputeCapability, "computeCapability")
+U32(nvmlDeviceGetModuleId, "moduleId")
+U32(nvmlDeviceGetNumaNodeId, "numaNode")
+U32(nvmlDeviceGetComputeMode, "computeMode")
+U32(nvmlDeviceGetVirtualizationMode, "virtualizationMode")
+U32_PAIR(nvmlDeviceGetJpgUtilization, "jpeg")
+U32_PAIR(nvmlDeviceGetOfaUtilization, "ofa")
+U32(nvmlDeviceGetCurrPcieLinkGeneration, "pcieGeneration")
+U32(nvmlDeviceGetMaxPcieLinkGeneration, "maxPcieGeneration")
+U32(nvmlDeviceGetCurrPcieLinkWidth, "pcieWidth")
+U32(nvmlDeviceGetMaxPcieLinkWidth, "maxPcieWidth")
+U32(nvmlDeviceGetNumFans, "fans")
+U32_OF_TYPE(nvmlDeviceGetFanSpeed_v2, "fanPercent", 64)
+U32(nvmlDeviceGetMaxMigDeviceCount, "maxMigDevices")
+U32(nvmlDeviceGetGpuInstanceId, "gpuInstanceId")
+U32(nvmlDeviceGetComputeInstanceId, "computeInstanceId")
+
+nvmlReturn_t nvmlDeviceGetInforomVersion(nvmlDevice_t device, unsigned int object, char *text,
+                                         unsigned int length) {
+  char key[32];
+  snprintf(key, sizeof key, "inforomVersion.%u", object);
+  return read_text_of(__func__, device, key, text, length);
+}
+
+nvmlReturn_t nvmlDeviceValidateInforom(nvmlDevice_t device) {
+  unsigned long long valid;
+  nvmlReturn_t code = read_u64(__func__, device, "inforomValid", &valid, 1);
+  return code == NVML_SUCCESS && !valid ? NVML_ERROR_CORRUPTED_INFOROM : code;
+}
+
+nvmlReturn_t nvmlDeviceGetGspFirmwareVersion(nvmlDevice_t device, char *text) {
+  return read_text_of(__func__, device, "gspFirmwareVersion", text, 64);
+}
+
+nvmlReturn_t nvmlDeviceGetMemoryErrorCounter(nvmlDevice_t device, unsigned int type, unsigned int counter,
+                                             unsigned int location, unsigned long long *count) {
+  char key[64];
+  snprintf(key, sizeof key, "eccLocation.%u.%u.%u", type, counter, location);
+  return read_u64(__func__, device, key, location < NVML_MEMORY_LOCATION_COUNT ? count : NULL, 1);
+}
 
 nvmlReturn_t nvmlDeviceGetRemappedRows(nvmlDevice_t device, unsigned int *corrected,
                                        unsigned int *uncorrected, unsigned int *pending,
@@ -420,6 +490,155 @@ nvmlReturn_t nvmlDeviceGetTemperatureV(nvmlDevice_t device, nvmlTemperature_v1_t
   if (code != NVML_SUCCESS) return code;
   if (out->sensorType != NVML_TEMPERATURE_GPU) return NVML_ERROR_INVALID_ARGUMENT;
   out->temperature = (int)celsius;
+  return NVML_SUCCESS;
+}
+
+nvmlReturn_t nvmlDeviceGetMarginTemperature(nvmlDevice_t device, nvmlMarginTemperature_v1_t *out) {
+  unsigned long long celsius;
+  nvmlReturn_t code = read_u64(__func__, device, "temperatureMarginC", out ? &celsius : NULL, 1);
+  code = check_tag(code, out ? out->version : 0, STRUCT_VERSION(nvmlMarginTemperature_v1_t, 1));
+  if (code == NVML_SUCCESS) out->marginTemperature = (int)celsius;
+  return code;
+}
+
+// 16 bytes from 32 hexadecimal digits; where the digits end.
+static const char *hex_bytes(const char *line, unsigned char *out) {
+  for (int i = 0; i < 16; i++) {
+    unsigned int byte;
+    if (sscanf(line + 2 * i, "%2x", &byte) != 1) bad_line(line);
+    out[i] = (unsigned char)byte;
+  }
+  return line + 32;
+}
+
+nvmlReturn_t nvmlDeviceGetPlatformInfo(nvmlDevice_t device, nvmlPlatformInfo_v2_t *out) {
+  int gpu = gpu_of(device);
+  nvmlReturn_t code = enter(__func__, gpu);
+  if (code != NVML_SUCCESS) return code;
+  const char *line = setting_of(device, "platform");
+  if (!out) return NVML_ERROR_INVALID_ARGUMENT;
+  code = check_tag(line ? code : NVML_ERROR_NOT_SUPPORTED, out->version,
+                   STRUCT_VERSION(nvmlPlatformInfo_v2_t, 2));
+  if (code != NVML_SUCCESS) return code;
+  unsigned long long v[5];
+  int length = 0;
+  line = hex_bytes(line, out->ibGuid) + 1;
+  memset(out->chassisSerialNumber, 0, sizeof out->chassisSerialNumber);
+  if (sscanf(line, "%16s%n", (char *)out->chassisSerialNumber, &length) != 1) bad_line(line);
+  numbers(line + length, 5, v);
+  out->slotNumber = (unsigned char)v[0];
+  out->trayIndex = (unsigned char)v[1];
+  out->hostId = (unsigned char)v[2];
+  out->peerType = (unsigned char)v[3];
+  out->moduleId = (unsigned char)v[4];
+  return NVML_SUCCESS;
+}
+
+nvmlReturn_t nvmlDeviceGetGpuFabricInfoV(nvmlDevice_t device, nvmlGpuFabricInfo_v2_t *out) {
+  int gpu = gpu_of(device);
+  nvmlReturn_t code = enter(__func__, gpu);
+  if (code != NVML_SUCCESS) return code;
+  const char *line = setting_of(device, "fabric");
+  if (!out) return NVML_ERROR_INVALID_ARGUMENT;
+  code = check_tag(line ? code : NVML_ERROR_NOT_SUPPORTED, out->version,
+                   STRUCT_VERSION(nvmlGpuFabricInfo_v2_t, 2));
+  if (code != NVML_SUCCESS) return code;
+  unsigned long long v[4];
+  numbers(hex_bytes(line, out->clusterUuid), 4, v);
+  out->state = (unsigned char)v[0];
+  out->status = (nvmlReturn_t)v[1];
+  out->cliqueId = (unsigned int)v[2];
+  out->healthMask = (unsigned int)v[3];
+  return NVML_SUCCESS;
+}
+
+nvmlReturn_t nvmlDeviceGetBAR1MemoryInfo(nvmlDevice_t device, nvmlBAR1Memory_t *out) {
+  unsigned long long bytes[2];
+  nvmlReturn_t code = read_u64(__func__, device, "bar1Memory", out ? bytes : NULL, 2);
+  if (code != NVML_SUCCESS) return code;
+  out->bar1Total = bytes[0];
+  out->bar1Used = bytes[1];
+  out->bar1Free = bytes[0] - bytes[1];
+  return NVML_SUCCESS;
+}
+
+nvmlReturn_t nvmlDeviceGetSramEccErrorStatus(nvmlDevice_t device, nvmlEccSramErrorStatus_v1_t *out) {
+  unsigned long long v[12];
+  nvmlReturn_t code = read_u64(__func__, device, "sramEcc", out ? v : NULL, 12);
+  code = check_tag(code, out ? out->version : 0, STRUCT_VERSION(nvmlEccSramErrorStatus_v1_t, 1));
+  if (code != NVML_SUCCESS) return code;
+  memcpy(&out->aggregateUncParity, v, 11 * sizeof v[0]); // in the order of the struct
+  out->bThresholdExceeded = (unsigned int)v[11];
+  return NVML_SUCCESS;
+}
+
+nvmlReturn_t nvmlDeviceGetRowRemapperHistogram(nvmlDevice_t device, nvmlRowRemapperHistogramValues_t *out) {
+  unsigned int *all[] = {&out->max, &out->high, &out->partial, &out->low, &out->none};
+  return read_u32(__func__, device, "rowRemapHistogram", all, 5);
+}
+
+nvmlReturn_t nvmlDeviceGetRepairStatus(nvmlDevice_t device, nvmlRepairStatus_v1_t *out) {
+  unsigned long long v[2];
+  nvmlReturn_t code = read_u64(__func__, device, "repairPending", out ? v : NULL, 2);
+  code = check_tag(code, out ? out->version : 0, STRUCT_VERSION(nvmlRepairStatus_v1_t, 1));
+  if (code != NVML_SUCCESS) return code;
+  out->bChannelRepairPending = (unsigned int)v[0];
+  out->bTpcRepairPending = (unsigned int)v[1];
+  return NVML_SUCCESS;
+}
+
+nvmlReturn_t nvmlDeviceGetUnrepairableMemoryFlag_v1(nvmlDevice_t device,
+                                                    nvmlUnrepairableMemoryStatus_v1_t *out) {
+  unsigned int *flag[] = {out ? &out->bUnrepairableMemory : NULL};
+  return read_u32(__func__, device, "unrepairableMemory", flag, 1);
+}
+
+// `N WORD …`: as many words of the mask as the caller has room for; too little room is refused.
+static nvmlReturn_t read_mask(const char *function, nvmlDevice_t device, const char *key,
+                              unsigned int size, unsigned long *mask) {
+  enum { MOST_WORDS = 64 };
+  unsigned long long words[1 + MOST_WORDS];
+  nvmlReturn_t code = read_u64(function, device, key, mask ? words : NULL, 1);
+  if (code != NVML_SUCCESS) return code;
+  if (words[0] > MOST_WORDS || words[0] > size) return NVML_ERROR_INSUFFICIENT_SIZE;
+  numbers(setting_of(device, key), (int)words[0] + 1, words);
+  for (unsigned int i = 0; i < size; i++) mask[i] = i < words[0] ? (unsigned long)words[1 + i] : 0;
+  return NVML_SUCCESS;
+}
+
+nvmlReturn_t nvmlDeviceGetCpuAffinity(nvmlDevice_t device, unsigned int size, unsigned long *cpus) {
+  return read_mask(__func__, device, "cpuAffinity", size, cpus);
+}
+
+nvmlReturn_t nvmlDeviceGetMemoryAffinity(nvmlDevice_t device, unsigned int size, unsigned long *nodes,
+                                         unsigned int scope) {
+  return read_mask(__func__, device, scope == 0 ? "numaAffinity" : "numaAffinityOfSocket", size, nodes);
+}
+
+// A place without a MIG device is not found; devices may stand behind it.
+nvmlReturn_t nvmlDeviceGetMigDeviceHandleByIndex(nvmlDevice_t device, unsigned int index,
+                                                 nvmlDevice_t *mig) {
+  int gpu = gpu_of(device);
+  unsigned long long modes[2];
+  nvmlReturn_t code = enter(__func__, gpu);
+  if (code != NVML_SUCCESS) return code;
+  if (!mig || index >= (unsigned int)number_or(setting_of(device, "maxMigDevices"), 0))
+    return NVML_ERROR_INVALID_ARGUMENT;
+  if (!numbers(setting_of(device, "migMode"), 2, modes)) return NVML_ERROR_NOT_SUPPORTED;
+  if (!modes[0] || !setting("gpu %d mig.%u.uuid", gpu, index)) return NVML_ERROR_NOT_FOUND;
+  *mig = handle_of(gpu, (int)index);
+  return NVML_SUCCESS;
+}
+
+nvmlReturn_t nvmlDeviceGetAttributes_v2(nvmlDevice_t device, nvmlDeviceAttributes_t *out) {
+  unsigned long long v[4];
+  nvmlReturn_t code = read_u64(__func__, device, "slices", out ? v : NULL, 4);
+  if (code != NVML_SUCCESS) return code;
+  memset(out, 0, sizeof *out);
+  out->multiprocessorCount = (unsigned int)v[0];
+  out->gpuInstanceSliceCount = (unsigned int)v[1];
+  out->computeInstanceSliceCount = (unsigned int)v[2];
+  out->memorySizeMB = v[3];
   return NVML_SUCCESS;
 }
 
@@ -474,6 +693,16 @@ nvmlReturn_t nvmlSystemGetCudaDriverVersion(int *version) {
   return NVML_SUCCESS;
 }
 
+nvmlReturn_t nvmlSystemGetConfComputeState(nvmlConfComputeSystemState_t *out) {
+  unsigned long long v[3];
+  nvmlReturn_t code = enter(__func__, NO_GPU);
+  if (code != NVML_SUCCESS) return code;
+  if (!out) return NVML_ERROR_INVALID_ARGUMENT;
+  if (!numbers(setting("confCompute"), 3, v)) return NVML_ERROR_NOT_SUPPORTED;
+  *out = (nvmlConfComputeSystemState_t){(unsigned int)v[0], (unsigned int)v[1], (unsigned int)v[2]};
+  return NVML_SUCCESS;
+}
+
 nvmlReturn_t nvmlDeviceGetCount_v2(unsigned int *count) {
   nvmlReturn_t code = enter(__func__, NO_GPU);
   if (code != NVML_SUCCESS) return code;
@@ -499,7 +728,7 @@ static nvmlReturn_t hand_out(const char *function, int gpu, nvmlDevice_t *device
   if (code != NVML_SUCCESS) return code;
   if (!device) return NVML_ERROR_INVALID_ARGUMENT;
   if (gpu == NO_GPU) return NVML_ERROR_NOT_FOUND;
-  *device = handle_of(gpu);
+  *device = handle_of(gpu, NO_MIG);
   return NVML_SUCCESS;
 }
 

@@ -1,27 +1,14 @@
-import {
-  type ClocksEventReason,
-  clocksEventReasonBits,
-  type GpuReadings,
-  type Mode,
-  type RecoveryAction,
-  readingNames,
-  recoveryActions,
-  symbolOf,
-} from '../../../src/core/gpu.ts';
-import { missingForCode, nvmlReturn } from '../../../src/core/nvml-return.ts';
+import { type GpuReadings, readingNames, symbolOf } from '../../../src/core/gpu.ts';
+import type { Mode } from '../../../src/core/mode-readings.ts';
+import { type ClocksEventReason, clocksEventReasonBits } from '../../../src/core/power-readings.ts';
 import { type Missing, map, orNull, type Reading } from '../../../src/core/reading.ts';
 import { codeOf, driverAt, type GpuCondition, gpuAt } from '../../../src/simulate/condition.ts';
 import { nodeOf, type Scenario } from '../../../src/simulate/scenario.ts';
 import { gpuSymbols } from '../../../src/simulate/symbols.ts';
-import type { FakeField, FakeGpu, FakeNvmlConfig } from '../nvml/fake-config.ts';
+import type { FakeGpu, FakeNvmlConfig } from '../nvml/fake-config.ts';
+import { fakeBoard } from './to-fake-board.ts';
+import { codeFor, fakeFields, type Value } from './to-fake-fields.ts';
 
-/** NVML_FI_DEV_… and its type, as NVML answers. */
-const fields = {
-  memoryTemperatureC: { id: 82, type: 'u32' },
-  energyJoules: { id: 83, type: 'u64' },
-  pcieReplays: { id: 94, type: 'u32' },
-  recoveryAction: { id: 230, type: 'u32' },
-} as const;
 /** How long NVML says it measured the video engines. */
 const PERIOD_MICROSECONDS = 167_000;
 
@@ -43,6 +30,8 @@ export function toFakeNvml(scenario: Scenario, node: string | undefined, atMs: n
     generation,
     driverVersion: driver,
     cudaVersion: major * 1000 + minor * 10,
+    nvmlVersion: `13.${driver}`,
+    confCompute: { environment: 0, feature: 0, devTools: 0 },
     gpus: conditions.map(({ readings }) => fakeGpu(readings)),
     returns: [
       ...Object.entries(codes).flatMap(([symbol, code]) => (code === 0 ? [] : [{ symbol, code }])),
@@ -80,6 +69,8 @@ function fakeGpu(readings: GpuReadings): FakeGpu {
     temperatureThresholdsC: present({
       slowdown: of('slowdownTemperatureC'),
       shutdown: of('shutdownTemperatureC'),
+      memoryMax: of('maxMemoryTemperatureC'),
+      gpuMax: of('maxTemperatureC'),
     }),
     powerMilliwatts: orNull(map(readings.powerWatts, milliwatts)),
     enforcedPowerLimitMilliwatts: limit,
@@ -90,6 +81,12 @@ function fakeGpu(readings: GpuReadings): FakeGpu {
       graphics: of('graphicsClockMhz'),
       sm: of('smClockMhz'),
       memory: of('memoryClockMhz'),
+      video: of('videoClockMhz'),
+    }),
+    maxClocksMHz: present({
+      graphics: of('maxGraphicsClockMhz'),
+      sm: of('maxSmClockMhz'),
+      memory: of('maxMemoryClockMhz'),
     }),
     clocksEventReasons: bits(of('clocksEventReasons')),
     performanceState: of('performanceState'),
@@ -109,11 +106,10 @@ function fakeGpu(readings: GpuReadings): FakeGpu {
     retiredPagesPending: retired === null ? null : Number(retired),
     migMode: mode(of('migMode')),
     persistenceMode: persistence === null ? null : Number(persistence),
+    ...fakeBoard(readings),
     fields: fakeFields(readings),
   };
 }
-
-type Value<Name extends keyof GpuReadings> = Reading<Extract<GpuReadings[Name], { value: unknown }>['value']>;
 
 function milliwatts(watts: number): number {
   return Math.round(watts * 1000);
@@ -138,27 +134,6 @@ function videoEngine(percent: number | null): NonNullable<FakeGpu['encoder']> | 
   return percent === null ? null : { percent, microseconds: PERIOD_MICROSECONDS };
 }
 
-/** One that is missing says for itself why; the others stay. */
-function fakeFields(readings: GpuReadings): FakeField[] {
-  const { memoryTemperatureC, energyJoules, pcieReplays, recoveryAction } = readings;
-  const numbers = {
-    memoryTemperatureC,
-    energyJoules: map(energyJoules, (joules) => Math.round(joules * 1000)),
-    pcieReplays,
-    recoveryAction: map(recoveryAction, recoveryNumber),
-  };
-  return (Object.keys(fields) as (keyof typeof fields)[]).map((name) => {
-    const reading = numbers[name];
-    const { id, type } = fields[name];
-    return 'missing' in reading ? { id, code: codeFor(reading.missing) } : { id, type, value: reading.value };
-  });
-}
-
-function recoveryNumber(action: RecoveryAction): number {
-  const known = (recoveryActions as readonly string[]).indexOf(action);
-  return known === -1 ? Number(action.replace('unknown', '')) : known;
-}
-
 /** Without the members that are null. */
 function present<Member extends string>(
   members: Record<Member, number | null>,
@@ -180,6 +155,12 @@ function returns(condition: GpuCondition, gpu: number): NonNullable<FakeNvmlConf
 
 function missingCode(symbol: string, readings: GpuReadings): number {
   if (symbol === symbolOf.recoveryAction) return 0; // each field has a code of its own
+  if (
+    symbol === symbolOf.migDevices &&
+    readings.migMode &&
+    !('value' in readings.migMode && readings.migMode.value.current)
+  )
+    return 0; // not asked for
   const names = readingNames.filter((name) => symbolOf[name] === symbol);
   const reasons = new Set(names.map((name) => reasonOf(readings[name])));
   if (![...reasons].some((reason) => reason !== null && reason !== 'notSupported')) return 0; // the values say it
@@ -190,10 +171,4 @@ function missingCode(symbol: string, readings: GpuReadings): number {
 
 function reasonOf(reading: Reading<unknown>): Missing | null {
   return 'missing' in reading ? reading.missing : null;
-}
-
-/** A code that missingForCode understands as this reason. */
-function codeFor(reason: Missing): number {
-  const known = Object.values(nvmlReturn).find((code) => code !== 0 && missingForCode(code) === reason);
-  return known ?? Number(reason.replace('nvmlReturn', ''));
 }

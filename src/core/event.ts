@@ -1,0 +1,63 @@
+/** What a line of the kernel log, or the driver itself, can tell of. */
+export type EventKind = 'xid' | 'sxid' | 'nvrm' | 'fallenOffBus' | 'aer' | 'oomKill';
+
+export type EventSource = 'kernelLog' | 'nvml';
+
+/** One thing that happened on a node, however many sources told of it. */
+export interface GpuEvent {
+  /** Increases by one with each event of a node, also over a restart of the agent where the history is kept on disk. */
+  readonly number: number;
+  /** Follows from boot, printed time and text: a restarted agent that reads the same log gives the same event the same id. */
+  readonly id: string;
+  readonly kind: EventKind;
+  readonly bootId: string | null;
+  /** Unix time in ms; null where the kernel puts no time on its lines. */
+  readonly atMs: number | null;
+  readonly sources: readonly EventSource[];
+  /** `userSpace`: a program wrote this line into the kernel log; it proves nothing. */
+  readonly origin: 'kernel' | 'userSpace';
+  /** Of the GPU, switch or PCI device, as `pciSlot` writes it (`0000:3b:00`); null where the line names none. */
+  readonly pciSlot: string | null;
+  /** Xid or SXid; null for other kinds. */
+  readonly code: number | null;
+  /** The line without time and priority, or what stands for it where only the driver told; plain text, clipped. */
+  readonly message: string;
+  /** What is told only by some lines. */
+  readonly details: EventDetails;
+}
+
+export interface EventDetails {
+  readonly pid?: number;
+  readonly processName?: string;
+  /** The Xid that this one follows from, where the line says so. */
+  readonly causedByXid?: number;
+  readonly gpuInstanceId?: number;
+  readonly computeInstanceId?: number;
+  readonly link?: number;
+  /** As an SXid line says it of itself. */
+  readonly fatal?: boolean;
+}
+
+/** What one reader gets who has read up to a number before. */
+export interface EventPage {
+  /** Oldest first. */
+  readonly events: readonly GpuEvent[];
+  /** To be given as `since` the next time. */
+  readonly cursor: string;
+  /** True when events between the cursor and the oldest that is still there were dropped, or may have been. */
+  readonly eventsLost: boolean;
+}
+
+/** The events of a node, as readers see them. */
+export interface EventLog {
+  /**
+   * Every event after a cursor; all that are kept without one.
+   *
+   * @throws Fault BAD_ARGUMENT for a cursor that no agent gave
+   */
+  since(cursor: string | undefined): EventPage;
+  /** Whether each source can be read now, and why not: an empty log of a source that is refused proves nothing. */
+  readonly sources: Readonly<
+    Record<EventSource, { readonly readable: boolean; readonly reason: string | null }>
+  >;
+}

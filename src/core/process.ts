@@ -1,0 +1,49 @@
+import type { Reading } from './reading.ts';
+
+/** The lists of the driver in which a process can be. */
+export type ProcessKind = 'compute' | 'graphics' | 'mps';
+
+/** A process as the driver tells of it, on one GPU. */
+export interface DriverProcess {
+  /** In the PID namespace of the agent. */
+  readonly pid: number;
+  readonly kinds: readonly ProcessKind[];
+  /** Of this GPU; noPermission or notSupported where the driver does not say. */
+  readonly usedBytes: Reading<number>;
+  /** Null without MIG. */
+  readonly gpuInstanceId: number | null;
+  readonly computeInstanceId: number | null;
+  /** Missing where the driver has no sample of it: idle, or under MIG. Source: nvmlDeviceGetProcessUtilization. Oracle: nvidia-smi pmon */
+  readonly utilization: Reading<ProcessUtilization>;
+}
+
+/** Shares of the whole GPU in the newest sample that is not older than the read before. */
+export interface ProcessUtilization {
+  readonly smPercent: number;
+  readonly memoryPercent: number;
+  readonly encoderPercent: number;
+  readonly decoderPercent: number;
+  /** Unix time in ms at which the driver took the sample. */
+  readonly atMs: number;
+}
+
+/** What the node's kernel says of a process: no arguments and no environment, which hold secrets. */
+export interface ProcessOnNode {
+  /** The name of the program, 15 bytes at most. Source: /proc/PID/comm. Oracle: ps -o comm= */
+  readonly comm: Reading<string>;
+  /** R, S, D, Z, T … Source: /proc/PID/stat, field 3. Oracle: ps -o stat= */
+  readonly state: Reading<string>;
+  /** Unix time in ms. Source: /proc/PID/stat, field 22, and btime of /proc/stat. Oracle: ps -o lstart= */
+  readonly startedAtMs: Reading<number>;
+  /** Null for a process of no container. Source: /proc/PID/cgroup */
+  readonly container: Reading<ContainerOfProcess | null>;
+}
+
+export interface ContainerOfProcess {
+  /** 64 hexadecimal digits. Oracle: crictl ps --no-trunc -o json */
+  readonly containerId: string;
+  /** As the cgroup's name tells; null where it does not. */
+  readonly runtime: 'containerd' | 'cri-o' | 'docker' | null;
+  /** Null for a container outside of Kubernetes. Oracle: kubectl get pod -o jsonpath={.metadata.uid} */
+  readonly podUid: string | null;
+}

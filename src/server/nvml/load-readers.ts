@@ -1,0 +1,86 @@
+import type { Bar1Memory, LoadReadings, Memory } from '../../core/load-readings.ts';
+import { map, type Reading } from '../../core/reading.ts';
+import {
+  clockTypes,
+  type Device,
+  type MemoryV2,
+  memoryV2Version,
+  type Nvml,
+  structs,
+  type UtilizationRates,
+} from './abi.ts';
+import type { FieldReader } from './fields.ts';
+import { read, readNumber, readPair, readStruct } from './read.ts';
+import type { ReadersOf } from './readers-of.ts';
+
+const kibibyte = 1024;
+
+export function loadReaders(nvml: Nvml, device: Device, field: FieldReader): ReadersOf<LoadReadings> {
+  const number = (call: (device: Device, out: [number]) => number) => () =>
+    readNumber((out) => call(device, out));
+  const engine = (call: (device: Device, percent: [number], microseconds: [number]) => number) => () =>
+    readPair((percent, period) => call(device, percent, period), first);
+  const clock = (type: number) => () => readNumber((out) => nvml.clockInfo(device, type, out));
+  const maxClock = (type: number) => () => readNumber((out) => nvml.maxClockInfo(device, type, out));
+  const nvlink = (name: 'nvlinkTxBytes' | 'nvlinkRxBytes') => () => map(field(name), (kib) => kib * kibibyte);
+  return {
+    memory: () => memoryOf(nvml, device),
+    bar1Memory: () => bar1MemoryOf(nvml, device),
+    utilization: () =>
+      read(
+        { gpu: 0, memory: 0 } as UtilizationRates,
+        (out) => nvml.utilizationRates(device, out),
+        ({ gpu, memory }) => ({ gpuPercent: gpu, memoryPercent: memory }),
+      ),
+    encoderPercent: engine(nvml.encoderUtilization),
+    decoderPercent: engine(nvml.decoderUtilization),
+    jpegPercent: engine(nvml.jpgUtilization),
+    ofaPercent: engine(nvml.ofaUtilization),
+    performanceState: number(nvml.performanceState),
+    graphicsClockMhz: clock(clockTypes.GRAPHICS),
+    smClockMhz: clock(clockTypes.SM),
+    memoryClockMhz: clock(clockTypes.MEM),
+    videoClockMhz: clock(clockTypes.VIDEO),
+    maxGraphicsClockMhz: maxClock(clockTypes.GRAPHICS),
+    maxSmClockMhz: maxClock(clockTypes.SM),
+    maxMemoryClockMhz: maxClock(clockTypes.MEM),
+    pcieGeneration: number(nvml.pcieGeneration),
+    maxPcieGeneration: number(nvml.maxPcieGeneration),
+    pcieWidth: number(nvml.pcieWidth),
+    maxPcieWidth: number(nvml.maxPcieWidth),
+    pcieTxBytes: () => field('pcieTxBytes'),
+    pcieRxBytes: () => field('pcieRxBytes'),
+    nvlinkTxBytes: nvlink('nvlinkTxBytes'),
+    nvlinkRxBytes: nvlink('nvlinkRxBytes'),
+  };
+}
+
+/** The percentage; the second number is how long was measured. */
+function first(percent: number): number {
+  return percent;
+}
+
+export function memoryOf(nvml: Nvml, device: Device): Reading<Memory> {
+  return read(
+    { version: memoryV2Version, total: 0, reserved: 0, used: 0, free: 0 } as MemoryV2,
+    (out) => nvml.memoryInfo(device, out),
+    ({ total, reserved, used, free }) => ({
+      totalBytes: Number(total),
+      reservedBytes: Number(reserved),
+      usedBytes: Number(used),
+      freeBytes: Number(free),
+    }),
+  );
+}
+
+function bar1MemoryOf(nvml: Nvml, device: Device): Reading<Bar1Memory> {
+  return readStruct(
+    structs.nvmlBAR1Memory_t,
+    (out) => nvml.bar1MemoryInfo(device, out),
+    ({ bar1Total, bar1Used, bar1Free }: Record<'bar1Total' | 'bar1Used' | 'bar1Free', number | bigint>) => ({
+      totalBytes: Number(bar1Total),
+      usedBytes: Number(bar1Used),
+      freeBytes: Number(bar1Free),
+    }),
+  );
+}

@@ -1,0 +1,211 @@
+import type { z } from 'zod';
+
+import type { Rates } from '../core/rates.ts';
+import type { Reading } from '../core/reading.ts';
+import { duration, gibibytes } from '../core/words.ts';
+import { gpuRowOf } from './gpu-row.ts';
+import {
+  laterNumber,
+  loadShape,
+  modeShape,
+  nameShape,
+  pcieShape,
+  powerShape,
+  throttleShape,
+  trafficShape,
+} from './gpu-shape.ts';
+import {
+  clocksHeldText,
+  energyText,
+  inBrackets,
+  memoryText,
+  migText,
+  missingText,
+  modeText,
+  pcieTexts,
+  readText,
+  troubleText,
+  utilizationText,
+} from './gpu-text.ts';
+
+const { migMode, migDevices } = modeShape;
+
+/** What a GPU is doing, with the rates of what the driver only counts. */
+export const metricsRow = gpuRowOf(
+  {
+    ...nameShape,
+    ...loadShape,
+    ...pcieShape,
+    ...trafficShape,
+    ...powerShape,
+    ...throttleShape,
+    migMode,
+    migDevices,
+  },
+  {
+    shape: {
+      pcieTxBytesPerSecond: laterNumber,
+      pcieRxBytesPerSecond: laterNumber,
+      nvlinkTxBytesPerSecond: laterNumber,
+      nvlinkRxBytesPerSecond: laterNumber,
+    },
+    of: ({ rates }): { readonly [Name in keyof Rates]: Reading<number> } => rates ?? noRates,
+  },
+);
+export type MetricsRow = z.output<typeof metricsRow.schema>;
+
+const notReady = { missing: 'notReady' } as const;
+const noRates: Rates = {
+  pcieTxBytesPerSecond: notReady,
+  pcieRxBytesPerSecond: notReady,
+  nvlinkTxBytesPerSecond: notReady,
+  nvlinkRxBytesPerSecond: notReady,
+};
+
+/** One line with every value; what is missing comes last, with the reason. */
+export function metricsText(row: MetricsRow): string {
+  const parts = [
+    troubleText(row),
+    row.name,
+    row.uuid,
+    row.pciAddress && `PCI ${row.pciAddress}`,
+    ...loadTexts(row),
+    ...heatTexts(row),
+    drawText(row),
+    energyText(row),
+    clocksText(row),
+    heldDownText(row),
+    trafficText('PCIe', pcieTexts(row), traffic(row, 'pcie')),
+    trafficText('NVLink', [], traffic(row, 'nvlink')),
+    readText(row),
+    missingText(row.missing),
+  ];
+  return parts.filter(Boolean).join(', ');
+}
+
+function loadTexts(row: MetricsRow): (string | null)[] {
+  const { jpegPercent, ofaPercent, bar1Memory: bar1 } = row;
+  return [
+    utilizationText(row),
+    jpegPercent === null ? null : `JPEG ${jpegPercent} %`,
+    ofaPercent === null ? null : `OFA ${ofaPercent} %`,
+    memoryText(row),
+    bar1 && `BAR1 ${gibibytes(bar1.usedBytes)} of ${gibibytes(bar1.totalBytes)}`,
+    row.migMode && `MIG ${modeText(row.migMode)}`,
+    row.migDevices?.length ? migText(row.migDevices) : null,
+  ];
+}
+
+function heatTexts(row: MetricsRow): (string | null)[] {
+  const limits = [
+    known('memory', row.memoryTemperatureC),
+    known('margin', row.temperatureMarginC),
+    known('software slows at', row.maxTemperatureC),
+    known('slowdown', row.slowdownTemperatureC),
+    known('shutdown', row.shutdownTemperatureC),
+    known('memory limit', row.maxMemoryTemperatureC),
+    known('slowdown margin', row.slowdownMarginC),
+    known('shutdown margin', row.shutdownMarginC),
+  ].filter((text) => text !== null);
+  const hot = row.temperatureC !== null || limits.length > 0;
+  const fans = row.fanPercents?.map((percent) => `${percent} %`).join(', ');
+  return [hot ? `${row.temperatureC ?? '?'} °C${inBrackets(limits)}` : null, fans ? `fans ${fans}` : null];
+}
+
+function drawText(row: MetricsRow): string | null {
+  const { powerWatts, powerLimitWatts, powerLimitRange: range } = row;
+  const others = [
+    known('instant', row.instantPowerWatts),
+    known('1-s average', row.averagePowerWatts),
+    known('module', row.modulePowerWatts),
+    known('default', row.defaultPowerLimitWatts),
+    range && `settable ${range.minWatts} to ${range.maxWatts}`,
+  ].filter((text) => text !== null);
+  if (powerWatts === null && powerLimitWatts === null && others.length === 0) return null;
+  return `${powerWatts ?? '?'} of ${powerLimitWatts ?? '?'} W${inBrackets(others)}`;
+}
+
+function clocksText(row: MetricsRow): string | null {
+  const clocks = [
+    clock('graphics', row.graphicsClockMhz, row.maxGraphicsClockMhz),
+    clock('SM', row.smClockMhz, row.maxSmClockMhz),
+    clock('memory', row.memoryClockMhz, row.maxMemoryClockMhz),
+    clock('video', row.videoClockMhz, null),
+  ].filter((text) => text !== null);
+  const parts = [
+    clocks.length > 0 ? `clocks ${clocks.join(' / ')} MHz` : null,
+    row.performanceState === null ? null : `P${row.performanceState}`,
+    clocksHeldText(row),
+  ];
+  return parts.filter((text) => text !== null).join(' ') || null;
+}
+
+function clock(name: string, now: number | null, max: number | null): string | null {
+  if (now === null && max === null) return null;
+  return `${name} ${now ?? '?'}${max === null ? '' : ` of ${max}`}`;
+}
+
+const heldDownBy = {
+  powerViolationSeconds: 'power limit',
+  thermalViolationSeconds: 'heat',
+  swThermalSlowdownSeconds: 'software thermal slowdown',
+  hwThermalSlowdownSeconds: 'hardware thermal slowdown',
+  hwPowerBrakeSlowdownSeconds: 'power brake',
+  syncBoostViolationSeconds: 'sync boost',
+  boardLimitViolationSeconds: 'board limit',
+  reliabilityViolationSeconds: 'reliability',
+  lowUtilizationViolationSeconds: 'low utilisation',
+  appClocksViolationSeconds: 'below application clocks',
+  baseClocksViolationSeconds: 'below base clocks',
+} as const satisfies Record<keyof typeof throttleShape, string>;
+
+/** Those that are 0 are said together. */
+function heldDownText(row: MetricsRow): string | null {
+  const told = Object.entries(heldDownBy).flatMap(([name, words]) => {
+    const seconds = row[name as keyof typeof heldDownBy];
+    return seconds === null ? [] : [{ words, seconds }];
+  });
+  if (told.length === 0) return null;
+  const some = told.filter(({ seconds }) => seconds > 0);
+  const each = some.map(({ words, seconds }) => `${words} ${duration(seconds * 1000)}`);
+  const others = some.length === 0 ? 'never' : some.length < told.length ? 'else never' : null;
+  return `held down since driver load: ${[...each, others].filter(Boolean).join(', ')}`;
+}
+
+interface Traffic {
+  readonly rates: readonly [number | null, number | null];
+  readonly counts: readonly [number | null, number | null];
+}
+
+function traffic(row: MetricsRow, road: 'pcie' | 'nvlink'): Traffic {
+  return {
+    rates: [row[`${road}TxBytesPerSecond`], row[`${road}RxBytesPerSecond`]],
+    counts: [row[`${road}TxBytes`], row[`${road}RxBytes`]],
+  };
+}
+
+/** `PCIe gen 5 of 5, 16 of 16 lanes, 1.2 GB/s out, 3.4 GB/s in (counters 12 GB, 34 GB)`. */
+function trafficText(
+  name: string,
+  link: readonly (string | false)[],
+  { rates, counts }: Traffic,
+): string | null {
+  const [out, into] = rates.map((rate) => (rate === null ? null : `${gigabytes(rate)}/s`));
+  const counters = counts.map((count) => (count === null ? '?' : gigabytes(count)));
+  const parts = [
+    ...link,
+    out && `${out} out`,
+    into && `${into} in`,
+    counts.some((count) => count !== null) && `counters ${counters.join(' out, ')} in`,
+  ].filter(Boolean);
+  return parts.length > 0 ? `${name} ${parts.join(' ')}` : null;
+}
+
+/** Decimal, as vendors state bandwidths. */
+function gigabytes(bytes: number): string {
+  return bytes >= 1e9 ? `${Number((bytes / 1e9).toFixed(1))} GB` : `${Number((bytes / 1e6).toFixed(1))} MB`;
+}
+
+function known(label: string, value: number | null): string | null {
+  return value === null ? null : `${label} ${value}`;
+}

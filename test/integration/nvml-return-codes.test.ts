@@ -1,0 +1,58 @@
+import { isDeepStrictEqual } from 'node:util';
+import { expect, test } from 'vitest';
+
+import { type GpuReadings, readingNames, symbolOf } from '../../src/core/gpu.ts';
+import { gpuText } from '../../src/tools/gpu-text.ts';
+import { inventoryRow } from '../../src/tools/inventory-row.ts';
+import { metricsRow, metricsText } from '../../src/tools/metrics-row.ts';
+import { openedNvml } from '../support/agent-nvml.ts';
+import { expected, told } from '../support/nvml/every-reading.ts';
+
+const symbols = [...new Set(Object.values(symbolOf))];
+/** Every code of nvml.h but those that say the whole GPU or driver is gone, and one that it does not know. */
+const codes = [
+  0, 2, 3, 4, 6, 7, 8, 10, 11, 12, 13, 14, 16, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 29, 30, 77, 999,
+];
+const lost = [1, 9, 15, 18, 28];
+
+/** The same numbers each time, so that a failure can be looked at again. */
+function randomNumbers(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+/** A value that is there is the driver's own: nothing is made up for one that failed. */
+function madeUp(readings: GpuReadings): string[] {
+  return readingNames.filter((name) => {
+    const reading = readings[name];
+    if ('missing' in reading) return false;
+    const right = isDeepStrictEqual(reading.value, expected[name]);
+    return !right && name !== 'inforomValid' && name !== 'migDevices';
+  });
+}
+
+test.for([1, 2, 3, 4])('any combination of return codes yields a valid answer, round %i', (seed) => {
+  const random = randomNumbers(seed);
+  const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)] as T;
+  const { driver, write } = openedNvml(told);
+  for (let round = 0; round < 100; round++) {
+    const among = round % 4 === 0 ? [...codes, ...lost] : codes;
+    const failing = symbols.filter(() => random() < 0.4);
+    write({ gpus: [told], returns: failing.map((symbol) => ({ symbol, code: pick(among) })) });
+    driver.open(); // forgets what was said for good
+
+    const readings = driver.read(0);
+
+    expect(Object.keys(readings)).toEqual([...readingNames]);
+    expect(madeUp(readings)).toEqual([]);
+    const state = { index: 0, readings, readAtMs: 0, slowReadAtMs: 0, rates: null, trouble: null };
+    const [inventory, metrics] = [inventoryRow.of(state, 1000), metricsRow.of(state, 1000)];
+    expect(inventoryRow.schema.parse(inventory)).toEqual(inventory);
+    expect(metricsRow.schema.parse(metrics)).toEqual(metrics);
+    for (const text of [gpuText(inventory), metricsText(metrics)])
+      expect(text).not.toMatch(/undefined|null|NaN|\[object/);
+  }
+});
