@@ -17,6 +17,8 @@ export const structuredMeta = 'k8s-gpu-mcp/structured';
 export const requestIdMeta = 'k8s-gpu-mcp/requestId';
 /** In a result's `_meta`: how long the agent worked on it, in ms. */
 export const toolMsMeta = 'k8s-gpu-mcp/toolMs';
+/** In an agent's result's `_meta`: the clocks of its node. */
+export const clockMeta = 'k8s-gpu-mcp/clock';
 /** In a failed result's `_meta`: the fault's code. */
 export const codeMeta = 'k8s-gpu-mcp/code';
 

@@ -2,11 +2,13 @@ import type { McpHttpHandler, Server } from '@modelcontextprotocol/server';
 
 import type { Driver } from '../core/driver.ts';
 import type { Log } from '../core/log.ts';
+import { EventBook } from './events/event-book.ts';
 import type { GpuSources } from './gpu-metrics.ts';
 import { healthFetch } from './health.ts';
 import { type AgentHttp, agentHttp, type Fetch, loopbackHosts } from './http.ts';
 import { type AgentMcp, agentHandler, agentServer } from './mcp.ts';
 import { agentMetrics } from './metrics.ts';
+import { bootClock } from './node-clock.ts';
 import { startSampler } from './sampler.ts';
 
 export interface AgentOptions {
@@ -14,6 +16,8 @@ export interface AgentOptions {
   readonly spawnDriver: () => Driver;
   readonly simulated: boolean;
   readonly sampleIntervalMs: number;
+  /** What has happened on the node; without it nothing ever has, and answers say that nobody looks. */
+  readonly events?: EventBook;
   /** What /metrics tells of GPUs besides our verdicts. */
   readonly gpuSources?: GpuSources;
   readonly log: Log;
@@ -67,7 +71,9 @@ export function createAgent(options: AgentOptions, maxBodyBytes: number): Agent 
     log,
   });
   const metrics = agentMetrics(sampler.snapshot, nowMs, options.gpuSources);
-  const context = () => ({ snapshot: sampler.snapshot(), nowMs: nowMs() });
+  const clock = bootClock();
+  const { events = new EventBook({ ...clock, nowMs: Date.now }) } = options;
+  const context = () => ({ snapshot: sampler.snapshot(), nowMs: nowMs(), clock: clock.now(), events });
   const agent: AgentMcp = { node, context, log, metrics };
   const handler = agentHandler(agent, maxBodyBytes);
   let ready = false;

@@ -21,10 +21,11 @@ export interface Config {
   /** Of the listener that is reachable from outside the pod. */
   readonly tls: TlsFiles | undefined;
   readonly health: { readonly port: number; readonly addr: string } | undefined;
+  /** Whether the node's kernel log is read. */
+  readonly kernelLog: boolean;
   /** What the health listener's /metrics tells besides the agent's own state. */
   readonly metrics: {
     readonly gpus: boolean;
-    readonly kernelLog: boolean;
     readonly podResourcesSocket: string | undefined;
   };
   readonly nvml: { readonly mode: 'real' | 'simulated'; readonly library: string | undefined };
@@ -68,9 +69,9 @@ function configFrom(values: Flags, mode: Mode, nodeName: string | undefined): Co
     exposeAddr: values.exposeAddr,
     tls: certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile },
     health: healthPort === undefined ? undefined : { port: healthPort, addr: values.healthAddr },
+    kernelLog: values.kernelLog ?? false,
     metrics: {
       gpus: values.metricsGpu ?? false,
-      kernelLog: values.kernelLog ?? false,
       podResourcesSocket: values.podResourcesSocket,
     },
     nvml: { mode: values.nvmlMode, library: values.nvmlLibrary },
@@ -108,7 +109,6 @@ function checkGpus({ nvmlMode, nvmlLibrary, scenario, kernelLog }: Flags): void 
 function checkMetrics({ healthPort, metricsGpu }: Flags, byFlag: (name: keyof Flags) => boolean): void {
   const served = [
     ['metricsGpu', '--metrics-gpu'],
-    ['kernelLog', '--kernel-log'],
     ['podResourcesSocket', '--pod-resources-socket'],
   ] as const;
   for (const [name, flag] of served)

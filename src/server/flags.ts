@@ -42,7 +42,10 @@ const flags = [
   option('--health-port <number>', 'serve /healthz /readyz /version /metrics').argParser(portNumber),
   option('--health-addr <address>', 'address of the health listener').default('127.0.0.1'),
   option('--metrics-gpu', "add the readings of every GPU to /metrics, under dcgm-exporter's names"),
-  option('--kernel-log', 'read Xid lines from the kernel log, for /metrics; takes the capability SYSLOG'),
+  option(
+    '--kernel-log',
+    'read what the kernel log tells of GPUs: Xids, PCIe errors, kills; takes the capability SYSLOG',
+  ),
   option('--pod-resources-socket <path>', "the kubelet's, for the pod labels of --metrics-gpu"),
   option('--nvml-mode <mode>', 'where GPUs come from').choices(['real', 'simulated']).default('real'),
   option('--nvml-library <path>', 'libnvidia-ml.so.1 to load; default: searched'),

@@ -1,11 +1,11 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-
+import { pciSlot } from '../core/pci.ts';
 import { orNull } from '../core/reading.ts';
 import type { GpuState, Snapshot } from '../core/snapshot.ts';
 import { judge } from '../diagnose/judge.ts';
 import { verdicts } from '../diagnose/verdict.ts';
 import { type DcgmMetric, dcgmLabels, dcgmMetrics, dcgmSamples, pciBusId } from './dcgm-metrics.ts';
-import { pciSlot, type XidBook } from './kernel-log.ts';
+import type { XidBook } from './events/xid-book.ts';
 import type { HolderOf } from './pod-holders.ts';
 
 /** What /metrics tells of GPUs besides our verdicts, as the flags say. */

@@ -9,6 +9,7 @@ import { createLog, type Log } from '../core/log.ts';
 import { plainText, sentence, whyUnreadable } from '../core/words.ts';
 import type { Agent, AgentOptions } from './agent.ts';
 import { type Config, type Mode, parseConfig } from './config.ts';
+import type { NodeSources, SourceOptions } from './gpu-sources.ts';
 import { httpLimits, listenerOptions } from './limits.ts';
 import { nvmlLane } from './nvml/lane.ts';
 import { agentListens, oneshot, type Post } from './oneshot.ts';
@@ -36,12 +37,13 @@ async function main(): Promise<void> {
 
 /** Loaded when it is needed: a thread for the driver starts meanwhile, and `--oneshot` beside an agent does without. */
 async function agentOf(config: Config, log: Log): Promise<Agent> {
-  const { node, spawnDriver } = config.nvml.mode === 'simulated' ? await simulated(config) : real(config);
+  const { node, spawnDriver, simulatedLog } =
+    config.nvml.mode === 'simulated' ? await simulated(config) : real(config);
   const name = plainText(node, 253); // as long as the name of a node can be
   const options = {
     node: name,
     spawnDriver,
-    ...(await gpuSources(config, name, log)),
+    ...(await sources(config, { node: name, simulatedLog, log })),
     simulated: config.nvml.mode === 'simulated',
     sampleIntervalMs: config.sampleIntervalMs,
     log,
@@ -50,14 +52,12 @@ async function agentOf(config: Config, log: Log): Promise<Agent> {
   return createAgent(options, httpLimits.bodyBytes);
 }
 
-async function gpuSources(config: Config, node: string, log: Log): Promise<Pick<AgentOptions, 'gpuSources'>> {
-  const { gpus, kernelLog } = config.metrics;
-  if (config.mode.kind !== 'http' || config.health === undefined || !(gpus || kernelLog)) return {};
-  const { startGpuSources } = await import('./gpu-sources.ts');
-  return { gpuSources: await startGpuSources(config, { node, pod: hostname(), log }) };
+async function sources(config: Config, options: Omit<SourceOptions, 'pod'>): Promise<NodeSources> {
+  const { startSources } = await import('./gpu-sources.ts');
+  return startSources(config, { ...options, pod: hostname() });
 }
 
-type Node = Pick<AgentOptions, 'node' | 'spawnDriver'>;
+type Node = Pick<AgentOptions, 'node' | 'spawnDriver'> & Pick<SourceOptions, 'simulatedLog'>;
 
 function real({ nvml, nodeName }: Config): Node {
   let early: Driver | undefined = nvmlLane(workerUrl, nvml.library);
@@ -66,14 +66,16 @@ function real({ nvml, nodeName }: Config): Node {
     early = undefined;
     return driver;
   };
-  return { node: nodeName ?? hostname(), spawnDriver };
+  return { node: nodeName ?? hostname(), spawnDriver, simulatedLog: undefined };
 }
 
 async function simulated({ scenarioFile, nodeName }: Config): Promise<Node> {
   const { simulatedNode } = await import('../simulate/node.ts');
   const file =
     scenarioFile === undefined ? undefined : { name: scenarioFile, text: scenarioText(scenarioFile) };
-  return simulatedNode(file, nodeName);
+  const { kernelLogText, ...node } = simulatedNode(file, nodeName);
+  const { logLines } = await import('./events/kernel-line.ts');
+  return { ...node, simulatedLog: () => ({ lines: logLines(Buffer.from(kernelLogText())) }) };
 }
 
 function scenarioText(file: string): string {

@@ -18,6 +18,7 @@ import {
   answered,
   type Call,
   cacheHints,
+  clockMeta,
   requestIdMeta,
   serveTools,
   structuredMeta,
@@ -184,7 +185,10 @@ function answer(
   const startedMs = performance.now();
   const parsed = parseArguments(tool.input, args);
   const value = tool.answer(parsed, nodeContext);
-  const _meta = () => ({ [toolMsMeta]: Number((performance.now() - startedMs).toFixed(3)) });
+  const _meta = () => ({
+    [toolMsMeta]: Number((performance.now() - startedMs).toFixed(3)),
+    [clockMeta]: nodeContext.clock,
+  });
   if (structured) return { content: [], structuredContent: value, _meta: _meta() };
   const { text } = present(tool, parsed, [{ node, value }]);
   return { content: [{ type: 'text', text }], _meta: _meta() };

@@ -1,12 +1,14 @@
 import type { Driver } from '../core/driver.ts';
 import { defaultScenario } from './built-in.ts';
 import { simulatedDriver } from './driver.ts';
-import { nodeOf, parseScenario } from './scenario.ts';
+import { nodeOf, parseScenario, type Scenario } from './scenario.ts';
 
 /** A node with made-up GPUs: its name, and its driver, opened as often as wanted. */
 export interface SimulatedNode {
   readonly node: string;
   readonly spawnDriver: () => Driver;
+  /** Its kernel log up to now, as klogctl gives one; times count from the start. */
+  readonly kernelLogText: () => string;
 }
 
 /**
@@ -21,5 +23,19 @@ export function simulatedNode(
   const { name } = nodeOf(scenario, file && nodeName);
   const startedMs = performance.now();
   const nowMs = () => performance.now() - startedMs;
-  return { node: nodeName ?? name, spawnDriver: () => simulatedDriver({ scenario, node: name, nowMs }) };
+  return {
+    node: nodeName ?? name,
+    spawnDriver: () => simulatedDriver({ scenario, node: name, nowMs }),
+    kernelLogText: () => kernelLogText(scenario, name, nowMs()),
+  };
+}
+
+/** At the level at which the driver complains. */
+const warning = 4;
+
+function kernelLogText({ kernelLog }: Scenario, node: string, nowMs: number): string {
+  return kernelLog
+    .filter((entry) => entry.node === node && entry.atMs <= nowMs)
+    .map(({ atMs, line }) => `<${warning}>[${(atMs / 1000).toFixed(6).padStart(12)}] ${line}`)
+    .join('\n');
 }

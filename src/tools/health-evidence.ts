@@ -2,7 +2,7 @@ import type { z } from 'zod';
 
 import { gpuRowOf } from './gpu-row.ts';
 import { errorShape, evidenceShape, modeShape, pcieShape, throttleShape } from './gpu-shape.ts';
-import { fabricText, missingText, modeText, pcieTexts } from './gpu-text.ts';
+import { after, fabricText, missingText, modeText, pcieTexts } from './gpu-text.ts';
 
 const { fabric } = modeShape;
 
@@ -31,7 +31,7 @@ export function evidenceText(row: EvidenceRow): string {
     eccMode && `ECC ${modeText(eccMode)}`,
     recoveryAction && `recovery action ${recoveryAction}`,
     net && fabricText(net),
-    ...pcieTexts(row),
+    after('PCIe', pcieTexts(row).filter(Boolean).join(', ') || null),
   ];
   return [...found, named.length > 0 && others, ...states, missingText(missing)].filter(Boolean).join(', ');
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import type { NodeClock } from '../core/clock.ts';
 import { faults } from '../core/fault.ts';
 import { foldNames } from '../core/names.ts';
 import { orNull } from '../core/reading.ts';
@@ -20,10 +21,21 @@ export const driverAnswer = z.object({
 export type DriverAnswer = z.output<typeof driverAnswer>;
 
 /** What every node's answer begins with. */
-export const nodeAnswer = { simulated: z.boolean(), driver: driverAnswer };
+export const nodeAnswer = {
+  simulated: z.boolean(),
+  driver: driverAnswer,
+  /** An agent of an older version does not tell it. */
+  clock: z
+    .object({ wallTime: z.string(), monotonicMs: z.number(), bootId: z.string().nullable() })
+    .optional(),
+};
 
-export function answerOf({ snapshot, nowMs }: NodeContext): { simulated: boolean; driver: DriverAnswer } {
-  return { simulated: snapshot.simulated, driver: driverOf(snapshot.driver, nowMs) };
+export function answerOf({ snapshot, nowMs, clock }: NodeContext): {
+  simulated: boolean;
+  driver: DriverAnswer;
+  clock: NodeClock;
+} {
+  return { simulated: snapshot.simulated, driver: driverOf(snapshot.driver, nowMs), clock };
 }
 
 function driverOf(driver: DriverState, nowMs: number): DriverAnswer {

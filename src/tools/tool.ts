@@ -1,5 +1,7 @@
 import type { z } from 'zod';
 
+import type { NodeClock } from '../core/clock.ts';
+import type { EventLog } from '../core/event.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 
 /** What a tool may touch on a node. Add a member only when a tool uses it. */
@@ -7,6 +9,8 @@ export interface NodeContext {
   readonly snapshot: Snapshot;
   /** Monotonic, of the same clock as the snapshot's times. */
   readonly nowMs: number;
+  readonly clock: NodeClock;
+  readonly events: EventLog;
 }
 
 /** One node's answer. The name comes from the Kubernetes API or the user, never from the node itself. */

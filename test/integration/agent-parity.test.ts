@@ -56,7 +56,7 @@ async function bothAgents(context: TestContext, node: string) {
 /** Without what is different in any two answers: ages; and where the simulation names itself. */
 function comparable(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value), (name, member) => {
-    if (['ageMs', 'slowAgeMs', 'forMs', 'simulated'].includes(name)) return undefined;
+    if (['ageMs', 'slowAgeMs', 'forMs', 'simulated', 'clock'].includes(name)) return undefined;
     if (isAge(member)) return { ...member, value: undefined };
     if (typeof member !== 'string') return member;
     return member

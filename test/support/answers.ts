@@ -1,9 +1,23 @@
 import { fleetInput } from '../../src/bridge/bridge.ts';
+import type { EventLog } from '../../src/core/event.ts';
 import type { Snapshot } from '../../src/core/snapshot.ts';
 import { parseArguments } from '../../src/tools/arguments.ts';
 import { type Page, type Presented, present } from '../../src/tools/present.ts';
-import type { Answer, Tool } from '../../src/tools/tool.ts';
+import type { Answer, NodeContext, Tool } from '../../src/tools/tool.ts';
 import { nowMs } from './gpus.ts';
+
+/** What a node knows, with this snapshot and these events. */
+export function contextOf(snapshot: Snapshot, events: EventLog = noEvents): NodeContext {
+  return { snapshot, nowMs, clock, events };
+}
+
+/** Of nodes without any: their logs can be read. */
+export const noEvents: EventLog = {
+  since: () => ({ events: [], cursor: '00000000-0', eventsLost: false }),
+  sources: { kernelLog: { readable: true, reason: null }, nvml: { readable: true, reason: null } },
+};
+
+const clock = { wallTime: '2026-11-26T12:00:00.000Z', monotonicMs: 5_000_000, bootId: 'b' };
 
 /** Nodes by name, with what each one's agent last saw. */
 export type FleetSnapshots = Readonly<Record<string, Snapshot>>;
@@ -13,7 +27,7 @@ export function answersOf(tool: Tool, fleet: FleetSnapshots, given: object = {})
   const args = parseArguments(tool.input, { ...given, detail: 'full' });
   return Object.entries(fleet).map(([node, snapshot]) => ({
     node,
-    value: tool.output.parse(JSON.parse(JSON.stringify(tool.answer(args, { snapshot, nowMs })))),
+    value: tool.output.parse(JSON.parse(JSON.stringify(tool.answer(args, contextOf(snapshot))))),
   }));
 }
 

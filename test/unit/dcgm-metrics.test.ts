@@ -2,9 +2,10 @@ import { expect, test } from 'vitest';
 
 import type { DriverState, GpuState, Snapshot } from '../../src/core/snapshot.ts';
 import { dcgmMetrics, pciBusId } from '../../src/server/dcgm-metrics.ts';
+import { XidBook } from '../../src/server/events/xid-book.ts';
 import type { GpuSources } from '../../src/server/gpu-metrics.ts';
-import { XidBook } from '../../src/server/kernel-log.ts';
 import { agentMetrics } from '../../src/server/metrics.ts';
+import { xidEvent } from '../support/events.ts';
 import { gpu, nowMs, snapshot } from '../support/gpus.ts';
 
 interface Sample {
@@ -32,8 +33,8 @@ function dcgmIn(text: string): string[] {
 }
 
 function xidLog(slot: string, xid: number): XidBook {
-  const book = new XidBook(1_700_000_000);
-  book.read(`<4>[5.500000] NVRM: Xid (PCI:${slot}): ${xid}, pid=1, x`, 1_700_000_006);
+  const book = new XidBook();
+  book.note(xidEvent(slot, xid, { atMs: 1_700_000_005_500 }));
   return book;
 }
 
@@ -46,7 +47,7 @@ const gone: DriverState = {
 };
 
 test('a healthy H100 is shown as dcgm-exporter shows it', async () => {
-  const text = await textOf(snapshot([gpu(0, { powerWatts: 350.504 })]), { xids: () => new XidBook(0) });
+  const text = await textOf(snapshot([gpu(0, { powerWatts: 350.504 })]), { xids: () => new XidBook() });
 
   expect(dcgmIn(text)).toEqual([
     'DCGM_FI_DEV_SM_CLOCK 1755',
@@ -178,7 +179,7 @@ test('whether a source can be read is told only of those that were asked for', a
     (await textOf(snapshot([gpu(0)]), sources)).match(/^k8s_gpu_mcp_\w+_readable \d$/gm);
 
   expect(await readable({})).toBeNull();
-  expect(await readable({ xids: () => new XidBook(0), holders: () => () => undefined })).toEqual([
+  expect(await readable({ xids: () => new XidBook(), holders: () => () => undefined })).toEqual([
     'k8s_gpu_mcp_kernel_log_readable 1',
     'k8s_gpu_mcp_pod_resources_readable 1',
   ]);
@@ -200,7 +201,7 @@ test('GPUs are counted by verdict, each verdict by name', async () => {
 
 test('there is one series for each GPU and metric, whatever happens', async () => {
   const gpus = Array.from({ length: 16 }, (_, index) => gpu(index));
-  const text = await textOf(snapshot(gpus), { xids: () => new XidBook(0) });
+  const text = await textOf(snapshot(gpus), { xids: () => new XidBook() });
 
   expect(dcgmIn(text)).toHaveLength(16 * dcgmMetrics.length);
 });

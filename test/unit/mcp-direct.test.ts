@@ -5,9 +5,10 @@ import { headersOf, type Message, request } from '../../src/mcp/request.ts';
 import { requestIdMeta, structuredMeta } from '../../src/mcp/tools.ts';
 import { agentHandler, agentServer, statelessHandler } from '../../src/server/mcp.ts';
 import { agentMetrics } from '../../src/server/metrics.ts';
+import { contextOf } from '../support/answers.ts';
 import { gpu, nowMs, snapshot } from '../support/gpus.ts';
 
-const node = { snapshot: snapshot([gpu(0), gpu(1)]), nowMs };
+const node = contextOf(snapshot([gpu(0), gpu(1)]));
 const log = createLog('error', () => undefined);
 const metrics = agentMetrics(
   () => node.snapshot,

@@ -5,9 +5,10 @@ import { plainText } from '../../src/core/words.ts';
 import { headersOf, request } from '../../src/mcp/request.ts';
 import { agentHandler } from '../../src/server/mcp.ts';
 import { agentMetrics } from '../../src/server/metrics.ts';
+import { contextOf } from '../support/answers.ts';
 import { nowMs, snapshot } from '../support/gpus.ts';
 
-const node = { snapshot: snapshot([]), nowMs };
+const node = contextOf(snapshot([]));
 const log = createLog('error', () => undefined);
 const metrics = agentMetrics(
   () => node.snapshot,

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
-import { XidBook } from '../../src/server/kernel-log.ts';
+import { XidBook } from '../../src/server/events/xid-book.ts';
 import { agentMetrics } from '../../src/server/metrics.ts';
 import { gpu, nowMs, snapshot } from '../support/gpus.ts';
 
@@ -12,7 +12,7 @@ const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8'
 const text = await agentMetrics(
   () => snapshot([gpu(0)]),
   () => nowMs,
-  { node: 'gpu-7', readings: true, xids: () => new XidBook(0), holders: () => () => undefined },
+  { node: 'gpu-7', readings: true, xids: () => new XidBook(), holders: () => () => undefined },
 ).text();
 
 /** What stands between backticks. */

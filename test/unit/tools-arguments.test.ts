@@ -8,11 +8,13 @@ import { selectGpus } from '../../src/tools/node-answer.ts';
 import { gpu, snapshot } from '../support/gpus.ts';
 
 test.for(tools)('$name refuses an argument it does not know, by name, and says which it knows', (tool) => {
+  const own = Object.keys(tool.input.shape);
+  expect(own.slice(0, 3)).toEqual(['gpu', 'detail', 'limit']);
   expect(() => parseArguments(fleetInput(tool), { node: ['a'] })).toThrow(
-    'unknown argument "node" (did you mean nodes?); there are gpu, detail, limit, nodes, cursor',
+    `unknown argument "node" (did you mean nodes?); there are ${[...own, 'nodes', 'cursor'].join(', ')}`,
   );
   expect(() => parseArguments(tool.input, { nodes: ['a'] })).toThrow(
-    'unknown argument "nodes"; there are gpu, detail, limit',
+    `unknown argument "nodes"; there are ${own.join(', ')}`,
   );
 });
 

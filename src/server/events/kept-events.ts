@@ -1,0 +1,35 @@
+import { z } from 'zod';
+
+const event = z.object({
+  number: z.int().positive(),
+  id: z.string(),
+  kind: z.enum(['xid', 'sxid', 'nvrm', 'fallenOffBus', 'aer', 'oomKill']),
+  bootId: z.string().nullable(),
+  atMs: z.number().nullable(),
+  sources: z.array(z.enum(['kernelLog', 'nvml'])).readonly(),
+  origin: z.enum(['kernel', 'userSpace']),
+  pciSlot: z.string().nullable(),
+  code: z.number().nullable(),
+  message: z.string(),
+  details: z.object({
+    pid: z.number().exactOptional(),
+    processName: z.string().exactOptional(),
+    causedByXid: z.number().exactOptional(),
+    gpuInstanceId: z.number().exactOptional(),
+    computeInstanceId: z.number().exactOptional(),
+    link: z.number().exactOptional(),
+    fatal: z.boolean().exactOptional(),
+  }),
+});
+
+/** An event book as it is kept on disk. Another version, or what is damaged, is no book. */
+export const keptEvents = z.object({
+  version: z.literal(1),
+  numbering: z.string().regex(/^[\da-f]{8}$/),
+  bootId: z.string().nullable(),
+  next: z.int().positive(),
+  readBefore: z.boolean(),
+  seen: z.array(z.tuple([z.string(), z.int().positive()])).readonly(),
+  events: z.array(event).readonly(),
+});
+export type KeptEvents = z.output<typeof keptEvents>;

@@ -1,0 +1,55 @@
+/** A line of the kernel log, whichever way it was read. */
+export interface KernelLine {
+  /** 0 emergency … 7 debug. */
+  readonly level: number;
+  /** `userSpace`: a program wrote it to /dev/kmsg, which it can do with any facility but the kernel's own. */
+  readonly origin: 'kernel' | 'userSpace';
+  /** As it is printed, `123.456789`; null where the kernel puts no times on its lines. */
+  readonly printed: string | null;
+  readonly text: string;
+}
+
+/** `<4>[  123.456789][ T42] text`: priority, seconds since boot and thread, of which the last two may be off. */
+const syslogLine = /^<(\d{1,4})>(?:\[ {0,16}(\d{1,12}\.\d{1,9})\])?(?:\[ {0,16}[TC]\d{1,10}\])? ?(.*)$/;
+/** `4,1234,123456789,-;text` or `4,1234,123456789,-,caller=T42;text`: priority, sequence, microseconds since boot, flags. */
+const kmsgRecord = /^(\d{1,4}),\d{1,20},(\d{1,19}),[^;]{0,200};(.*)$/;
+
+/** A line as klogctl gives it; null for anything else. Source: printk.c, print_prefix. */
+export function kernelLine(line: string): KernelLine | null {
+  const [, priority, printed = null, text = ''] = syslogLine.exec(line) ?? [];
+  return priority === undefined ? null : { ...priorityOf(Number(priority)), printed, text };
+}
+
+/** The first line of a record as /dev/kmsg gives it; those after it (` KEY=value`) tell of a device. Source: Documentation/ABI/testing/dev-kmsg. */
+export function kmsgLine(record: string): KernelLine | null {
+  const [, priority, microseconds = '', text = ''] = kmsgRecord.exec(record) ?? [];
+  if (priority === undefined) return null;
+  const digits = microseconds.padStart(7, '0');
+  return { ...priorityOf(Number(priority)), printed: `${digits.slice(0, -6)}.${digits.slice(-6)}`, text };
+}
+
+function priorityOf(priority: number): Pick<KernelLine, 'level' | 'origin'> {
+  return { level: priority & 7, origin: priority >> 3 === 0 ? 'kernel' : 'userSpace' };
+}
+
+/** The lines of a log as klogctl gives it that may be of interest. */
+export function logLines(log: Buffer): KernelLine[] {
+  return linesOfInterest(log).flatMap((line) => kernelLine(line) ?? []);
+}
+
+/** What no line has that is none of ours: the rest of a log of megabytes need not become a text. */
+const marks = ['NVRM: ', 'nvidia-nvswitch', 'PCIe Bus Error: ', 'AER: ', 'Killed process '];
+
+/** The lines that may be of interest, in their order. */
+export function linesOfInterest(log: Buffer): string[] {
+  const starts = new Map<number, number>();
+  for (const mark of marks) {
+    for (let at = log.indexOf(mark); at >= 0; ) {
+      const newline = log.indexOf('\n', at);
+      const end = newline < 0 ? log.length : newline;
+      starts.set(log.lastIndexOf('\n', at) + 1, end);
+      at = log.indexOf(mark, end);
+    }
+  }
+  return [...starts].sort(([a], [b]) => a - b).map(([start, end]) => log.toString('utf8', start, end));
+}

@@ -1,0 +1,144 @@
+import { z } from 'zod';
+
+import { byName, foldNames } from '../core/names.ts';
+import { count } from '../core/words.ts';
+import { severities } from '../diagnose/xid.ts';
+import { commonArguments } from './arguments.ts';
+import { type Burst, burst, burstsOf, burstText } from './event-burst.ts';
+import { type EventRow, eventRow, eventRowOf, slotOf } from './event-row.ts';
+import { answerOf, nodeAnswer, selectGpus, simulatedText } from './node-answer.ts';
+import { type Answer, defineTool, type NodeContext } from './tool.ts';
+
+const output = z.object({
+  ...nodeAnswer,
+  /** How many of the node's GPUs were asked for. */
+  gpus: z.int(),
+  kernelLog: z.object({ readable: z.boolean(), reason: z.string().nullable() }),
+  cursor: z.string().describe('to be given as since the next time'),
+  eventsLost: z.boolean().describe('events between since and the oldest that is still known may be missing'),
+  events: z.array(eventRow),
+});
+type NodeEvents = z.output<typeof output>;
+
+const row = z.union([
+  z.object({ kind: z.literal('logUnreadable'), nodes: z.array(z.string()), reason: z.string() }),
+  z.object({ kind: z.literal('eventsLost'), nodes: z.array(z.string()) }),
+  burst,
+]);
+type Row = z.output<typeof row>;
+
+export const xidErrors = defineTool({
+  name: 'analyze_xid_errors',
+  title: 'Xid errors',
+  description:
+    "Errors of GPUs in the nodes' kernel logs, decoded. Xid and SXid with name, meaning and what to do; GPUs fallen off the bus, " +
+    'driver messages, PCIe bus errors, processes killed for want of memory. Worst first; repeats of one error are one line with a ' +
+    'count. Says where the log cannot be read: no events there prove nothing. detail=full: every event with its line.',
+  input: z.strictObject({
+    ...commonArguments,
+    sinceMinutes: z.int().min(1).max(100_000).optional().describe('only what happened in so many minutes'),
+    since: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('only what came after this `cursor` of one node (structured answers)'),
+  }),
+  output,
+  head: z.object({
+    nodes: z.int(),
+    events: z.int(),
+    severities: z.record(z.string(), z.int()),
+    unreadableNodes: z.array(z.string()),
+    simulatedNodes: z.array(z.string()),
+    cursors: z.record(z.string(), z.string()).describe('node → cursor'),
+  }),
+  row,
+
+  answer({ gpu, since, sinceMinutes }, node) {
+    const page = node.events.since(since);
+    const gpus = selectGpus(node.snapshot, gpu);
+    const wanted = gpu === undefined ? null : new Set(gpus.map(slotOf));
+    const fromMs =
+      sinceMinutes === undefined ? null : Date.parse(node.clock.wallTime) - 60_000 * sinceMinutes;
+    const events = page.events
+      .filter((event) => !wanted || wanted.has(event.pciSlot))
+      .filter(({ atMs }) => fromMs === null || atMs === null || atMs >= fromMs)
+      .map((event) => eventRowOf(event, node.snapshot.gpus));
+    return {
+      ...answerOf(node),
+      gpus: gpus.length,
+      kernelLog: logOf(node),
+      cursor: page.cursor,
+      eventsLost: page.eventsLost,
+      events,
+    };
+  },
+
+  merge({ detail }, answers) {
+    const bursts = answers.flatMap(({ node, value }) => burstsOf(node, value.events, detail === 'full'));
+    const unreadable = answers.filter(({ value }) => !value.kernelLog.readable);
+    const lost = answers.filter(({ value }) => value.eventsLost).map(({ node }) => node);
+    const events = answers.flatMap(({ value }) => value.events);
+    return {
+      head: {
+        nodes: answers.length,
+        events: events.length,
+        severities: countSeverities(events),
+        unreadableNodes: unreadable.map(({ node }) => node),
+        simulatedNodes: answers.filter(({ value }) => value.simulated).map(({ node }) => node),
+        cursors: Object.fromEntries(answers.map(({ node, value }) => [node, value.cursor])),
+      },
+      rows: [
+        ...unreadableRows(unreadable),
+        ...(lost.length > 0 ? [{ kind: 'eventsLost' as const, nodes: lost }] : []),
+        ...bursts.sort(worstFirst),
+      ],
+      gpuCount: answers.reduce((sum, { value }) => sum + value.gpus, 0),
+    };
+  },
+
+  headText({ nodes, events, severities: counts, unreadableNodes, simulatedNodes }) {
+    const summary = Object.entries(counts).map(([severity, number]) => `${number} ${severity}`);
+    const readable = nodes - unreadableNodes.length;
+    const where = readable === nodes ? count(nodes, 'node') : `${readable} of ${count(nodes, 'node')}`;
+    return [
+      ...simulatedText(nodes, simulatedNodes),
+      `${count(events, 'event')} in the kernel log of ${where}${summary.length > 0 ? `: ${summary.join(', ')}` : ''}.`,
+    ];
+  },
+
+  rowText(row) {
+    if (row.kind === 'logUnreadable')
+      return `unknown: ${foldNames(row.nodes)}: the kernel log is not read: ${row.reason}`;
+    if (row.kind === 'eventsLost')
+      return `${foldNames(row.nodes)}: older events than these were dropped, or the agent began anew: some may be missing`;
+    return burstText(row);
+  },
+});
+
+function logOf({ events: { sources } }: NodeContext): NodeEvents['kernelLog'] {
+  const { readable, reason } = sources.kernelLog;
+  return { readable, reason };
+}
+
+function countSeverities(events: readonly EventRow[]): Record<string, number> {
+  const counts = [...severities]
+    .reverse()
+    .map((severity) => [severity, events.filter((event) => event.severity === severity).length] as const);
+  return Object.fromEntries(counts.filter(([, number]) => number > 0));
+}
+
+/** A silent log is no sign of health: nodes whose log says nothing for one reason are one line. */
+function unreadableRows(answers: readonly Answer<NodeEvents>[]): Row[] {
+  const byReason = new Map<string, string[]>();
+  for (const { node, value } of answers) {
+    const reason = value.kernelLog.reason ?? 'unknown';
+    byReason.set(reason, [...(byReason.get(reason) ?? []), node]);
+  }
+  return [...byReason].map(([reason, nodes]) => ({ kind: 'logUnreadable', nodes, reason }));
+}
+
+function worstFirst(a: Burst, b: Burst): number {
+  const worse = severities.indexOf(b.event.severity) - severities.indexOf(a.event.severity);
+  return worse || (b.lastAtMs ?? 0) - (a.lastAtMs ?? 0) || byName(a.node, b.node);
+}
