@@ -2,6 +2,7 @@ import type { McpHttpHandler, Server } from '@modelcontextprotocol/server';
 
 import type { Driver } from '../core/driver.ts';
 import type { Log } from '../core/log.ts';
+import { driverEventsOf } from './events/driver-events.ts';
 import { EventBook } from './events/event-book.ts';
 import type { GpuSources } from './gpu-metrics.ts';
 import { healthFetch } from './health.ts';
@@ -9,6 +10,7 @@ import { type AgentHttp, agentHttp, type Fetch, loopbackHosts } from './http.ts'
 import { type AgentMcp, agentHandler, agentServer } from './mcp.ts';
 import { agentMetrics } from './metrics.ts';
 import { bootClock } from './node-clock.ts';
+import type { EventLane, EventListener } from './nvml/event-lane.ts';
 import { startSampler } from './sampler.ts';
 
 export interface AgentOptions {
@@ -18,6 +20,8 @@ export interface AgentOptions {
   readonly sampleIntervalMs: number;
   /** What has happened on the node; without it nothing ever has, and answers say that nobody looks. */
   readonly events?: EventBook;
+  /** Hears the driver's own events, a thread for a driver life; without it they come from the kernel log alone. */
+  readonly spawnEvents?: (listener: EventListener) => EventLane;
   /** What /metrics tells of GPUs besides our verdicts. */
   readonly gpuSources?: GpuSources;
   readonly log: Log;
@@ -62,8 +66,12 @@ export const loopbackDoor: Pick<Door, 'token' | 'allowedHosts'> = {
 export function createAgent(options: AgentOptions, maxBodyBytes: number): Agent {
   const { node, log, simulated } = options;
   const nowMs = () => performance.now();
+  const clock = bootClock();
+  const { events = new EventBook({ ...clock, nowMs: Date.now }), spawnEvents } = options;
+  const beside = spawnEvents && driverEventsOf({ spawn: spawnEvents, book: events, log });
   const sampler = startSampler({
     spawn: options.spawnDriver,
+    beside,
     simulated,
     intervalMs: options.sampleIntervalMs,
     hangAfterMs,
@@ -71,8 +79,6 @@ export function createAgent(options: AgentOptions, maxBodyBytes: number): Agent 
     log,
   });
   const metrics = agentMetrics(sampler.snapshot, nowMs, options.gpuSources);
-  const clock = bootClock();
-  const { events = new EventBook({ ...clock, nowMs: Date.now }) } = options;
   const context = () => ({ snapshot: sampler.snapshot(), nowMs: nowMs(), clock: clock.now(), events });
   const agent: AgentMcp = { node, context, log, metrics };
   const handler = agentHandler(agent, maxBodyBytes);
@@ -91,7 +97,10 @@ export function createAgent(options: AgentOptions, maxBodyBytes: number): Agent 
     draining: () => {
       ready = false;
     },
-    stop: () => sampler.stop(),
+    stop() {
+      sampler.stop();
+      void beside?.end();
+    },
   };
 }
 

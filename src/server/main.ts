@@ -11,6 +11,7 @@ import type { Agent, AgentOptions } from './agent.ts';
 import { type Config, type Mode, parseConfig } from './config.ts';
 import type { NodeSources, SourceOptions } from './gpu-sources.ts';
 import { httpLimits, listenerOptions } from './limits.ts';
+import { driverEvents, type EventListener } from './nvml/event-lane.ts';
 import { nvmlLane } from './nvml/lane.ts';
 import { agentListens, oneshot, type Post } from './oneshot.ts';
 import type { InnerPlace, Listener, Place } from './tls-listener.ts';
@@ -37,12 +38,12 @@ async function main(): Promise<void> {
 
 /** Loaded when it is needed: a thread for the driver starts meanwhile, and `--oneshot` beside an agent does without. */
 async function agentOf(config: Config, log: Log): Promise<Agent> {
-  const { node, spawnDriver, simulatedLog } =
+  const { node, simulatedLog, ...driver } =
     config.nvml.mode === 'simulated' ? await simulated(config) : real(config);
   const name = plainText(node, 253); // as long as the name of a node can be
   const options = {
     node: name,
-    spawnDriver,
+    ...driver,
     ...(await sources(config, { node: name, simulatedLog, log })),
     simulated: config.nvml.mode === 'simulated',
     sampleIntervalMs: config.sampleIntervalMs,
@@ -57,16 +58,19 @@ async function sources(config: Config, options: Omit<SourceOptions, 'pod'>): Pro
   return startSources(config, { ...options, pod: hostname() });
 }
 
-type Node = Pick<AgentOptions, 'node' | 'spawnDriver'> & Pick<SourceOptions, 'simulatedLog'>;
+type Node = Pick<AgentOptions, 'node' | 'spawnDriver' | 'spawnEvents'> & Pick<SourceOptions, 'simulatedLog'>;
 
-function real({ nvml, nodeName }: Config): Node {
+function real({ mode, nvml, nodeName }: Config): Node {
   let early: Driver | undefined = nvmlLane(workerUrl, nvml.library);
   const spawnDriver = () => {
     const driver = early ?? nvmlLane(workerUrl, nvml.library);
     early = undefined;
     return driver;
   };
-  return { node: nodeName ?? hostname(), spawnDriver, simulatedLog: undefined };
+  const spawnEvents = (listener: EventListener) => driverEvents(workerUrl, nvml.library, listener);
+  // Who answers and goes has no time to wait for any.
+  const heard = mode.kind === 'oneshot' ? {} : { spawnEvents };
+  return { node: nodeName ?? hostname(), spawnDriver, ...heard, simulatedLog: undefined };
 }
 
 async function simulated({ scenarioFile, nodeName }: Config): Promise<Node> {

@@ -10,11 +10,20 @@ import { Stalled, whileProgressing } from './stall.ts';
 export interface SamplerOptions {
   /** Starts one more thread that may call the driver. */
   readonly spawn: () => Driver;
+  /** What else holds the driver while a driver life lasts. */
+  readonly beside?: BesideDriver | undefined;
   readonly simulated: boolean;
   readonly intervalMs: number;
   readonly hangAfterMs: number;
   readonly nowMs: () => number;
   readonly log: Log;
+}
+
+/** Must let go of the driver before it is opened anew: NVML counts inits for the whole process. */
+export interface BesideDriver {
+  begin(): void;
+  /** Resolves when it holds nothing any more. */
+  end(): Promise<void>;
 }
 
 export interface Sampler {
@@ -100,8 +109,10 @@ class DriverLife {
   }
 
   async #open(): Promise<boolean> {
+    await this.#options.beside?.end();
     const info = await this.#ask((driver) => driver.open());
     if (!info) return false;
+    if (info.gpuCount > 0) this.#options.beside?.begin();
     if (this.#info?.gpuCount !== 0 || info.gpuCount > 0)
       this.#options.log.info('driver opened', { gpus: info.gpuCount });
     this.#info = info;
@@ -187,6 +198,7 @@ class DriverLife {
   #unavailable({ code, message, hint }: Fault): void {
     this.#failures++;
     this.#info = undefined;
+    void this.#options.beside?.end();
     this.#book.driverGone();
     if (this.#state.state === 'unavailable' && this.#state.code === code) return;
     this.#state = { state: 'unavailable', code, message, hint, sinceMs: this.#options.nowMs() };

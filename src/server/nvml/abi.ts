@@ -6,6 +6,9 @@ import { nvmlReturn } from '../../core/nvml-return.ts';
 /** nvmlDevice_t. koffi's pointers are bare bigints, so the brand is all that tells a device from any other. */
 export type Device = bigint & { readonly brand: 'nvmlDevice_t' };
 
+/** nvmlEventSet_t. */
+export type EventSet = bigint & { readonly brand: 'nvmlEventSet_t' };
+
 /** The structs we pass, under their names in nvml.h; a test holds size and offsets against nvml-layout.json. */
 export const structs = {
   nvmlPciInfo_t: koffi.struct('nvmlPciInfo_t', {
@@ -28,6 +31,13 @@ export const structs = {
     bar1Total: 'uint64_t',
     bar1Free: 'uint64_t',
     bar1Used: 'uint64_t',
+  }),
+  nvmlEventData_t: koffi.struct('nvmlEventData_t', {
+    device: 'void *',
+    eventType: 'uint64_t',
+    eventData: 'uint64_t',
+    gpuInstanceId: 'uint32_t',
+    computeInstanceId: 'uint32_t',
   }),
   nvmlUtilization_t: koffi.struct('nvmlUtilization_t', { gpu: 'uint32_t', memory: 'uint32_t' }),
   nvmlMarginTemperature_v1_t: koffi.struct('nvmlMarginTemperature_v1_t', {
@@ -167,6 +177,10 @@ export const fieldIds = {
   CLOCKS_EVENT_REASON_HW_THERM_SLOWDOWN: 270,
   CLOCKS_EVENT_REASON_HW_POWER_BRAKE_SLOWDOWN: 271,
 } as const;
+/** nvmlEventType*. */
+export const eventTypes = { XID_CRITICAL_ERROR: 0x8 } as const;
+/** What stands for no MIG instance. */
+export const noInstance = 0xffff_ffff;
 export const powerScopes = { GPU: 0, MODULE: 1 } as const;
 /** The scope of NVLink fields that stands for all links together. */
 export const allLinks = 0xffff_ffff;
@@ -263,6 +277,12 @@ export interface Nvml {
     failed: Out<number>,
   ): number;
   retiredPagesPending(device: Device, pending: Out<number>): number;
+  eventSetCreate(set: Out<EventSet | null>): number;
+  eventSetFree(set: EventSet): number;
+  supportedEventTypes(device: Device, types: Out<number>): number;
+  registerEvents(device: Device, types: number, set: EventSet): number;
+  /** Blocks until there is an event, TIMEOUT after so many milliseconds. */
+  eventSetWait(set: EventSet, data: Uint8Array, milliseconds: number): number;
   /** @param values `count` structs of nvmlFieldValue_t */
   fieldValues(device: Device, count: number, values: Uint8Array): number;
   migMode(device: Device, current: Out<number>, pending: Out<number>): number;
@@ -366,6 +386,11 @@ export const prototypes: Readonly<Record<keyof Nvml, readonly string[]>> = {
   remappedRows: [
     `int nvmlDeviceGetRemappedRows(void *device, ${u32}correctable, ${u32}uncorrectable, ${u32}pending, ${u32}failed)`,
   ],
+  eventSetCreate: ['int nvmlEventSetCreate(_Out_ void **set)'],
+  eventSetFree: ['int nvmlEventSetFree(void *set)'],
+  supportedEventTypes: ['int nvmlDeviceGetSupportedEventTypes(void *device, _Out_ uint64_t *types)'],
+  registerEvents: ['int nvmlDeviceRegisterEvents(void *device, uint64_t types, void *set)'],
+  eventSetWait: ['int nvmlEventSetWait_v2(void *set, void *data, uint32_t milliseconds)'],
   retiredPagesPending: ['int nvmlDeviceGetRetiredPagesPendingStatus(void *device, _Out_ int *pending)'],
   fieldValues: ['int nvmlDeviceGetFieldValues(void *device, int count, void *values)'],
   migMode: [`int nvmlDeviceGetMigMode(void *device, ${u32}current, ${u32}pending)`],

@@ -15,9 +15,12 @@ import { kernelModuleText } from './kernel-module.ts';
 
 type Call = (...args: unknown[]) => number;
 
+/** What is held of the driver is given back also by who has been given up. */
+const givingBack = new Set(['shutdown', 'eventSetFree']);
+
 /** Told of every driver call. */
 export interface CallWatch {
-  /** Throws when no more calls shall be made; it is not asked about shutting down. */
+  /** Throws when no more calls shall be made; it is not asked about giving back what is held. */
   before(): void;
   /** A call has returned: proof that the driver still answers. */
   after(): void;
@@ -42,7 +45,7 @@ export function openLibrary(path: string | undefined, watch: CallWatch): OpenLib
   const calls = Object.entries(prototypes).map(([name, candidates]) => {
     const call = bind(library, candidates);
     const counted: Call = (...args) => {
-      if (name !== 'shutdown') watch.before();
+      if (!givingBack.has(name)) watch.before();
       const code = call(...args);
       watch.after();
       return code;

@@ -1,9 +1,11 @@
-// The Worker's entry: the only thread that calls NVML. It may hang in a call for ever; the main thread then forgets it.
+// The Worker's entry: only such threads call NVML. One may hang in a call for ever; the main thread then forgets it.
 import { parentPort, workerData } from 'node:worker_threads';
 
 import { driverWentAway } from '../../core/driver.ts';
 import { Fault } from '../../core/fault.ts';
 import type { GpuReadings } from '../../core/gpu.ts';
+import { type EventMessage, watchDriverEvents } from './event-watch.ts';
+import type { CallWatch } from './library.ts';
 import {
   abandoned,
   callsReturned,
@@ -15,25 +17,36 @@ import {
 } from './messages.ts';
 import { nvmlDriver } from './nvml-driver.ts';
 
-const { library, shared } = workerData as LaneData;
+const { library, shared, events = false } = workerData as LaneData;
 const counters = new Int32Array(shared);
 /** Of each GPU what the main thread was told last in this driver life. */
 let sent: GpuReadings[] = [];
 
-const driver = nvmlDriver(library, {
+const watch: CallWatch = {
   before() {
     if (isAbandoned()) throw new Fault('given up', { code: 'DRIVER_NOT_RESPONDING' });
   },
   after: () => void Atomics.add(counters, callsReturned, 1),
-});
+};
+const driver = nvmlDriver(library, watch);
 
-parentPort?.on('message', (request: LaneRequest) => {
-  send(answer(request));
-  if (isAbandoned()) leave();
-});
+if (events) tellEvents();
+else
+  parentPort?.on('message', (request: LaneRequest) => {
+    send(answer(request));
+    if (isAbandoned()) leave();
+  });
+
+function tellEvents(): void {
+  try {
+    watchDriverEvents(library, watch, send);
+  } catch (thrown) {
+    send({ ended: Fault.from(thrown).message });
+  }
+}
 
 /** As JSON: a third of the time that cloning an object of objects takes. */
-function send(reply: LaneReply): void {
+function send(reply: LaneReply | EventMessage): void {
   parentPort?.postMessage(JSON.stringify(reply));
 }
 

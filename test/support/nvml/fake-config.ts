@@ -23,10 +23,23 @@ export interface FakeNvmlConfig {
   processRecordBytes?: 24 | 32;
   /** nvmlReturn_t by call. Of several that match, the first applies; 0 exempts a call from those after it. */
   returns?: readonly (Calls & { code: number })[];
+  /** Told once to each event set, in the order of their numbers, if they are there when it was created already, never. */
+  events?: readonly FakeEvent[];
   /** The call takes this much longer, and then answers from the file as it is then. */
   delays?: readonly (Calls & { ms: number })[];
   /** The call sleeps until the file no longer says so, or is gone. Nothing else wakes it. */
   hangs?: readonly Calls[];
+}
+
+/** An event of a GPU; type 8 is an Xid, which is the data. */
+export interface FakeEvent {
+  number: number;
+  gpu: number;
+  type: number;
+  data: number;
+  /** Absent: 0xFFFFFFFF, as NVML says without MIG. */
+  gpuInstance?: number;
+  computeInstance?: number;
 }
 
 /** Which calls a fault strikes. */
@@ -81,6 +94,8 @@ export interface FakeGpu extends FakeBoard {
   }>;
   /** Counts of rows; `pending` and `failure` are 0 or 1. */
   remappedRows?: Reading<{ corrected: number; uncorrected: number; pending: number; failure: number }>;
+  /** Bit mask: nvmlEventType… that it can be registered for. */
+  eventTypes?: Reading<number>;
   /** 0 or 1. */
   retiredPagesPending?: Reading<number>;
   /** 0 off, 1 on. */
@@ -147,13 +162,14 @@ const typed = {
 
 /** The text of a configuration, in the format that nvml.c describes. */
 export function fakeNvmlText(config: FakeNvmlConfig): string {
-  const { gpus, confCompute, returns = [], delays = [], hangs = [], ...settings } = config;
+  const { gpus, confCompute, events = [], returns = [], delays = [], hangs = [], ...settings } = config;
   const lines = [
     ...Object.entries(settings).map(([name, value]) => `${name} ${value}`),
     ...(confCompute
       ? [`confCompute ${confCompute.environment} ${confCompute.feature} ${confCompute.devTools}`]
       : []),
     `gpus ${gpus.length}`,
+    ...events.map(eventLine),
     ...hangs.map((hang) => `hang ${target(hang)}`),
     ...delays.map((delay) => `delay ${target(delay)} ${delay.ms}`),
     ...returns.map((answer) => `return ${target(answer)} ${answer.code}`),
@@ -167,6 +183,11 @@ export function fakeNvmlText(config: FakeNvmlConfig): string {
 
 function target({ symbol = '*', gpu }: Calls): string {
   return `${symbol} ${gpu ?? '*'}`;
+}
+
+function eventLine(event: FakeEvent): string {
+  const { number, gpu, type, data, gpuInstance = 0xffffffff, computeInstance = 0xffffffff } = event;
+  return `event ${number} ${gpu} ${type} ${data} ${gpuInstance} ${computeInstance}`;
 }
 
 function gpuLines({ fields = [], processes = [], ...readings }: FakeGpu): string[] {

@@ -111,6 +111,7 @@ export function h100(index: number, overrides: Partial<FakeGpu> = {}): FakeGpu {
     remappedRows: { corrected: 0, uncorrected: 0, pending: 0, failure: 0 },
     migMode: { current: 0, pending: 0 },
     persistenceMode: 1,
+    eventTypes: 0x1f,
     ...h100Board,
     fields: h100Fields,
     processes: [],

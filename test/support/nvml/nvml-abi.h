@@ -14,6 +14,7 @@ typedef enum {
   NVML_ERROR_NOT_FOUND = 6,
   NVML_ERROR_INSUFFICIENT_SIZE = 7,
   NVML_ERROR_DRIVER_NOT_LOADED = 9,
+  NVML_ERROR_TIMEOUT = 10,
   NVML_ERROR_CORRUPTED_INFOROM = 14,
   NVML_ERROR_LIB_RM_VERSION_MISMATCH = 18,
   NVML_ERROR_ARGUMENT_VERSION_MISMATCH = 25,
@@ -40,6 +41,14 @@ enum {
 
 // A handle is a number here and is never followed: a wrong one is refused instead of crashing.
 typedef void *nvmlDevice_t;
+
+typedef void *nvmlEventSet_t;
+
+typedef struct {
+  nvmlDevice_t device;
+  unsigned long long eventType, eventData;
+  unsigned int gpuInstanceId, computeInstanceId;
+} nvmlEventData_t;
 
 typedef struct {
   char busIdLegacy[16];

@@ -13,6 +13,8 @@
 //   gpus N                               how many GPUs the driver sees, default 0
 //   deviceNode PATH                      init must be able to open PATH for reading and writing
 //   confCompute ENVIRONMENT FEATURE DEVTOOLS
+//   event N GPU TYPE DATA GI CI          told once to each event set that GPU is registered with for TYPE, by
+//                                        rising N; a line with a smaller N than the last one told is old
 //   countCalls PATH                      append one line a call to PATH: PID FUNCTION GPU ('-' = none)
 //   processRecordBytes 24|32             what ..._v3 writes, default 24; 32 is the defect of some R535 builds
 //   return FUNCTION GPU CODE             the call answers CODE (after it was checked for init and handle)
@@ -35,6 +37,7 @@
 //   gpu I clocksEventReasons BITMASK     gpu I performanceState N
 //   gpu I eccMode CURRENT PENDING        gpu I eccErrors.ERRORTYPE.COUNTERTYPE N
 //   gpu I remappedRows CORRECTED UNCORRECTED PENDING FAILURE
+//   gpu I eventTypes BITMASK             what nvmlDeviceGetSupportedEventTypes says
 //   gpu I retiredPagesPending 0|1        gpu I persistenceMode 0|1
 //   gpu I migMode CURRENT PENDING
 //   gpu I brand|architecture|moduleId|numaNode|computeMode|virtualizationMode N
@@ -872,4 +875,77 @@ nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v2(nvmlDevice_t device, unsign
 }
 nvmlReturn_t nvmlDeviceGetComputeRunningProcesses(nvmlDevice_t device, unsigned int *count, void *out) {
   return list_processes(__func__, device, count, out, sizeof(nvmlProcessInfo_v1_t));
+}
+
+// ---- Events --------------------------------------------------------------------------------------------
+
+U64(nvmlDeviceGetSupportedEventTypes, "eventTypes")
+
+enum { MOST_GPUS = 256 };
+struct event_set {
+  unsigned long long types[MOST_GPUS], last; // the highest N that was told or that was there at the beginning
+};
+
+static unsigned long long newest_event(void) {
+  unsigned long long newest = 0, v[1];
+  for (const char *at = file.text; (at = strstr(at, "\nevent ")) != NULL; at += 7) {
+    numbers(at + 7, 1, v);
+    if (v[0] > newest) newest = v[0];
+  }
+  return newest;
+}
+
+nvmlReturn_t nvmlEventSetCreate(nvmlEventSet_t *set) {
+  nvmlReturn_t code = enter(__func__, NO_GPU);
+  if (code != NVML_SUCCESS) return code;
+  if (!set) return NVML_ERROR_INVALID_ARGUMENT;
+  struct event_set *made = calloc(1, sizeof *made);
+  made->last = newest_event(); // what happened before nobody is told of
+  *set = made;
+  return NVML_SUCCESS;
+}
+
+nvmlReturn_t nvmlEventSetFree(nvmlEventSet_t set) {
+  nvmlReturn_t code = enter(__func__, NO_GPU);
+  free(set);
+  return code;
+}
+
+nvmlReturn_t nvmlDeviceRegisterEvents(nvmlDevice_t device, unsigned long long types, nvmlEventSet_t set) {
+  int gpu = gpu_of(device);
+  nvmlReturn_t code = enter(__func__, gpu);
+  if (code != NVML_SUCCESS) return code;
+  if (!set) return NVML_ERROR_INVALID_ARGUMENT;
+  unsigned long long supported = 0;
+  if (!numbers(setting("gpu %d eventTypes", gpu), 1, &supported) || (types & ~supported))
+    return NVML_ERROR_NOT_SUPPORTED;
+  ((struct event_set *)set)->types[gpu] |= types;
+  return NVML_SUCCESS;
+}
+
+static int next_event(struct event_set *set, nvmlEventData_t *data) {
+  unsigned long long v[6], best[6] = {0};
+  for (const char *at = file.text; (at = strstr(at, "\nevent ")) != NULL; at += 7) {
+    numbers(at + 7, 6, v);
+    if (v[0] > set->last && v[1] < MOST_GPUS && (set->types[v[1]] & v[2]) && (!best[0] || v[0] < best[0]))
+      memcpy(best, v, sizeof v);
+  }
+  if (!best[0]) return 0;
+  set->last = best[0];
+  *data = (nvmlEventData_t){handle_of((int)best[1], NO_MIG), best[2], best[3], (unsigned int)best[4],
+                            (unsigned int)best[5]};
+  return 1;
+}
+
+nvmlReturn_t nvmlEventSetWait_v2(nvmlEventSet_t set, nvmlEventData_t *data, unsigned int milliseconds) {
+  nvmlReturn_t code = enter(__func__, NO_GPU);
+  if (code != NVML_SUCCESS) return code;
+  if (!set || !data) return NVML_ERROR_INVALID_ARGUMENT;
+  for (unsigned int waited = 0;; waited += POLL_MS) {
+    if (!initialised()) return NVML_ERROR_UNINITIALIZED;
+    if (next_event(set, data)) return NVML_SUCCESS;
+    if (waited >= milliseconds) return NVML_ERROR_TIMEOUT;
+    sleep_ms(POLL_MS);
+    load();
+  }
 }
