@@ -26,7 +26,8 @@ export const listedTools = {
 function outputOf({ head, row }: Tool): z.ZodObject {
   const rows = z.array(z.looseObject({ kind: z.enum(kindsOf(row)) }));
   const answer = z.object({ ...head.shape, rows, page }).partial();
-  return z.object({ ...envelope.shape, ...answer.shape });
+  const silent = z.array(z.looseObject({ node: z.string() }));
+  return z.object({ ...envelope.shape, failed: silent, withoutAgent: silent, ...answer.shape });
 }
 
 /** Rows of every tool are told apart by their `kind`. */

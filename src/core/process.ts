@@ -47,3 +47,36 @@ export interface ContainerOfProcess {
   /** Null for a container outside of Kubernetes. Oracle: kubectl get pod -o jsonpath={.metadata.uid} */
   readonly podUid: string | null;
 }
+
+/** The container that was given a device, as the kubelet says. Oracle: kubectl describe pod, "Limits" */
+export interface DeviceHolder {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly container: string;
+}
+
+/** A process on one GPU, with all that is known of whose it is. */
+export interface GpuProcess extends DriverProcess {
+  readonly onNode: ProcessOnNode;
+  /** The containers that were given this GPU, or the part of it that the process uses: with one, it is the process's own. */
+  readonly holders: readonly DeviceHolder[];
+  /** The driver no longer lists it, and it is still there: it cannot end, and may hold the GPU's memory. */
+  readonly left: boolean;
+}
+
+export interface GpuProcesses {
+  /** Of the GPU. */
+  readonly index: number;
+  /** Monotonic; null while nobody has asked. */
+  readonly readAtMs: number | null;
+  readonly processes: Reading<readonly GpuProcess[]>;
+  /** Every container that was given this GPU or a part of it, used or not. */
+  readonly holders: readonly DeviceHolder[];
+}
+
+/** What runs on the GPUs of a node. */
+export interface NodeProcesses {
+  readonly gpus: readonly GpuProcesses[];
+  /** Whether the kubelet tells who was given which GPU, and why not. */
+  readonly podResources: { readonly readable: boolean; readonly reason: string | null };
+}

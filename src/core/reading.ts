@@ -10,6 +10,8 @@ export type Missing =
   | 'gpuLost'
   | 'resetRequired'
   | 'driverUnavailable'
+  /** The driver has nothing to tell now: an idle process has no samples. */
+  | 'noData'
   | `nvmlReturn${number}`;
 
 /** What the driver said: a value, or why there is none. Never 0 or '' in place of a missing value. */

@@ -1,4 +1,4 @@
-import type { DriverInfo } from './driver.ts';
+import type { DriverInfo, Inquiries } from './driver.ts';
 import type { FaultCode } from './fault.ts';
 import type { GpuReadings } from './gpu.ts';
 import type { Rates } from './rates.ts';
@@ -10,6 +10,14 @@ export interface Snapshot {
   /** Every GPU known in this agent's life, by index; those that have vanished keep their place. */
   readonly gpus: readonly GpuState[];
 }
+
+/** What GPUs answered when they were asked last, by index; a GPU that nobody has asked is not there. */
+export type Answers = {
+  readonly [What in keyof Inquiries]: ReadonlyMap<
+    number,
+    { readonly readAtMs: number; readonly answer: Inquiries[What] }
+  >;
+};
 
 export type DriverState =
   | { readonly state: 'starting' }

@@ -8,6 +8,7 @@ import { type Agent, createAgent, loopbackDoor } from '../server/agent.ts';
 import { httpLimits } from '../server/limits.ts';
 import { demoScenario } from '../simulate/built-in.ts';
 import { simulatedDriver } from '../simulate/driver.ts';
+import { simulatedProcessOnNode } from '../simulate/processes.ts';
 import { nodeNames } from '../simulate/scenario.ts';
 
 export interface NamedUrl {
@@ -57,5 +58,9 @@ function agentOptions(node: string, log: Log) {
   const spawnDriver = () => simulatedDriver({ scenario: demoScenario, node, nowMs });
   // The call lines of three agents would drown the answers.
   const quiet: Log = { ...log, info: log.debug };
-  return { node, spawnDriver, simulated: true, sampleIntervalMs, log: quiet };
+  const processes = {
+    onNode: simulatedProcessOnNode(node, Date.now()),
+    allocations: () => ({ reason: 'simulated nodes have no kubelet' }),
+  };
+  return { node, spawnDriver, processes, simulated: true, sampleIntervalMs, log: quiet };
 }

@@ -9,9 +9,11 @@ import { healthFetch } from './health.ts';
 import { type AgentHttp, agentHttp, type Fetch, loopbackHosts } from './http.ts';
 import { type AgentMcp, agentHandler, agentServer } from './mcp.ts';
 import { agentMetrics } from './metrics.ts';
-import { bootClock } from './node-clock.ts';
+import { type BootClock, bootClock } from './node-clock.ts';
 import type { EventLane, EventListener } from './nvml/event-lane.ts';
-import { startSampler } from './sampler.ts';
+import { ProcessBook, type ProcessBookOptions } from './proc/process-book.ts';
+import { processOnNode } from './proc/process-on-node.ts';
+import { type Sampler, startSampler } from './sampler.ts';
 
 export interface AgentOptions {
   readonly node: string;
@@ -20,6 +22,8 @@ export interface AgentOptions {
   readonly sampleIntervalMs: number;
   /** What has happened on the node; without it nothing ever has, and answers say that nobody looks. */
   readonly events?: EventBook;
+  /** Whose the processes on the GPUs are; without it what /proc tells. */
+  readonly processes?: ProcessBookOptions;
   /** Hears the driver's own events, a thread for a driver life; without it they come from the kernel log alone. */
   readonly spawnEvents?: (listener: EventListener) => EventLane;
   /** What /metrics tells of GPUs besides our verdicts. */
@@ -33,6 +37,9 @@ const hangAfterMs = 5000;
 const readyMs = 5000;
 /** Who can ask only once, or first, is answered when a hang at the start has been seen and the other GPUs read. */
 const firstAnswerMs = hangAfterMs + 1000;
+
+/** An answer is true within a second, or says how old it is. */
+const inquiryMs = 700;
 
 /** The agent without its sockets: what the compiled program, the demo and the tests all run. */
 export interface Agent {
@@ -79,8 +86,8 @@ export function createAgent(options: AgentOptions, maxBodyBytes: number): Agent 
     log,
   });
   const metrics = agentMetrics(sampler.snapshot, nowMs, options.gpuSources);
-  const context = () => ({ snapshot: sampler.snapshot(), nowMs: nowMs(), clock: clock.now(), events });
-  const agent: AgentMcp = { node, context, log, metrics };
+  const { context, inquire } = knowledgeOf(sampler, { ...options, nowMs, clock, events });
+  const agent: AgentMcp = { node, context, inquire, log, metrics };
   const handler = agentHandler(agent, maxBodyBytes);
   let ready = false;
   const started = within(sampler.firstSample, readyMs).then(() => {
@@ -100,6 +107,37 @@ export function createAgent(options: AgentOptions, maxBodyBytes: number): Agent 
     stop() {
       sampler.stop();
       void beside?.end();
+    },
+  };
+}
+
+interface KnowledgeOptions extends Pick<AgentOptions, 'processes'> {
+  readonly nowMs: () => number;
+  readonly clock: BootClock;
+  readonly events: EventBook;
+}
+
+/** All that tools may know, and how more is asked for. */
+function knowledgeOf(
+  sampler: Sampler,
+  { nowMs, clock, events, processes: options }: KnowledgeOptions,
+): Pick<AgentMcp, 'context' | 'inquire'> {
+  const onNode = (pid: number) => processOnNode(pid, clock.bootedAtMs);
+  const processes = new ProcessBook(options ?? { onNode, allocations: () => ({ reason: 'not asked for' }) });
+  return {
+    context() {
+      const snapshot = sampler.snapshot();
+      return {
+        snapshot,
+        nowMs: nowMs(),
+        clock: clock.now(),
+        events,
+        processes: processes.view(snapshot.gpus),
+      };
+    },
+    async inquire(what) {
+      await within(sampler.inquire(what), inquiryMs);
+      processes.update(sampler.snapshot().gpus, sampler.answers().processes);
     },
   };
 }

@@ -24,10 +24,9 @@ export interface Config {
   /** Whether the node's kernel log is read. */
   readonly kernelLog: boolean;
   /** What the health listener's /metrics tells besides the agent's own state. */
-  readonly metrics: {
-    readonly gpus: boolean;
-    readonly podResourcesSocket: string | undefined;
-  };
+  readonly metrics: { readonly gpus: boolean };
+  /** The kubelet's, where it may be asked who was given which GPU. */
+  readonly podResourcesSocket: string | undefined;
   readonly nvml: { readonly mode: 'real' | 'simulated'; readonly library: string | undefined };
   readonly scenarioFile: string | undefined;
   readonly sampleIntervalMs: number;
@@ -70,10 +69,8 @@ function configFrom(values: Flags, mode: Mode, nodeName: string | undefined): Co
     tls: certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile },
     health: healthPort === undefined ? undefined : { port: healthPort, addr: values.healthAddr },
     kernelLog: values.kernelLog ?? false,
-    metrics: {
-      gpus: values.metricsGpu ?? false,
-      podResourcesSocket: values.podResourcesSocket,
-    },
+    metrics: { gpus: values.metricsGpu ?? false },
+    podResourcesSocket: values.podResourcesSocket,
     nvml: { mode: values.nvmlMode, library: values.nvmlLibrary },
     scenarioFile: values.scenario,
     sampleIntervalMs: values.sampleInterval,
@@ -106,14 +103,7 @@ function checkGpus({ nvmlMode, nvmlLibrary, scenario, kernelLog }: Flags): void 
 }
 
 /** By flag only, as for what belongs to a listener: `kubectl exec … /agent` inherits the variables. */
-function checkMetrics({ healthPort, metricsGpu }: Flags, byFlag: (name: keyof Flags) => boolean): void {
-  const served = [
-    ['metricsGpu', '--metrics-gpu'],
-    ['podResourcesSocket', '--pod-resources-socket'],
-  ] as const;
-  for (const [name, flag] of served)
-    if (byFlag(name) && healthPort === undefined)
-      throw badFlag(`${flag} is only allowed with --health-port, which serves /metrics`);
-  if (byFlag('podResourcesSocket') && !metricsGpu)
-    throw badFlag('--pod-resources-socket is only allowed with --metrics-gpu, whose labels it fills');
+function checkMetrics({ healthPort }: Flags, byFlag: (name: keyof Flags) => boolean): void {
+  if (byFlag('metricsGpu') && healthPort === undefined)
+    throw badFlag('--metrics-gpu is only allowed with --health-port, which serves /metrics');
 }

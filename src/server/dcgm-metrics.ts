@@ -1,7 +1,7 @@
 import type { GpuReadings } from '../core/gpu.ts';
+import type { DeviceHolder } from '../core/process.ts';
 import { orNull } from '../core/reading.ts';
 import type { GpuState, Snapshot } from '../core/snapshot.ts';
-import type { Holder } from './pod-holders.ts';
 
 /** One metric of dcgm-exporter, and where we take it from. */
 export interface DcgmMetric {
@@ -152,7 +152,7 @@ export type DcgmLabels = { readonly [Name in (typeof dcgmLabels)[number]]?: stri
 export interface Beside {
   readonly node: string;
   /** The pod that has this GPU, if one alone has it. */
-  readonly holderOf: (gpu: GpuState) => Holder | undefined;
+  readonly holderOf: (gpu: GpuState) => DeviceHolder | undefined;
   /** Null where the kernel log is not read. */
   readonly lastXidOf: (gpu: GpuState) => number | null;
 }

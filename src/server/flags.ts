@@ -46,7 +46,7 @@ const flags = [
     '--kernel-log',
     'read what the kernel log tells of GPUs: Xids, PCIe errors, kills; takes the capability SYSLOG',
   ),
-  option('--pod-resources-socket <path>', "the kubelet's, for the pod labels of --metrics-gpu"),
+  option('--pod-resources-socket <path>', "the kubelet's: tells which pod was given which GPU"),
   option('--nvml-mode <mode>', 'where GPUs come from').choices(['real', 'simulated']).default('real'),
   option('--nvml-library <path>', 'libnvidia-ml.so.1 to load; default: searched'),
   option('--scenario <file>', 'simulated GPUs (YAML); default: 8 healthy H100'),

@@ -1,13 +1,19 @@
 import type { Log } from '../core/log.ts';
+import type { ProcessOnNode } from '../core/process.ts';
 import type { Config } from './config.ts';
 import { EventBook } from './events/event-book.ts';
 import { type LogLines, watchKernelLog } from './events/kernel-log-watch.ts';
 import { XidBook } from './events/xid-book.ts';
 import type { GpuSources } from './gpu-metrics.ts';
 import { bootClock } from './node-clock.ts';
+import { type HolderOf, holders } from './pod-holders.ts';
+import type { Allocations } from './pod-resources.ts';
+import type { ProcessBookOptions } from './proc/process-book.ts';
+import { processOnNode } from './proc/process-on-node.ts';
 
 export interface NodeSources {
   readonly events: EventBook;
+  readonly processes: ProcessBookOptions;
   readonly gpuSources?: GpuSources;
 }
 
@@ -16,6 +22,8 @@ export interface SourceOptions {
   readonly pod: string;
   /** Of a simulated node: its kernel log, with times since now. */
   readonly simulatedLog: (() => LogLines) | undefined;
+  /** Of a simulated node: what its kernel would say of a process. */
+  readonly simulatedProcess: ((pid: number) => ProcessOnNode) | undefined;
   readonly log: Log;
 }
 
@@ -34,7 +42,22 @@ export async function startSources(config: Config, options: SourceOptions): Prom
   const read = simulatedLog ?? (config.kernelLog ? await realLog() : undefined);
   if (read) watchKernelLog(read, { book: events, xids, intervalMs: config.sampleIntervalMs, log });
   else events.source('kernelLog', notAsked);
-  return { events, ...(await metricSources(config, options, { events, xids })) };
+  const allocations = await allocationsOf(config, options);
+  const processes = {
+    onNode: options.simulatedProcess ?? ((pid: number) => processOnNode(pid, bootedAtMs)),
+    allocations,
+  };
+  return { events, processes, ...metricSources(config, options, { events, xids, allocations }) };
+}
+
+const noSocket =
+  'not asked for: start the agent with --pod-resources-socket (chart value podResources.enabled)';
+
+async function allocationsOf(config: Config, { pod, log }: SourceOptions): Promise<() => Allocations> {
+  const { podResourcesSocket: socket, sampleIntervalMs: intervalMs } = config;
+  if (socket === undefined) return () => ({ reason: noSocket });
+  const { watchAllocations } = await import('./pod-resources.ts');
+  return watchAllocations(socket, { pod, intervalMs, log });
 }
 
 async function realLog(): Promise<() => LogLines> {
@@ -45,24 +68,31 @@ async function realLog(): Promise<() => LogLines> {
   return kernelLogLines(kernelLogReader());
 }
 
-async function metricSources(
-  { mode, health, kernelLog, metrics, sampleIntervalMs: intervalMs }: Config,
-  { node, pod, log }: SourceOptions,
-  { events, xids }: { events: EventBook; xids: XidBook },
-): Promise<Pick<NodeSources, 'gpuSources'>> {
-  const { gpus, podResourcesSocket: socket } = metrics;
+function metricSources(
+  { mode, health, kernelLog, metrics, podResourcesSocket }: Config,
+  { node }: SourceOptions,
+  { events, xids, allocations }: { events: EventBook; xids: XidBook; allocations: () => Allocations },
+): Pick<NodeSources, 'gpuSources'> {
+  const { gpus } = metrics;
   if (mode.kind !== 'http' || health === undefined || !(gpus || kernelLog)) return {};
   return {
     gpuSources: {
       node,
       readings: gpus,
       ...(kernelLog && { xids: () => (events.sources.kernelLog.readable ? xids : undefined) }),
-      ...(gpus && socket !== undefined && { holders: await holdersOf(socket, { pod, intervalMs, log }) }),
+      ...(gpus && podResourcesSocket !== undefined && { holders: holdersOf(allocations) }),
     },
   };
 }
 
-async function holdersOf(socket: string, options: { pod: string; intervalMs: number; log: Log }) {
-  const { watchHolders } = await import('./pod-resources.ts');
-  return watchHolders(socket, options);
+/** Asked for each GPU: made once for each answer of the kubelet. */
+function holdersOf(allocations: () => Allocations): () => HolderOf | undefined {
+  const made = new WeakMap<Allocations, HolderOf>();
+  return () => {
+    const known = allocations();
+    if ('reason' in known) return undefined;
+    const holderOf = made.get(known) ?? holders(known.allocations);
+    made.set(known, holderOf);
+    return holderOf;
+  };
 }

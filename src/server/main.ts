@@ -38,13 +38,13 @@ async function main(): Promise<void> {
 
 /** Loaded when it is needed: a thread for the driver starts meanwhile, and `--oneshot` beside an agent does without. */
 async function agentOf(config: Config, log: Log): Promise<Agent> {
-  const { node, simulatedLog, ...driver } =
+  const { node, simulatedLog, simulatedProcess, ...driver } =
     config.nvml.mode === 'simulated' ? await simulated(config) : real(config);
   const name = plainText(node, 253); // as long as the name of a node can be
   const options = {
     node: name,
     ...driver,
-    ...(await sources(config, { node: name, simulatedLog, log })),
+    ...(await sources(config, { node: name, simulatedLog, simulatedProcess, log })),
     simulated: config.nvml.mode === 'simulated',
     sampleIntervalMs: config.sampleIntervalMs,
     log,
@@ -58,7 +58,8 @@ async function sources(config: Config, options: Omit<SourceOptions, 'pod'>): Pro
   return startSources(config, { ...options, pod: hostname() });
 }
 
-type Node = Pick<AgentOptions, 'node' | 'spawnDriver' | 'spawnEvents'> & Pick<SourceOptions, 'simulatedLog'>;
+type Node = Pick<AgentOptions, 'node' | 'spawnDriver' | 'spawnEvents'> &
+  Pick<SourceOptions, 'simulatedLog' | 'simulatedProcess'>;
 
 function real({ mode, nvml, nodeName }: Config): Node {
   let early: Driver | undefined = nvmlLane(workerUrl, nvml.library);
@@ -70,16 +71,26 @@ function real({ mode, nvml, nodeName }: Config): Node {
   const spawnEvents = (listener: EventListener) => driverEvents(workerUrl, nvml.library, listener);
   // Who answers and goes has no time to wait for any.
   const heard = mode.kind === 'oneshot' ? {} : { spawnEvents };
-  return { node: nodeName ?? hostname(), spawnDriver, ...heard, simulatedLog: undefined };
+  return {
+    node: nodeName ?? hostname(),
+    spawnDriver,
+    ...heard,
+    simulatedLog: undefined,
+    simulatedProcess: undefined,
+  };
 }
 
 async function simulated({ scenarioFile, nodeName }: Config): Promise<Node> {
   const { simulatedNode } = await import('../simulate/node.ts');
   const file =
     scenarioFile === undefined ? undefined : { name: scenarioFile, text: scenarioText(scenarioFile) };
-  const { kernelLogText, ...node } = simulatedNode(file, nodeName);
+  const { kernelLogText, processOnNode, ...node } = simulatedNode(file, nodeName);
   const { logLines } = await import('./events/kernel-line.ts');
-  return { ...node, simulatedLog: () => ({ lines: logLines(Buffer.from(kernelLogText())) }) };
+  return {
+    ...node,
+    simulatedLog: () => ({ lines: logLines(Buffer.from(kernelLogText())) }),
+    simulatedProcess: processOnNode,
+  };
 }
 
 function scenarioText(file: string): string {

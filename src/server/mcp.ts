@@ -10,6 +10,7 @@ import {
 } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 
+import type { Inquiries } from '../core/driver.ts';
 import { Fault } from '../core/fault.ts';
 import type { Log } from '../core/log.ts';
 import { plainText } from '../core/words.ts';
@@ -36,6 +37,8 @@ export interface AgentMcp {
   /** As the downward API gives it, or the host's name: for texts and logs. The bridge does not believe it. */
   readonly node: string;
   readonly context: () => NodeContext;
+  /** Asks the driver what no sample holds; in time, or not at all. */
+  readonly inquire: (what: keyof Inquiries) => Promise<void>;
   readonly log: Log;
   readonly metrics: AgentMetrics;
 }
@@ -149,13 +152,15 @@ async function answerDirectly(
 }
 
 /** One line and one sample per call: who asked what and how long it took, nothing of what was answered. */
-function audited({ node, context, log, metrics }: AgentMcp): Call<CallMeta> {
+function audited({ node, context, inquire, log, metrics }: AgentMcp): Call<CallMeta> {
   return async (name, args, { id, _meta }) => {
     const startedMs = performance.now();
     const requestId = plainText(String(_meta?.[requestIdMeta] ?? id), 64);
     let outcome = 'ok';
     try {
-      return answer(toolNamed(name), args, _meta?.[structuredMeta] === true, {
+      const tool = toolNamed(name);
+      if (tool.inquires) await inquire(tool.inquires);
+      return answer(tool, args, _meta?.[structuredMeta] === true, {
         node,
         nodeContext: context(),
       });

@@ -1,18 +1,12 @@
+import type { DeviceHolder } from '../core/process.ts';
 import { orNull } from '../core/reading.ts';
 import type { GpuState } from '../core/snapshot.ts';
 
-/** The container that was given a device. */
-export interface Holder {
-  readonly container: string;
-  readonly namespace: string;
-  readonly pod: string;
-}
-
 /** Who has a GPU. */
-export type HolderOf = (gpu: GpuState) => Holder | undefined;
+export type HolderOf = (gpu: GpuState) => DeviceHolder | undefined;
 
 /** A container and the names of the GPUs it was given: a device plugin's ids, a claim's CDI names and `DRIVER/DEVICE`. */
-export interface Allocation extends Holder {
+export interface Allocation extends DeviceHolder {
   readonly devices: readonly string[];
 }
 
@@ -21,7 +15,7 @@ export interface Allocation extends Holder {
  * its readings are nobody's alone, and one series for each sharer would count them several times.
  */
 export function holders(allocations: readonly Allocation[]): HolderOf {
-  const byGpu = new Map<string, Holder[]>();
+  const byGpu = new Map<string, DeviceHolder[]>();
   for (const { devices, ...holder } of allocations)
     for (const key of new Set(devices.flatMap((id) => gpuNamed(id) ?? [])))
       byGpu.set(key, [...(byGpu.get(key) ?? []), holder]);
@@ -44,4 +38,22 @@ function gpuNamed(id: string): string | undefined {
   const claimed = /^gpu\.nvidia\.com\/gpu-(\d{1,4})$/.exec(id);
   if (claimed) return `nvidia${claimed[1]}`;
   return /^(?:[^=]*=)?(GPU-[\da-f-]{36}|nvidia\d{1,4})(?:$|::|\/vgpu\d)/i.exec(id)?.[1]?.toLowerCase();
+}
+
+/** Every container that was given a GPU or a part of it, by the device's name: a GPU's UUID or device file, a MIG device's UUID. */
+export type HoldersOf = (names: readonly (string | null)[]) => readonly DeviceHolder[];
+
+export function sharers(allocations: readonly Allocation[]): HoldersOf {
+  const byDevice = new Map<string, DeviceHolder[]>();
+  for (const { devices, ...holder } of allocations)
+    for (const key of new Set(devices.flatMap((id) => gpuNamed(id) ?? migNamed(id) ?? [])))
+      byDevice.set(key, [...(byDevice.get(key) ?? []), holder]);
+  return (names) => [
+    ...new Set(names.flatMap((name) => (name === null ? [] : (byDevice.get(name.toLowerCase()) ?? [])))),
+  ];
+}
+
+/** `MIG-…`, and with CDI `nvidia.com/gpu=MIG-…`. */
+function migNamed(id: string): string | undefined {
+  return /^(?:[^=]*=)?(MIG-[\da-f-]{36})(?:$|::)/i.exec(id)?.[1]?.toLowerCase();
 }

@@ -2,7 +2,7 @@ import { PbfReader } from 'pbf';
 
 import type { Log } from '../core/log.ts';
 import { grpcCall } from './grpc-call.ts';
-import { type Allocation, type HolderOf, holders } from './pod-holders.ts';
+import type { Allocation } from './pod-holders.ts';
 
 const list = {
   path: '/v1.PodResourcesLister/List',
@@ -10,36 +10,39 @@ const list = {
   answerBytesAtMost: 4 * 2 ** 20, // far more than a node full of pods needs
 };
 
+/** What the kubelet last said of who was given what; `reason` while it does not answer. */
+export type Allocations = { readonly allocations: readonly Allocation[] } | { readonly reason: string };
+
 /**
  * Asks the kubelet again and again who was given which GPU. That it does not answer, or does again, is one line of the log.
  *
  * @param socket  as in the kubelet's documentation: /var/lib/kubelet/pod-resources/kubelet.sock
  * @param pod     our own: agents may hold every GPU by an administrator's claim, and use none
- * @returns what it last said; undefined before its first answer, and while it does not answer
  */
-export function watchHolders(
+export function watchAllocations(
   socket: string,
   { pod, intervalMs, log }: { pod: string; intervalMs: number; log: Log },
-): () => HolderOf | undefined {
-  let holderOf: HolderOf | undefined;
-  let reason: string | undefined;
+): () => Allocations {
+  let known: Allocations = { reason: 'not asked yet' };
+  let refused: string | undefined;
   async function look(): Promise<void> {
     try {
       const answer = await grpcCall({ ...list, socket }, new Uint8Array());
-      holderOf = holders(allocationsIn(answer).filter((each) => daemonSetOf(each.pod) !== daemonSetOf(pod)));
-      if (reason !== undefined) log.info('the kubelet tells again who has which GPU');
-      reason = undefined;
+      const ours = daemonSetOf(pod);
+      known = { allocations: allocationsIn(answer).filter((each) => daemonSetOf(each.pod) !== ours) };
+      if (refused !== undefined) log.info('the kubelet tells again who has which GPU');
+      refused = undefined;
     } catch (thrown) {
-      holderOf = undefined;
-      const why = whyNot(thrown);
-      if (why !== reason)
-        log.warn('the kubelet does not tell who has which GPU: no pod labels', { socket, reason: why });
-      reason = why;
+      const reason = whyNot(thrown);
+      known = { reason };
+      if (reason !== refused)
+        log.warn('the kubelet does not tell who has which GPU: no pod labels', { socket, reason });
+      refused = reason;
     }
     setTimeout(look, intervalMs).unref();
   }
   void look();
-  return () => holderOf;
+  return () => known;
 }
 
 /**

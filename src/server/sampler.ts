@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { type Driver, type DriverInfo, driverWentAway } from '../core/driver.ts';
+import { type Driver, type DriverInfo, driverWentAway, type Inquiries } from '../core/driver.ts';
 import { Fault } from '../core/fault.ts';
 import type { Log } from '../core/log.ts';
-import type { DriverState, Snapshot } from '../core/snapshot.ts';
+import type { Answers, DriverState, Snapshot } from '../core/snapshot.ts';
 import { GpuBook } from './gpu-book.ts';
 import { Stalled, whileProgressing } from './stall.ts';
 
@@ -29,6 +29,13 @@ export interface BesideDriver {
 export interface Sampler {
   /** What is known now. Never waits. */
   snapshot(): Snapshot;
+  /**
+   * Asks every GPU that can be asked, after the sample that may be going on; who asks while another does gets that answer.
+   * It may take as long as the driver does.
+   */
+  inquire(what: keyof Inquiries): Promise<void>;
+  /** What was answered last. */
+  answers(): Answers;
   /** Resolves when the first sample is done, or could not be. */
   readonly firstSample: Promise<unknown>;
   stop(): void;
@@ -63,6 +70,8 @@ export function startSampler(options: SamplerOptions): Sampler {
 
   return {
     snapshot: () => ({ simulated, driver: life.state, gpus: book.gpus }),
+    answers: () => life.answers,
+    inquire: (what) => life.inquire(what),
     firstSample,
     stop: () => stopped.abort(),
   };
@@ -78,6 +87,9 @@ class DriverLife {
   #replacements = 0;
   #failures = 0;
   #slowReadDueMs = 0;
+  #turn: Promise<unknown> = Promise.resolve();
+  readonly #asking = new Map<keyof Inquiries, Promise<void>>();
+  #answers: Answers = { processes: new Map() };
 
   constructor(options: SamplerOptions, book: GpuBook) {
     this.#options = options;
@@ -94,7 +106,40 @@ class DriverLife {
   }
 
   /** One round over all GPUs; false when there is no driver to ask, or no GPU. */
-  async sample(): Promise<boolean> {
+  sample(): Promise<boolean> {
+    return this.#inTurn(() => this.#sample());
+  }
+
+  inquire(what: keyof Inquiries): Promise<void> {
+    const asking =
+      this.#asking.get(what) ??
+      this.#inTurn(() => this.#inquire(what)).finally(() => void this.#asking.delete(what));
+    this.#asking.set(what, asking);
+    return asking;
+  }
+
+  get answers(): Answers {
+    return this.#answers;
+  }
+
+  /** A driver takes one request at a time. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const run = this.#turn.then(work);
+    this.#turn = run.catch(() => undefined);
+    return run;
+  }
+
+  async #inquire(what: keyof Inquiries): Promise<void> {
+    if (!this.#offersGpus) return;
+    for (const index of this.#book.readable) {
+      const answer = await this.#ask((driver) => driver.inquire(what, index));
+      if (answer === undefined) continue;
+      const answers = new Map(this.#answers[what]).set(index, { readAtMs: this.#options.nowMs(), answer });
+      this.#answers = { ...this.#answers, [what]: answers };
+    }
+  }
+
+  async #sample(): Promise<boolean> {
     try {
       return (this.#offersGpus || (await this.#open())) && (await this.#readAll());
     } catch (thrown) {

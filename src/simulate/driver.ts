@@ -12,8 +12,9 @@ import {
 import { Fault } from '../core/fault.ts';
 import { type GpuReadings, readingNames, symbolOf } from '../core/gpu.ts';
 import { faultForCode, missingForCode, nvmlReturn } from '../core/nvml-return.ts';
-import type { Reading } from '../core/reading.ts';
+import { orNull, type Reading } from '../core/reading.ts';
 import { codeOf, driverAt, type GpuCondition, gpuAt, hangEndsAfter } from './condition.ts';
+import { simulatedProcesses } from './processes.ts';
 import { nodeOf, type Scenario, type ScenarioNode } from './scenario.ts';
 
 const POLL_MS = 20;
@@ -101,8 +102,20 @@ class SimulatedDriver implements Driver {
     return this.#reading;
   }
 
-  async inquire<What extends keyof Inquiries>(): Promise<Inquiries[What]> {
-    throw new Error('not yet');
+  async inquire<What extends keyof Inquiries>(_what: What, index: number): Promise<Inquiries[What]> {
+    if (this.#generation === null) return { missing: 'driverUnavailable' } as Inquiries[What];
+    this.#reading = index;
+    await this.#hangOver(index);
+    this.#reading = null;
+    const gpu = this.#gpu(index);
+    const code = this.#alive()
+      ? codeOf(gpu, 'nvmlDeviceGetComputeRunningProcesses_v3')
+      : nvmlReturn.UNINITIALIZED;
+    const memory = orNull(gpu.readings.memory);
+    const seed = `${this.#node.name}/${index}`;
+    return this.#answer(code, {
+      value: simulatedProcesses(seed, index, memory?.usedBytes ?? 0, this.#nowMs()),
+    }) as Inquiries[What];
   }
 
   async close(): Promise<void> {

@@ -1,12 +1,16 @@
 import type { Driver } from '../core/driver.ts';
+import type { ProcessOnNode } from '../core/process.ts';
 import { defaultScenario } from './built-in.ts';
 import { simulatedDriver } from './driver.ts';
+import { simulatedProcessOnNode } from './processes.ts';
 import { nodeOf, parseScenario, type Scenario } from './scenario.ts';
 
 /** A node with made-up GPUs: its name, and its driver, opened as often as wanted. */
 export interface SimulatedNode {
   readonly node: string;
   readonly spawnDriver: () => Driver;
+  /** What its kernel would say of a process. */
+  readonly processOnNode: (pid: number) => ProcessOnNode;
   /** Its kernel log up to now, as klogctl gives one; times count from the start. */
   readonly kernelLogText: () => string;
 }
@@ -26,6 +30,7 @@ export function simulatedNode(
   return {
     node: nodeName ?? name,
     spawnDriver: () => simulatedDriver({ scenario, node: name, nowMs }),
+    processOnNode: simulatedProcessOnNode(name, Date.now()),
     kernelLogText: () => kernelLogText(scenario, name, nowMs()),
   };
 }

@@ -4,11 +4,12 @@ import { plainText } from '../core/words.ts';
 import { health } from './health.ts';
 import { inventory } from './inventory.ts';
 import { metrics } from './metrics.ts';
+import { processes } from './processes.ts';
 import type { Tool } from './tool.ts';
 import { xidErrors } from './xid-errors.ts';
 
 /** Every tool, in the order clients see them. A new tool is one file, one line here and one test. */
-export const tools: readonly Tool[] = [inventory, health, metrics, xidErrors];
+export const tools: readonly Tool[] = [inventory, health, metrics, processes, xidErrors];
 
 /** @throws Fault BAD_ARGUMENT naming those that there are */
 export function toolNamed(name: string): Tool {

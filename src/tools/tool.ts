@@ -1,7 +1,10 @@
 import type { z } from 'zod';
 
 import type { NodeClock } from '../core/clock.ts';
+import type { Inquiries } from '../core/driver.ts';
 import type { EventLog } from '../core/event.ts';
+import type { GpuHistory } from '../core/history.ts';
+import type { NodeProcesses } from '../core/process.ts';
 import type { Snapshot } from '../core/snapshot.ts';
 
 /** What a tool may touch on a node. Add a member only when a tool uses it. */
@@ -11,6 +14,9 @@ export interface NodeContext {
   readonly nowMs: number;
   readonly clock: NodeClock;
   readonly events: EventLog;
+  readonly processes: NodeProcesses;
+  /** What the GPUs did before now; absent in a program that lives for one call, and has seen nothing yet. */
+  readonly history?: GpuHistory;
 }
 
 /** One node's answer. The name comes from the Kubernetes API or the user, never from the node itself. */
@@ -48,6 +54,8 @@ export interface Tool<
   readonly output: Out;
   readonly head: Head;
   readonly row: Row;
+  /** What a node asks its driver before it answers; a driver that takes too long is not waited for. */
+  readonly inquires?: keyof Inquiries;
   answer(args: z.output<In>, node: NodeContext): z.output<Out>;
   merge(args: z.output<In>, answers: readonly Answer<z.output<Out>>[]): Merged<z.output<Head>, z.output<Row>>;
   headText(head: z.output<Head>): readonly string[];

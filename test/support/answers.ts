@@ -1,5 +1,6 @@
 import { fleetInput } from '../../src/bridge/bridge.ts';
 import type { EventLog } from '../../src/core/event.ts';
+import type { NodeProcesses } from '../../src/core/process.ts';
 import type { Snapshot } from '../../src/core/snapshot.ts';
 import { parseArguments } from '../../src/tools/arguments.ts';
 import { type Page, type Presented, present } from '../../src/tools/present.ts';
@@ -7,9 +8,15 @@ import type { Answer, NodeContext, Tool } from '../../src/tools/tool.ts';
 import { nowMs } from './gpus.ts';
 
 /** What a node knows, with this snapshot and these events. */
-export function contextOf(snapshot: Snapshot, events: EventLog = noEvents): NodeContext {
-  return { snapshot, nowMs, clock, events };
+export function contextOf(
+  snapshot: Snapshot,
+  events: EventLog = noEvents,
+  processes: NodeProcesses = noProcesses,
+): NodeContext {
+  return { snapshot, nowMs, clock, events, processes };
 }
+
+const noProcesses: NodeProcesses = { gpus: [], podResources: { readable: true, reason: null } };
 
 /** Of nodes without any: their logs can be read. */
 export const noEvents: EventLog = {

@@ -11,7 +11,8 @@ test('without flags it is MCP on stdio, on the real driver, and closed', () => {
     tls: undefined,
     health: undefined,
     kernelLog: false,
-    metrics: { gpus: false, podResourcesSocket: undefined },
+    metrics: { gpus: false },
+    podResourcesSocket: undefined,
     nvml: { mode: 'real', library: undefined },
     scenarioFile: undefined,
     sampleIntervalMs: 10_000,
@@ -75,7 +76,7 @@ const each: [flags: string[], environment: Record<string, string>, config: objec
   [
     ['--port=1', '--health-port=2', '--metrics-gpu', '--kernel-log', '--pod-resources-socket', '/run/k.sock'],
     { PORT: '1', HEALTH_PORT: '2', METRICS_GPU: '1', KERNEL_LOG: '1', POD_RESOURCES_SOCKET: '/run/k.sock' },
-    { kernelLog: true, metrics: { gpus: true, podResourcesSocket: '/run/k.sock' } },
+    { kernelLog: true, metrics: { gpus: true }, podResourcesSocket: '/run/k.sock' },
   ],
   [['--oneshot=2'], { ONESHOT: '2' }, { mode: { kind: 'oneshot', requests: 2, agentPort: undefined } }],
   [['--idle'], { IDLE: 'yes' }, { mode: { kind: 'idle' } }],
@@ -137,10 +138,6 @@ const refused: [argv: string[], sentence: RegExp][] = [
     /--nvml-library is only allowed with --nvml-mode real/,
   ],
   [['--port=1', '--metrics-gpu'], /--metrics-gpu is only allowed with --health-port, which serves/],
-  [
-    ['--port=1', '--health-port=2', '--pod-resources-socket', '/s'],
-    /--pod-resources-socket is only allowed with --metrics-gpu, whose labels it fills/,
-  ],
   [
     ['--port=1', '--health-port=2', '--nvml-mode=simulated', '--kernel-log'],
     /--kernel-log is only allowed with --nvml-mode real/,

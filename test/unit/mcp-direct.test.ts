@@ -14,7 +14,7 @@ const metrics = agentMetrics(
   () => node.snapshot,
   () => nowMs,
 );
-const agent = { node: 'a', context: () => node, log, metrics };
+const agent = { node: 'a', context: () => node, inquire: async () => undefined, log, metrics };
 const serverInfo = { name: 'nobody', version: '0' };
 const maxRequestBodySize = 65_536;
 const ours = agentHandler(agent, maxRequestBodySize);

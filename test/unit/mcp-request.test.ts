@@ -14,7 +14,10 @@ const metrics = agentMetrics(
   () => node.snapshot,
   () => nowMs,
 );
-const handler = agentHandler({ node: 'a', context: () => node, log, metrics }, 65_536);
+const handler = agentHandler(
+  { node: 'a', context: () => node, inquire: async () => undefined, log, metrics },
+  65_536,
+);
 
 // `--oneshot` passes on whatever it is given: with the name as it was, fetch refused "工具", and the agent " x " for another
 // name than that in the body; who asked heard only that there was no answer.

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
 import { holders } from '../../src/server/pod-holders.ts';
-import { allocationsIn, watchHolders } from '../../src/server/pod-resources.ts';
+import { allocationsIn, watchAllocations } from '../../src/server/pod-resources.ts';
 import { gpu } from '../support/gpus.ts';
 import { type GivenContainer, listAnswer, startFakeKubelet } from '../support/pod-resources.ts';
 
@@ -109,11 +109,20 @@ test('a GPU that two containers share is nobody’s alone', () => {
   ).toEqual([undefined, 'a', undefined]);
 });
 
+/** Who has a GPU, by what the kubelet said last; undefined while it says nothing. */
+function whoHas(...args: Parameters<typeof watchAllocations>) {
+  const known = watchAllocations(...args);
+  return () => {
+    const now = known();
+    return 'reason' in now ? undefined : holders(now.allocations);
+  };
+}
+
 test('the kubelet is asked over its socket, again and again, and agents are not taken for users', async () => {
   const { log, lines } = told();
   const kubelet = await startFakeKubelet([{ pod: 'a', devices: [uuid(0)] }]);
 
-  const who = watchHolders(kubelet.socket, { pod: 'my-agent-x7k2p', intervalMs: 10, log });
+  const who = whoHas(kubelet.socket, { pod: 'my-agent-x7k2p', intervalMs: 10, log });
   await expect.poll(() => who()?.(gpu(0))?.pod).toBe('a');
   const claimed = [0, 1].map((minor) => nvidiaClaimed(`gpu-${minor}`));
   kubelet.answer([
@@ -131,7 +140,7 @@ test('the kubelet is asked over its socket, again and again, and agents are not 
 test('a kubelet that refuses, is absent or returns is told, each once', async () => {
   const { log, lines } = told();
   const kubelet = await startFakeKubelet([{ pod: 'a', devices: [uuid(0)] }]);
-  const who = watchHolders(kubelet.socket, { pod: 'agent-x', intervalMs: 10, log });
+  const who = whoHas(kubelet.socket, { pod: 'agent-x', intervalMs: 10, log });
   await expect.poll(() => who()?.(gpu(0))?.pod).toBe('a');
 
   kubelet.answer({ details: 'not now, 100 % sure' });
@@ -161,7 +170,7 @@ test('a kubelet that does not answer is not waited for', async () => {
   const kubelet = await startFakeKubelet();
   kubelet.answer('never');
 
-  const who = watchHolders(kubelet.socket, { pod: 'agent-x', intervalMs: 10, log });
+  const who = whoHas(kubelet.socket, { pod: 'agent-x', intervalMs: 10, log });
 
   expect(who()).toBeUndefined();
   await expect.poll(() => lines, { timeout: 5000 }).toMatchObject([{ reason: 'no answer within 2000 ms' }]);

@@ -32,6 +32,20 @@ export const structs = {
     bar1Free: 'uint64_t',
     bar1Used: 'uint64_t',
   }),
+  nvmlProcessInfo_t: koffi.struct('nvmlProcessInfo_t', {
+    pid: 'uint32_t',
+    usedGpuMemory: 'uint64_t',
+    gpuInstanceId: 'uint32_t',
+    computeInstanceId: 'uint32_t',
+  }),
+  nvmlProcessUtilizationSample_t: koffi.struct('nvmlProcessUtilizationSample_t', {
+    pid: 'uint32_t',
+    timeStamp: 'uint64_t',
+    smUtil: 'uint32_t',
+    memUtil: 'uint32_t',
+    encUtil: 'uint32_t',
+    decUtil: 'uint32_t',
+  }),
   nvmlEventData_t: koffi.struct('nvmlEventData_t', {
     device: 'void *',
     eventType: 'uint64_t',
@@ -277,6 +291,17 @@ export interface Nvml {
     failed: Out<number>,
   ): number;
   retiredPagesPending(device: Device, pending: Out<number>): number;
+  /** @param count in: room in `records`; out: how many there are */
+  computeProcesses(device: Device, count: Out<number>, records: Uint8Array | null): number;
+  graphicsProcesses(device: Device, count: Out<number>, records: Uint8Array | null): number;
+  mpsProcesses(device: Device, count: Out<number>, records: Uint8Array | null): number;
+  /** @param lastSeen microseconds: only samples that are newer are given */
+  processUtilization(
+    device: Device,
+    samples: Uint8Array | null,
+    count: Out<number>,
+    lastSeen: number | bigint,
+  ): number;
   eventSetCreate(set: Out<EventSet | null>): number;
   eventSetFree(set: EventSet): number;
   supportedEventTypes(device: Device, types: Out<number>): number;
@@ -391,6 +416,21 @@ export const prototypes: Readonly<Record<keyof Nvml, readonly string[]>> = {
   supportedEventTypes: ['int nvmlDeviceGetSupportedEventTypes(void *device, _Out_ uint64_t *types)'],
   registerEvents: ['int nvmlDeviceRegisterEvents(void *device, uint64_t types, void *set)'],
   eventSetWait: ['int nvmlEventSetWait_v2(void *set, void *data, uint32_t milliseconds)'],
+  computeProcesses: [
+    'int nvmlDeviceGetComputeRunningProcesses_v3(void *device, _Inout_ uint32_t *count, void *records)',
+    'int nvmlDeviceGetComputeRunningProcesses_v2(void *device, _Inout_ uint32_t *count, void *records)',
+  ],
+  graphicsProcesses: [
+    'int nvmlDeviceGetGraphicsRunningProcesses_v3(void *device, _Inout_ uint32_t *count, void *records)',
+    'int nvmlDeviceGetGraphicsRunningProcesses_v2(void *device, _Inout_ uint32_t *count, void *records)',
+  ],
+  mpsProcesses: [
+    'int nvmlDeviceGetMPSComputeRunningProcesses_v3(void *device, _Inout_ uint32_t *count, void *records)',
+    'int nvmlDeviceGetMPSComputeRunningProcesses_v2(void *device, _Inout_ uint32_t *count, void *records)',
+  ],
+  processUtilization: [
+    'int nvmlDeviceGetProcessUtilization(void *device, void *samples, _Inout_ uint32_t *count, uint64_t lastSeen)',
+  ],
   retiredPagesPending: ['int nvmlDeviceGetRetiredPagesPendingStatus(void *device, _Out_ int *pending)'],
   fieldValues: ['int nvmlDeviceGetFieldValues(void *device, int count, void *values)'],
   migMode: [`int nvmlDeviceGetMigMode(void *device, ${u32}current, ${u32}pending)`],

@@ -14,6 +14,7 @@ import { map, type Reading } from '../../core/reading.ts';
 import { type Device, initFlags, type Nvml, structs } from './abi.ts';
 import { nvmlReaders } from './gpu.ts';
 import { type CallWatch, type OpenLibrary, openLibrary } from './library.ts';
+import { nvmlProcesses, type ProcessMemory } from './processes.ts';
 import { read, readNumber, readStruct, readText } from './read.ts';
 
 /** NVML, called synchronously: each call blocks its thread, for ever if the driver hangs. Only worker.ts makes one. */
@@ -29,6 +30,7 @@ export function nvmlDriver(path: string | undefined, watch: CallWatch): NvmlDriv
   let library: OpenLibrary | undefined;
   let initialised = false;
   let remembered: Remembered[] = [];
+  let processMemories: ProcessMemory[] = [];
 
   // NVML counts inits for the whole process: one too few leaves the old driver in use, one too many takes it from others.
   function close(): void {
@@ -42,6 +44,7 @@ export function nvmlDriver(path: string | undefined, watch: CallWatch): NvmlDriv
     open() {
       close();
       remembered = [];
+      processMemories = [];
       library = openLibrary(path, watch);
       try {
         demand('nvmlInitWithFlags', library.nvml.initWithFlags(initFlags.NO_GPUS), library);
@@ -65,13 +68,21 @@ export function nvmlDriver(path: string | undefined, watch: CallWatch): NvmlDriv
       return takeReadings(nvmlReaders(nvml, device.value, wanted), own, slowly);
     },
 
-    inquire() {
-      throw new Error('not yet');
+    inquire<What extends keyof Inquiries>(what: What, index: number): Inquiries[What] {
+      const device = library ? deviceAt(library.nvml, index) : ({ missing: 'driverUnavailable' } as const);
+      if (!library || 'missing' in device) return device as Inquiries[What];
+      processMemories[index] ??= { lastSeen: 0n };
+      return inquiries[what](library.nvml, device.value, processMemories[index]);
     },
 
     close,
   };
 }
+
+/** How NVML answers each question. */
+const inquiries: {
+  readonly [What in keyof Inquiries]: (nvml: Nvml, device: Device, memory: ProcessMemory) => Inquiries[What];
+} = { processes: nvmlProcesses };
 
 function deviceAt(nvml: Nvml, index: number): Reading<Device> {
   return read(

@@ -73,7 +73,7 @@ function perform(request: LaneRequest) {
     case 'read':
       return readAll(request.indices, request.slowly);
     case 'inquire':
-      return driver.inquire(request.what, request.index);
+      return onGpu(request.index, () => driver.inquire(request.what, request.index));
     case 'close':
       driver.close();
       return null;
@@ -87,7 +87,7 @@ function readAll(indices: readonly number[], slowly: boolean): null {
   let gathered: [number, TakenReadings][] = [];
   let sinceMs = performance.now();
   for (const index of indices) {
-    const readings = readOne(index, slowly);
+    const readings = onGpu(index, () => driver.read(index, slowly));
     gathered.push([index, unsent(index, readings)]);
     if (driverWentAway(readings)) break;
     if (performance.now() - sinceMs < gatherMs) continue;
@@ -98,10 +98,11 @@ function readAll(indices: readonly number[], slowly: boolean): null {
   return null;
 }
 
-function readOne(index: number, slowly: boolean): GpuReadings {
+/** Whoever waits for this thread can tell which GPU it is at. */
+function onGpu<T>(index: number, ask: () => T): T {
   Atomics.store(counters, readingGpu, index + 1);
   try {
-    return driver.read(index, slowly);
+    return ask();
   } finally {
     Atomics.store(counters, readingGpu, 0);
   }

@@ -1,4 +1,5 @@
 import { boardLines, type FakeBoard, type Reading, type Whole } from './fake-board.ts';
+import { type FakeProcesses, processesLines } from './fake-processes.ts';
 
 /** What the fake driver of one node is and does. One file of it is the whole state: write it anew to change it. */
 export interface FakeNvmlConfig {
@@ -50,7 +51,7 @@ interface Calls {
   gpu?: number;
 }
 
-export interface FakeGpu extends FakeBoard {
+export interface FakeGpu extends FakeBoard, FakeProcesses {
   /** At most 95 characters. */
   name: Reading<string>;
   uuid: Reading<string>;
@@ -104,7 +105,6 @@ export interface FakeGpu extends FakeBoard {
   persistenceMode?: Reading<number>;
   /** Answers of nvmlDeviceGetFieldValues; fields not named here are NOT_SUPPORTED each. */
   fields?: readonly FakeField[];
-  processes?: readonly FakeProcess[];
 }
 
 /** One field: a value of the given C type, or the code in its nvmlReturn. Without `scope` it answers any scope. */
@@ -112,17 +112,6 @@ export type FakeField = { id: number; scope?: number } & (
   | { type: 'double' | 'u32' | 'ulong' | 'u64' | 'i64' | 'i32' | 'u16'; value: Whole }
   | { code: number }
 );
-
-interface FakeProcess {
-  pid: number;
-  /** null: NVML_VALUE_NOT_AVAILABLE, as NVML says when it may not know. */
-  usedBytes: Whole | null;
-  /** Absent: 0xFFFFFFFF, as NVML says without MIG. */
-  gpuInstance?: number;
-  computeInstance?: number;
-  /** Only in 32-byte records; default 0. */
-  protectedBytes?: Whole;
-}
 
 /** Readings of several numbers on one line, in the order in which nvml.c reads them. */
 const tuples = {
@@ -190,13 +179,14 @@ function eventLine(event: FakeEvent): string {
   return `event ${number} ${gpu} ${type} ${data} ${gpuInstance} ${computeInstance}`;
 }
 
-function gpuLines({ fields = [], processes = [], ...readings }: FakeGpu): string[] {
+function gpuLines({ fields = [], ...others }: FakeGpu): string[] {
+  const { lines: processLines, rest: readings } = processesLines(others);
   const { lines, rest } = boardLines(readings);
   return [
     ...Object.entries(rest).flatMap(([name, value]) => readingLines(name, value)),
     ...lines,
     ...fields.map(fieldLine),
-    ...processes.map(processLine),
+    ...processLines,
   ];
 }
 
@@ -215,16 +205,4 @@ function readingLines(name: string, value: string | Whole | object | null | unde
 function fieldLine(field: FakeField): string {
   const key = field.scope === undefined ? `field.${field.id}` : `field.${field.id}.${field.scope}`;
   return 'code' in field ? `${key} return ${field.code}` : `${key} ${field.type} ${field.value}`;
-}
-
-function processLine(process: FakeProcess): string {
-  const {
-    pid,
-    usedBytes,
-    gpuInstance = 0xffffffff,
-    computeInstance = 0xffffffff,
-    protectedBytes = 0,
-  } = process;
-  const bytes = usedBytes ?? 0xffffffffffffffffn; // NVML_VALUE_NOT_AVAILABLE
-  return `process ${pid} ${bytes} ${gpuInstance} ${computeInstance} ${protectedBytes}`;
 }

@@ -164,6 +164,12 @@ typedef struct {
   unsigned long long usedGpuCcProtectedMemory;
 } nvmlProcessDetail_v1_t;
 
+typedef struct {
+  unsigned int pid;
+  unsigned long long timeStamp;
+  unsigned int smUtil, memUtil, encUtil, decUtil;
+} nvmlProcessUtilizationSample_t;
+
 // The tag that NVML expects at offset 0 of some structs: its size, and its revision in the top byte.
 #define STRUCT_VERSION(type, revision) (unsigned int)(sizeof(type) | ((unsigned int)(revision) << 24))
 

@@ -56,7 +56,9 @@
 //   gpu I maxMigDevices N                gpu I mig.J.KEY: a reading of its MIG device J, besides
 //   gpu I mig.J.gpuInstanceId|computeInstanceId N, gpu I mig.J.slices MULTIPROCESSORS GI CI MEBIBYTES
 //   gpu I field.ID[.SCOPE] TYPE VALUE    TYPE double|u32|ulong|u64|i64|i32|u16; or: return CODE
-//   gpu I process PID BYTES GPUINSTANCE COMPUTEINSTANCE PROTECTEDBYTES     (any number of lines)
+//   gpu I process|graphicsProcess|mpsProcess PID BYTES GPUINSTANCE COMPUTEINSTANCE PROTECTEDBYTES   (any number of lines)
+//   gpu I growingProcesses N             who asks for the size is told N too few: they are there a moment later
+//   gpu I processSample MICROSECONDS PID SM MEMORY ENCODER DECODER         (any number of lines; none: NOT_FOUND)
 //
 // Threads: the file's text is per thread and the state's lock is never held while sleeping, so a hung or
 // slow call holds up nobody else.
@@ -843,18 +845,19 @@ nvmlReturn_t nvmlDeviceGetFieldValues(nvmlDevice_t device, int count, nvmlFieldV
 
 // Every form of the record is the beginning of the longest one, which the layout checks prove.
 static nvmlReturn_t list_processes(const char *function, nvmlDevice_t device, unsigned int *count, void *out,
-                                   size_t record) {
+                                   size_t record, const char *kind) {
   int gpu = gpu_of(device);
   nvmlReturn_t code = enter(function, gpu);
   if (code != NVML_SUCCESS) return code;
   if (!count || (!out && *count > 0)) return NVML_ERROR_INVALID_ARGUMENT;
   if (record == 0) record = (size_t)number_or(setting("processRecordBytes"), sizeof(nvmlProcessInfo_t));
-  char start[32];
-  snprintf(start, sizeof start, "\ngpu %d process ", gpu);
+  char start[64];
+  snprintf(start, sizeof start, "\ngpu %d %s ", gpu, kind);
   unsigned int found = 0;
   for (const char *at = file.text; (at = strstr(at, start)) != NULL; at += strlen(start)) found++;
   code = found > *count ? NVML_ERROR_INSUFFICIENT_SIZE : NVML_SUCCESS;
-  *count = found;
+  unsigned int hidden = (unsigned int)number_or(setting("gpu %d growingProcesses", gpu), 0);
+  *count = !out && hidden < found ? found - hidden : found;
   if (code != NVML_SUCCESS) return code;
   const char *at = file.text;
   for (unsigned int i = 0; i < found; i++) {
@@ -867,14 +870,39 @@ static nvmlReturn_t list_processes(const char *function, nvmlDevice_t device, un
   return NVML_SUCCESS;
 }
 
-nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v3(nvmlDevice_t device, unsigned int *count, void *out) {
-  return list_processes(__func__, device, count, out, 0); // 24 or 32 bytes: processRecordBytes
-}
-nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v2(nvmlDevice_t device, unsigned int *count, void *out) {
-  return list_processes(__func__, device, count, out, sizeof(nvmlProcessInfo_t));
-}
-nvmlReturn_t nvmlDeviceGetComputeRunningProcesses(nvmlDevice_t device, unsigned int *count, void *out) {
-  return list_processes(__func__, device, count, out, sizeof(nvmlProcessInfo_v1_t));
+#define PROCESSES(function, record, kind)                                             \
+  nvmlReturn_t function(nvmlDevice_t device, unsigned int *count, void *out) {        \
+    return list_processes(__func__, device, count, out, record, kind);                \
+  }
+
+PROCESSES(nvmlDeviceGetComputeRunningProcesses_v3, 0, "process") // 24 or 32 bytes: processRecordBytes
+PROCESSES(nvmlDeviceGetComputeRunningProcesses_v2, sizeof(nvmlProcessInfo_t), "process")
+PROCESSES(nvmlDeviceGetComputeRunningProcesses, sizeof(nvmlProcessInfo_v1_t), "process")
+PROCESSES(nvmlDeviceGetGraphicsRunningProcesses_v3, 0, "graphicsProcess")
+PROCESSES(nvmlDeviceGetMPSComputeRunningProcesses_v3, 0, "mpsProcess")
+
+nvmlReturn_t nvmlDeviceGetProcessUtilization(nvmlDevice_t device, nvmlProcessUtilizationSample_t *out,
+                                             unsigned int *count, unsigned long long last_seen) {
+  int gpu = gpu_of(device);
+  nvmlReturn_t code = enter(__func__, gpu);
+  if (code != NVML_SUCCESS) return code;
+  if (!count) return NVML_ERROR_INVALID_ARGUMENT;
+  char start[64];
+  snprintf(start, sizeof start, "\ngpu %d processSample ", gpu);
+  unsigned int found = 0;
+  unsigned long long v[6];
+  for (const char *at = file.text; (at = strstr(at, start)) != NULL; at += strlen(start)) {
+    numbers(at + strlen(start), 6, v);
+    if (v[0] <= last_seen) continue;
+    if (out && found < *count)
+      out[found] = (nvmlProcessUtilizationSample_t){(unsigned int)v[1], v[0], (unsigned int)v[2],
+                                                    (unsigned int)v[3], (unsigned int)v[4], (unsigned int)v[5]};
+    found++;
+  }
+  if (found == 0) return NVML_ERROR_NOT_FOUND;
+  code = !out || found > *count ? NVML_ERROR_INSUFFICIENT_SIZE : NVML_SUCCESS;
+  *count = found;
+  return code;
 }
 
 // ---- Events --------------------------------------------------------------------------------------------

@@ -1,0 +1,126 @@
+import type {
+  DriverProcess,
+  GpuProcess,
+  GpuProcesses,
+  NodeProcesses,
+  ProcessOnNode,
+} from '../../core/process.ts';
+import { map, orNull, type Reading } from '../../core/reading.ts';
+import type { Answers, GpuState } from '../../core/snapshot.ts';
+import { type HoldersOf, sharers } from '../pod-holders.ts';
+import type { Allocations } from '../pod-resources.ts';
+
+export interface ProcessBookOptions {
+  readonly onNode: (pid: number) => ProcessOnNode;
+  readonly allocations: () => Allocations;
+}
+
+/** What the driver said of each GPU's processes, and when. */
+type Listed = Answers['processes'];
+type ListedGpu = NonNullable<ReturnType<Listed['get']>>;
+
+interface Known {
+  readonly startedAtMs: number | null;
+  readonly process: DriverProcess;
+}
+
+/** States in which a process is not run and cannot be ended: it waits in the kernel, or has ended and is not laid to rest. */
+const stuck: ReadonlySet<string> = new Set(['D', 'Z']);
+/** A driver that lists more on one GPU lists nonsense. */
+const knownAtMost = 1000;
+
+/** The processes of each GPU, with what the node and the kubelet know of them; and those that left the driver's list, but not the node. */
+export class ProcessBook {
+  readonly #options: ProcessBookOptions;
+  /** GPU → pid → who that was when the driver listed it last. */
+  readonly #known = new Map<number, Map<number, Known>>();
+  readonly #seen = new Map<number, GpuProcesses>();
+
+  constructor(options: ProcessBookOptions) {
+    this.#options = options;
+  }
+
+  /** The driver was asked anew: looks up whose the processes are now. */
+  update(gpus: readonly GpuState[], listed: Listed): void {
+    const allocations = this.#options.allocations();
+    const holdersOf = sharers('allocations' in allocations ? allocations.allocations : []);
+    for (const gpu of gpus) {
+      const now = listed.get(gpu.index);
+      if (now) this.#seen.set(gpu.index, this.#look(gpu, now, holdersOf));
+    }
+  }
+
+  view(gpus: readonly GpuState[]): NodeProcesses {
+    const allocations = this.#options.allocations();
+    const reason = 'reason' in allocations ? allocations.reason : null;
+    return {
+      gpus: gpus.map(({ index }) => this.#seen.get(index) ?? unknown(index)),
+      podResources: { readable: reason === null, reason },
+    };
+  }
+
+  #look(gpu: GpuState, { readAtMs, answer: processes }: ListedGpu, holdersOf: HoldersOf): GpuProcesses {
+    const whole = namesOf(gpu);
+    const parts = migNamesOf(gpu);
+    const named = (process: DriverProcess, left: boolean): GpuProcess => ({
+      ...process,
+      onNode: this.#options.onNode(process.pid),
+      holders: holdersOf(nameOfPart(gpu, process) ?? whole),
+      left,
+    });
+    const known = map(processes, (list) => [
+      ...list.map((process) => named(process, false)),
+      ...this.#left(gpu.index, list).map((process) => named(process, true)),
+    ]);
+    this.#remember(gpu.index, known);
+    return { index: gpu.index, readAtMs, processes: known, holders: holdersOf([...whole, ...parts]) };
+  }
+
+  /** Those that were listed before and are stuck: the same process, not another that has its pid now. */
+  #left(gpu: number, listed: readonly DriverProcess[]): DriverProcess[] {
+    const now = new Set(listed.map(({ pid }) => pid));
+    return [...(this.#known.get(gpu) ?? [])].flatMap(([pid, { startedAtMs, process }]) => {
+      if (now.has(pid)) return [];
+      const { state, startedAtMs: started } = this.#options.onNode(pid);
+      return stuck.has(orNull(state) ?? '') && orNull(started) === startedAtMs ? [process] : [];
+    });
+  }
+
+  #remember(gpu: number, processes: Reading<readonly GpuProcess[]>): void {
+    if ('missing' in processes) return;
+    const known = processes.value
+      .slice(0, knownAtMost)
+      .map(
+        ({ onNode, holders: _, left: __, ...process }) =>
+          [process.pid, { startedAtMs: orNull(onNode.startedAtMs), process }] as const,
+      );
+    this.#known.set(gpu, new Map(known));
+  }
+}
+
+function unknown(index: number): GpuProcesses {
+  return { index, readAtMs: null, processes: { missing: 'notReady' }, holders: [] };
+}
+
+function namesOf({ readings: { uuid, minorNumber } }: GpuState): (string | null)[] {
+  const minor = orNull(minorNumber);
+  return [orNull(uuid), minor === null ? null : `nvidia${minor}`];
+}
+
+function migNamesOf({ readings: { migDevices } }: GpuState): (string | null)[] {
+  return (orNull(migDevices) ?? []).map(({ uuid }) => orNull(uuid));
+}
+
+/** Under MIG a process has a part of the GPU: its holders are those of that part. */
+function nameOfPart(
+  { readings: { migDevices } }: GpuState,
+  process: DriverProcess,
+): (string | null)[] | undefined {
+  if (process.gpuInstanceId === null) return undefined;
+  const part = (orNull(migDevices) ?? []).find(
+    ({ gpuInstanceId, computeInstanceId }) =>
+      orNull(gpuInstanceId) === process.gpuInstanceId &&
+      orNull(computeInstanceId) === process.computeInstanceId,
+  );
+  return part && [orNull(part.uuid)];
+}

@@ -1,0 +1,123 @@
+import { z } from 'zod';
+
+import type { DeviceHolder, GpuProcess, ProcessUtilization } from '../core/process.ts';
+import { orNull, reasons } from '../core/reading.ts';
+import { duration, gibibytes } from '../core/words.ts';
+
+export const holder = z.object({ namespace: z.string(), pod: z.string(), container: z.string() });
+
+export const processRow = z.object({
+  pid: z.int(),
+  comm: z.string().nullable().describe('name of the program; its arguments and environment are never read'),
+  kinds: z.array(z.string()).describe('compute, graphics or mps'),
+  usedBytes: z.number().nullable(),
+  gpuInstanceId: z.number().nullable(),
+  computeInstanceId: z.number().nullable(),
+  utilization: z
+    .object({
+      smPercent: z.number(),
+      memoryPercent: z.number(),
+      encoderPercent: z.number(),
+      decoderPercent: z.number(),
+      atMs: z.number(),
+    })
+    .nullable(),
+  state: z.string().nullable().describe('of the process, as ps prints it: D and Z cannot be ended'),
+  startedAtMs: z.number().nullable(),
+  containerId: z.string().nullable(),
+  runtime: z.string().nullable(),
+  podUid: z.string().nullable(),
+  attribution: z
+    .string()
+    .describe(
+      'device: the one container that was given this GPU; candidates: one of them; container, host, unknown',
+    ),
+  holders: z.array(holder),
+  left: z.boolean().describe('the driver no longer lists it, and it is still there'),
+  missing: z.record(z.string(), z.string()).describe('field → why it is null'),
+});
+export type ProcessRow = z.output<typeof processRow>;
+
+export function processRowOf({ pid, kinds, onNode, holders, left, ...process }: GpuProcess): ProcessRow {
+  const { usedBytes, utilization, gpuInstanceId, computeInstanceId } = process;
+  const container = orNull(onNode.container);
+  return {
+    pid,
+    comm: orNull(onNode.comm),
+    kinds: [...kinds],
+    usedBytes: orNull(usedBytes),
+    gpuInstanceId,
+    computeInstanceId,
+    utilization: utilizationOf(orNull(utilization)),
+    state: orNull(onNode.state),
+    startedAtMs: orNull(onNode.startedAtMs),
+    containerId: container?.containerId ?? null,
+    runtime: container?.runtime ?? null,
+    podUid: container?.podUid ?? null,
+    attribution: attributionOf('missing' in onNode.container, container !== null, holders),
+    holders:
+      container === null && !('missing' in onNode.container) ? [] : holders.map((each) => ({ ...each })),
+    left,
+    missing: reasons({ usedBytes, utilization, ...onNode }),
+  };
+}
+
+function utilizationOf(utilization: ProcessUtilization | null): ProcessRow['utilization'] {
+  return utilization && { ...utilization };
+}
+
+/** Whose it is: sure is only what one container alone was given, and a process of no container. */
+function attributionOf(unknown: boolean, inContainer: boolean, holders: readonly DeviceHolder[]): string {
+  if (!unknown && !inContainer) return 'host';
+  if (holders.length === 1) return 'device';
+  if (holders.length > 1) return 'candidates';
+  return unknown ? 'unknown' : 'container';
+}
+
+export const stuckStates: Readonly<Record<string, string>> = {
+  D: 'waits in the kernel and cannot be ended (state D)',
+  Z: 'has ended and is not laid to rest (state Z)',
+};
+
+export function isStuck({ state, left }: ProcessRow): boolean {
+  return state !== null && Object.hasOwn(stuckStates, state) && (left || state === 'Z');
+}
+
+/** `python3 (pid 4001, compute), 52 GiB, SM 92 % (memory 50 %), since 3 h, pod ml/train container main`. */
+export function processText(row: ProcessRow, nowMs: number): string {
+  const { comm, pid, kinds, usedBytes, utilization, startedAtMs, gpuInstanceId, computeInstanceId } = row;
+  const parts = [
+    `${comm ?? 'unknown program'} (pid ${pid}${kinds.length > 0 ? `, ${kinds.join(' and ')}` : ''})`,
+    gpuInstanceId !== null && `GPU instance ${gpuInstanceId} compute instance ${computeInstanceId ?? '?'}`,
+    usedBytes === null ? 'memory not told' : gibibytes(usedBytes),
+    utilization && utilizationText(utilization),
+    startedAtMs !== null && `running for ${duration(Math.max(0, nowMs - startedAtMs))}`,
+    ownerText(row),
+    row.state !== null && (row.left || row.state === 'Z') && stuckStates[row.state],
+    row.left && 'no longer listed by the driver',
+  ];
+  return parts.filter(Boolean).join(', ');
+}
+
+function utilizationText(utilization: NonNullable<ProcessRow['utilization']>): string {
+  const { smPercent, memoryPercent, encoderPercent, decoderPercent } = utilization;
+  const video = [
+    encoderPercent > 0 && `encoder ${encoderPercent} %`,
+    decoderPercent > 0 && `decoder ${decoderPercent} %`,
+  ].filter(Boolean);
+  return [`SM ${smPercent} % (memory ${memoryPercent} %)`, ...video].join(', ');
+}
+
+function ownerText({ attribution, holders, containerId, podUid, runtime }: ProcessRow): string {
+  const place = [
+    containerId && `container ${containerId.slice(0, 12)}${runtime ? ` of ${runtime}` : ''}`,
+    podUid && `pod UID ${podUid}`,
+  ]
+    .filter(Boolean)
+    .join(' in ');
+  const named = holders.map(({ namespace, pod, container }) => `${namespace}/${pod} container ${container}`);
+  if (attribution === 'host') return 'of no container';
+  if (attribution === 'device') return `pod ${named[0]}${place && ` (${place})`}`;
+  if (attribution === 'candidates') return `one of the pods ${named.join(' or ')}${place && ` (${place})`}`;
+  return place || 'whose it is cannot be told';
+}

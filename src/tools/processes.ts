@@ -1,0 +1,247 @@
+import { z } from 'zod';
+
+import { byName, foldNames } from '../core/names.ts';
+import { orNull } from '../core/reading.ts';
+import { count, duration, gibibytes } from '../core/words.ts';
+import { commonArguments } from './arguments.ts';
+import { answerOf, driverAnswer, driverText, nodeAnswer, selectGpus, simulatedText } from './node-answer.ts';
+import { holder, isStuck, type ProcessRow, processRow, processRowOf, processText } from './process-row.ts';
+import { type Answer, defineTool, type NodeContext } from './tool.ts';
+
+const gpuProcesses = z.object({
+  index: z.int(),
+  name: z.string().nullable(),
+  uuid: z.string().nullable(),
+  pciAddress: z.string().nullable(),
+  ageMs: z.number().nullable(),
+  /** Null: why stands in `missing`. */
+  processes: z.array(processRow).nullable(),
+  missing: z.string().nullable(),
+  memoryUsedBytes: z.number().nullable(),
+  holders: z.array(holder),
+});
+type GpuProcessesRow = z.output<typeof gpuProcesses>;
+
+const output = z.object({
+  ...nodeAnswer,
+  podResources: z.object({ readable: z.boolean(), reason: z.string().nullable() }),
+  gpus: z.array(gpuProcesses),
+});
+type NodeProcessesAnswer = z.output<typeof output>;
+
+const row = z.union([
+  z.object({ kind: z.literal('driverProblem'), node: z.string(), driver: driverAnswer }),
+  z.object({
+    kind: z.literal('stuckProcess'),
+    node: z.string(),
+    gpu: z.int(),
+    process: processRow,
+    wallMs: z.number(),
+  }),
+  z.object({ kind: z.literal('gpu'), node: z.string(), gpu: gpuProcesses, wallMs: z.number() }),
+  z.object({
+    kind: z.literal('idleAllocation'),
+    node: z.string(),
+    gpus: z.array(z.int()),
+    holders: z.array(holder),
+  }),
+  z.object({ kind: z.literal('unused'), nodes: z.array(z.string()), gpus: z.int() }),
+  z.object({ kind: z.literal('notTold'), nodes: z.array(z.string()), reason: z.string() }),
+]);
+type Row = z.output<typeof row>;
+
+export const processes = defineTool({
+  name: 'get_gpu_processes',
+  title: 'GPU processes',
+  description:
+    'Who uses which GPU. Each process with its program, memory, utilisation, container and pod; heaviest first. Processes that ' +
+    'cannot be ended and hold a GPU, GPUs that a pod holds and does not use, and memory that no listed process explains. Only the ' +
+    "program's name is read, never its arguments or environment.",
+  input: z.strictObject(commonArguments),
+  output,
+  head: z.object({
+    nodes: z.int(),
+    gpus: z.int(),
+    processes: z.int(),
+    simulatedNodes: z.array(z.string()),
+    oldestAnswerMs: z.number().nullable(),
+  }),
+  row,
+  inquires: 'processes',
+
+  answer({ gpu }, node) {
+    const gpus = selectGpus(node.snapshot, gpu).map(({ index }) => gpuProcessesOf(index, node));
+    return { ...answerOf(node), podResources: { ...node.processes.podResources }, gpus };
+  },
+
+  merge(_, answers) {
+    const gpus = answers.flatMap(({ value }) => value.gpus);
+    const ages = gpus.flatMap(({ ageMs }) => ageMs ?? []);
+    return {
+      head: {
+        nodes: answers.length,
+        gpus: gpus.length,
+        processes: new Set(answers.flatMap(pidsOf)).size,
+        simulatedNodes: answers.filter(({ value }) => value.simulated).map(({ node }) => node),
+        oldestAnswerMs: ages.length > 0 ? Math.max(...ages) : null,
+      },
+      rows: [
+        ...answers
+          .filter(({ value }) => value.driver.problem)
+          .map(({ node, value }): Row => ({ kind: 'driverProblem', node, driver: value.driver })),
+        ...answers.flatMap(stuckRows),
+        ...answers.flatMap(usedRows).sort(heaviestFirst),
+        ...answers.flatMap(idleRows),
+        ...unusedRows(answers),
+        ...notToldRows(answers),
+      ],
+      gpuCount: gpus.length,
+    };
+  },
+
+  headText({ nodes, gpus, processes: number, simulatedNodes, oldestAnswerMs }) {
+    const age = oldestAnswerMs === null ? '' : ` Asked at most ${duration(oldestAnswerMs)} ago.`;
+    return [
+      ...simulatedText(nodes, simulatedNodes),
+      `${number} ${number === 1 ? 'process' : 'processes'} on ${count(gpus, 'GPU')} of ${count(nodes, 'node')}.${age}`,
+    ];
+  },
+
+  rowText(row) {
+    switch (row.kind) {
+      case 'driverProblem':
+        return `${row.node}: ${driverText(row.driver)}`;
+      case 'stuckProcess':
+        return `stuck: ${row.node} GPU ${row.gpu}: ${processText(row.process, row.wallMs)}. It may hold the GPU: reboot the node if that does not end`;
+      case 'gpu':
+        return gpuText(row);
+      case 'idleAllocation':
+        return `held and unused: ${row.node} GPU ${row.gpus.join(', ')}: ${row.holders.map(holderText).join(', ')}`;
+      case 'unused':
+        return `no process: ${foldNames(row.nodes)}: ${count(row.gpus, 'GPU')}`;
+      case 'notTold':
+        return `${foldNames(row.nodes)}: ${row.reason}`;
+    }
+  },
+});
+
+function gpuProcessesOf(index: number, { snapshot, nowMs, processes: node }: NodeContext): GpuProcessesRow {
+  const gpu = snapshot.gpus.find((each) => each.index === index);
+  const known = node.gpus.find((each) => each.index === index);
+  const list = known?.processes ?? { missing: 'notReady' as const };
+  return {
+    index,
+    name: gpu ? orNull(gpu.readings.name) : null,
+    uuid: gpu ? orNull(gpu.readings.uuid) : null,
+    pciAddress: gpu ? orNull(gpu.readings.pciAddress) : null,
+    ageMs: known?.readAtMs == null ? null : Math.round(nowMs - known.readAtMs),
+    processes: 'value' in list ? list.value.map(processRowOf) : null,
+    missing: 'missing' in list ? list.missing : null,
+    memoryUsedBytes: gpu ? (orNull(gpu.readings.memory)?.usedBytes ?? null) : null,
+    holders: (known?.holders ?? []).map((each) => ({ ...each })),
+  };
+}
+
+function pidsOf({ node, value }: Answer<NodeProcessesAnswer>): string[] {
+  return value.gpus.flatMap(({ processes: list }) => (list ?? []).map(({ pid }) => `${node} ${pid}`));
+}
+
+/** Wall clock of the node; an agent that does not tell it is of this minute. */
+function wallMsOf({ value }: Answer<NodeProcessesAnswer>): number {
+  return value.clock ? Date.parse(value.clock.wallTime) : Date.now();
+}
+
+function stuckRows(answer: Answer<NodeProcessesAnswer>): Row[] {
+  const wallMs = wallMsOf(answer);
+  return answer.value.gpus.flatMap(({ index, processes: list }) =>
+    (list ?? [])
+      .filter(isStuck)
+      .map((process): Row => ({ kind: 'stuckProcess', node: answer.node, gpu: index, process, wallMs })),
+  );
+}
+
+type UsedRow = Extract<Row, { kind: 'gpu' }>;
+
+/** GPUs with processes, and those of which that cannot be told. */
+function usedRows(answer: Answer<NodeProcessesAnswer>): UsedRow[] {
+  const { node, value } = answer;
+  const told = value.gpus.filter(({ processes: list }) => list === null || list.length > 0);
+  const odd = value.gpus.filter((gpu) => !told.includes(gpu) && unexplainedOf(gpu) !== null);
+  return [...told, ...odd].map((gpu) => ({ kind: 'gpu', node, gpu, wallMs: wallMsOf(answer) }));
+}
+
+function heaviestFirst(a: UsedRow, b: UsedRow): number {
+  const held = ({ gpu }: UsedRow) => gpu.memoryUsedBytes ?? 0;
+  return held(b) - held(a) || byName(a.node, b.node) || a.gpu.index - b.gpu.index;
+}
+
+/** Less is what the driver itself, a display server or the contexts of processes take. */
+const noticedBytes = 2 ** 30;
+
+/** Memory that no listed process holds; null where that is little or cannot be told. */
+function unexplainedOf({ memoryUsedBytes, processes: list }: GpuProcessesRow): number | null {
+  if (memoryUsedBytes === null || list === null || list.some(({ usedBytes }) => usedBytes === null))
+    return null;
+  const explained = list.reduce((sum, { usedBytes }) => sum + (usedBytes ?? 0), 0);
+  return memoryUsedBytes - explained > noticedBytes ? memoryUsedBytes - explained : null;
+}
+
+/** GPUs that a container was given and on which nothing runs: of one pod in one line. */
+function idleRows({ node, value }: Answer<NodeProcessesAnswer>): Row[] {
+  const byHolders = new Map<string, { gpus: number[]; holders: z.output<typeof holder>[] }>();
+  for (const { index, processes: list, holders } of value.gpus) {
+    if (list === null || list.length > 0 || holders.length === 0) continue;
+    const key = JSON.stringify(holders);
+    const group = byHolders.get(key) ?? { gpus: [], holders };
+    byHolders.set(key, { ...group, gpus: [...group.gpus, index] });
+  }
+  return [...byHolders.values()].map((group): Row => ({ kind: 'idleAllocation', node, ...group }));
+}
+
+function unusedRows(answers: readonly Answer<NodeProcessesAnswer>[]): Row[] {
+  const isUnused = (gpu: GpuProcessesRow) =>
+    gpu.processes?.length === 0 && gpu.holders.length === 0 && unexplainedOf(gpu) === null;
+  const nodes = answers.filter(({ value }) => value.gpus.some(isUnused));
+  const gpus = nodes.reduce((sum, { value }) => sum + value.gpus.filter(isUnused).length, 0);
+  return gpus > 0 ? [{ kind: 'unused', nodes: nodes.map(({ node }) => node), gpus }] : [];
+}
+
+const outside =
+  "the driver's pids are not those of the agent's /proc: it runs outside of the node's PID namespace, so programs and containers cannot be told (chart value hostPID.enabled)";
+
+function notToldRows(answers: readonly Answer<NodeProcessesAnswer>[]): Row[] {
+  const byReason = new Map<string, string[]>();
+  for (const { node, value } of answers) {
+    const all = value.gpus.flatMap(({ processes: list }) => list ?? []);
+    const { readable, reason } = value.podResources;
+    const reasons = [
+      ...(all.length > 0 && all.every(({ missing }) => missing['comm'] === 'noData') ? [outside] : []),
+      ...(readable
+        ? []
+        : [`the kubelet does not tell which pod was given which GPU: ${reason ?? 'unknown'}`]),
+    ];
+    for (const each of reasons) byReason.set(each, [...(byReason.get(each) ?? []), node]);
+  }
+  return [...byReason].map(([reason, nodes]): Row => ({ kind: 'notTold', nodes, reason }));
+}
+
+function holderText({ namespace, pod, container }: z.output<typeof holder>): string {
+  return `${namespace}/${pod} container ${container}`;
+}
+
+function gpuText({ node, gpu, wallMs }: UsedRow): string {
+  const { index, name, processes: list, missing, memoryUsedBytes } = gpu;
+  const used = memoryUsedBytes === null ? '' : `, ${gibibytes(memoryUsedBytes)} used`;
+  const what = `${node} GPU ${index} (${name ?? 'unknown model'}${used})`;
+  if (list === null) return `${what}: which processes it has cannot be told (${missing})`;
+  const rest = unexplainedOf(gpu);
+  const texts = [
+    ...heaviest(list).map((process) => processText(process, wallMs)),
+    ...(rest === null ? [] : [`${gibibytes(rest)} held by no process that is listed`]),
+  ];
+  return `${what}: ${texts.join('; ')}`;
+}
+
+function heaviest(list: readonly ProcessRow[]): ProcessRow[] {
+  return [...list].sort((a, b) => (b.usedBytes ?? 0) - (a.usedBytes ?? 0));
+}

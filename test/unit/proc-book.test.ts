@@ -1,0 +1,151 @@
+import { expect, test } from 'vitest';
+
+import type { DriverProcess, ProcessOnNode } from '../../src/core/process.ts';
+import type { Allocation } from '../../src/server/pod-holders.ts';
+import type { Allocations } from '../../src/server/pod-resources.ts';
+import { ProcessBook } from '../../src/server/proc/process-book.ts';
+import { gpu } from '../support/gpus.ts';
+
+function process(pid: number, given: Partial<DriverProcess> = {}): DriverProcess {
+  return {
+    pid,
+    kinds: ['compute'],
+    usedBytes: { value: 1 },
+    gpuInstanceId: null,
+    computeInstanceId: null,
+    utilization: { missing: 'noData' },
+    ...given,
+  };
+}
+
+function running(state = 'S', startedAtMs = 5): ProcessOnNode {
+  return {
+    comm: { value: 'job' },
+    state: { value: state },
+    startedAtMs: { value: startedAtMs },
+    container: { value: null },
+  };
+}
+
+const gone: ProcessOnNode = {
+  comm: { missing: 'noData' },
+  state: { missing: 'noData' },
+  startedAtMs: { missing: 'noData' },
+  container: { missing: 'noData' },
+};
+
+const gpus = [gpu(0), gpu(1)];
+const uuid = (index: number) => `GPU-00000000-0000-0000-0000-${String(index).padStart(12, '0')}`;
+const given = (pod: string, devices: string[]): Allocation => ({
+  namespace: 'ml',
+  pod,
+  container: 'main',
+  devices,
+});
+
+function bookOf(allocations: readonly Allocation[] | string = []) {
+  const onNode = new Map<number, ProcessOnNode>();
+  const known: Allocations = typeof allocations === 'string' ? { reason: allocations } : { allocations };
+  const book = new ProcessBook({ onNode: (pid) => onNode.get(pid) ?? gone, allocations: () => known });
+  const list = (processes: readonly DriverProcess[], index = 0) =>
+    book.update(gpus, new Map([[index, { readAtMs: 1, answer: { value: processes } }]]));
+  return { book, onNode, list };
+}
+
+function seen(book: ProcessBook, index = 0) {
+  const { processes } = book.view(gpus).gpus[index] ?? {};
+  return processes && 'value' in processes ? processes.value : processes;
+}
+
+test('a GPU that nobody has asked is not ready, and not without processes', () => {
+  expect(bookOf().book.view(gpus).gpus).toEqual([
+    { index: 0, readAtMs: null, processes: { missing: 'notReady' }, holders: [] },
+    { index: 1, readAtMs: null, processes: { missing: 'notReady' }, holders: [] },
+  ]);
+});
+
+test('a process is told with the containers that were given its GPU, by UUID or by device file', () => {
+  const { book, onNode, list } = bookOf([
+    given('a', [uuid(0)]),
+    given('b', ['nvidia1']),
+    given('c', [`${uuid(1)}::3`]),
+  ]);
+  onNode.set(7, running());
+
+  list([process(7)], 0);
+  list([process(7)], 1);
+
+  expect(seen(book, 0)).toMatchObject([{ holders: [{ pod: 'a' }] }]);
+  expect(seen(book, 1)).toMatchObject([{ holders: [{ pod: 'c' }, { pod: 'b' }] }]);
+});
+
+test('under MIG the holders are those of the part that the process uses', () => {
+  const mig = (index: number, gpuInstanceId: number) => ({
+    index,
+    uuid: { value: `MIG-00000000-0000-0000-0000-00000000000${index}` },
+    name: { value: 'x MIG 1g.10gb' },
+    gpuInstanceId: { value: gpuInstanceId },
+    computeInstanceId: { value: 0 },
+    memory: { missing: 'notSupported' as const },
+    slices: { missing: 'notSupported' as const },
+  });
+  const parted = gpu(0, { migDevices: [mig(0, 3), mig(1, 4)] });
+  const allocations = [
+    given('a', ['MIG-00000000-0000-0000-0000-000000000000']),
+    given('b', ['nvidia.com/gpu=MIG-00000000-0000-0000-0000-000000000001']),
+  ];
+  const book = new ProcessBook({ onNode: () => running(), allocations: () => ({ allocations }) });
+
+  const answer = { value: [process(7, { gpuInstanceId: 4, computeInstanceId: 0 })] };
+  book.update([parted], new Map([[0, { readAtMs: 1, answer }]]));
+
+  const [told] = book.view([parted]).gpus;
+  expect(told?.processes).toMatchObject({ value: [{ holders: [{ pod: 'b' }] }] });
+  expect(told?.holders).toMatchObject([{ pod: 'a' }, { pod: 'b' }]);
+});
+
+test('why the kubelet tells nothing is told', () => {
+  expect(bookOf('no such socket').book.view(gpus).podResources).toEqual({
+    readable: false,
+    reason: 'no such socket',
+  });
+});
+
+test.for(['D', 'Z'])('a process that left the list and is still there in state %s is kept', (state) => {
+  const { book, onNode, list } = bookOf();
+  onNode.set(7, running('R'));
+  list([process(7)]);
+
+  onNode.set(7, running(state));
+  list([]);
+  expect(seen(book)).toMatchObject([{ pid: 7, left: true, onNode: { state: { value: state } } }]);
+  list([]);
+  expect(seen(book)).toHaveLength(1); // for as long as it is there
+
+  onNode.delete(7);
+  list([]);
+  expect(seen(book)).toEqual([]);
+});
+
+test('a process that ended as it should, and another that has its pid now, are not kept', () => {
+  const { book, onNode, list } = bookOf();
+  onNode.set(7, running('R'));
+  onNode.set(8, running('R'));
+  list([process(7), process(8)]);
+
+  onNode.set(7, running('S'));
+  onNode.set(8, running('D', 99));
+  list([]);
+
+  expect(seen(book)).toEqual([]);
+});
+
+test('a GPU that cannot be asked any more keeps what was known of it', () => {
+  const { book, onNode, list } = bookOf();
+  onNode.set(7, running());
+  list([process(7)]);
+
+  book.update(gpus, new Map());
+
+  expect(seen(book)).toMatchObject([{ pid: 7 }]);
+});

@@ -1,0 +1,92 @@
+import { spawn } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+
+import { bootClock } from '../../src/server/node-clock.ts';
+import { processOnNode } from '../../src/server/proc/process-on-node.ts';
+
+const secret = 'hunter2-this-is-a-secret';
+const fields = `S 1 7 7 0 -1 4194560 100 0 0 0 5 3 0 0 20 0 1 0 4242 10000 200 ${'0 '.repeat(20)}`;
+
+function procFolder(files: Readonly<Record<string, string>>): string {
+  const proc = mkdtempSync(join(tmpdir(), 'proc-'));
+  onTestFinished(() => rmSync(proc, { recursive: true, force: true }));
+  mkdirSync(join(proc, '7'));
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(proc, '7', name), text);
+  return proc;
+}
+
+test.for(['python3', 'my job (v2)', 'a) S 1 2', 'x: y', '((', 'tmux: server'])(
+  'a program called %s is read by its last bracket',
+  (name) => {
+    const proc = procFolder({ comm: `${name}\n`, stat: `7 (${name}) ${fields}`, cgroup: '0::/\n' });
+
+    expect(processOnNode(7, 1_000_000, proc)).toEqual({
+      comm: { value: name },
+      state: { value: 'S' },
+      startedAtMs: { value: 1_042_420 },
+      container: { value: null },
+    });
+  },
+);
+
+test('a process that has ended, and one of another PID namespace, are missing, and nothing is made up', () => {
+  const none = { missing: 'noData' };
+
+  expect(processOnNode(8, 0, procFolder({}))).toEqual({
+    comm: none,
+    state: none,
+    startedAtMs: none,
+    container: none,
+  });
+});
+
+test('a stat that is no stat is missing', () => {
+  const proc = procFolder({ comm: 'x\n', stat: '7 (x', cgroup: '0::/\n' });
+
+  expect(processOnNode(7, 0, proc)).toMatchObject({ comm: { value: 'x' }, state: { missing: 'noData' } });
+});
+
+test('a name that would move a cursor is text', () => {
+  const proc = procFolder({ comm: '\u001b[2Jevil\n', stat: `7 (x) ${fields}`, cgroup: '0::/\n' });
+
+  expect(processOnNode(7, 0, proc).comm).toEqual({ value: '[2Jevil' });
+});
+
+test('arguments and environment are never opened: a process whose both hold a secret is told without it', () => {
+  const proc = procFolder({
+    comm: 'job\n',
+    stat: `7 (job) ${fields}`,
+    cgroup: '0::/\n',
+    cmdline: `job\0--password=${secret}\0`,
+    environ: `TOKEN=${secret}\0`,
+  });
+  const traps = ['cmdline', 'environ'].map((file) => join(proc, '7', file));
+  for (const trap of traps) {
+    rmSync(trap);
+    mkdirSync(trap); // whoever opens it for reading fails
+    chmodSync(trap, 0);
+  }
+
+  const told = processOnNode(7, 0, proc);
+
+  expect(Object.values(told).every((reading) => 'value' in reading)).toBe(true);
+  expect(JSON.stringify(told)).not.toContain(secret);
+});
+
+test('a real process is told as the kernel tells it, without its secrets', async () => {
+  const child = spawn('sleep', ['30'], { env: { ...process.env, TOKEN: secret }, argv0: `sleep-${secret}` });
+  onTestFinished(() => void child.kill());
+  await new Promise((resolve) => child.once('spawn', resolve));
+  const { bootedAtMs } = bootClock();
+
+  await expect.poll(() => processOnNode(child.pid ?? 0, bootedAtMs).comm).toEqual({ value: 'sleep' });
+  const told = processOnNode(child.pid ?? 0, bootedAtMs);
+
+  const startedAtMs = 'value' in told.startedAtMs ? told.startedAtMs.value : 0;
+  expect(Math.abs(Date.now() - startedAtMs)).toBeLessThan(120_000);
+  expect(told.state).toEqual({ value: 'S' });
+  expect(JSON.stringify(told)).not.toContain(secret);
+});

@@ -1,0 +1,158 @@
+import { expect, test } from 'vitest';
+
+import { fleetInput } from '../../src/bridge/bridge.ts';
+import type { DeviceHolder, GpuProcess, GpuProcesses, NodeProcesses } from '../../src/core/process.ts';
+import { parseArguments } from '../../src/tools/arguments.ts';
+import { present } from '../../src/tools/present.ts';
+import { processes } from '../../src/tools/processes.ts';
+import { contextOf, noEvents } from '../support/answers.ts';
+import { gpu, nowMs, snapshot } from '../support/gpus.ts';
+
+const gibibyte = 2 ** 30;
+const node = snapshot([gpu(0), gpu(1)]); // 20 GiB used on each
+const main: DeviceHolder = { namespace: 'ml', pod: 'train-0', container: 'main' };
+const container = { containerId: 'c0ffee00'.repeat(8), runtime: 'containerd' as const, podUid: '0a1b' };
+
+function job(pid: number, given: Partial<GpuProcess> = {}): GpuProcess {
+  return {
+    pid,
+    kinds: ['compute'],
+    usedBytes: { value: 19.5 * gibibyte },
+    gpuInstanceId: null,
+    computeInstanceId: null,
+    utilization: {
+      value: { smPercent: 92, memoryPercent: 50, encoderPercent: 0, decoderPercent: 7, atMs: 0 },
+    },
+    onNode: {
+      comm: { value: 'python3' },
+      state: { value: 'R' },
+      startedAtMs: { value: Date.parse('2026-11-26T11:00:00.000Z') },
+      container: { value: container },
+    },
+    holders: [main],
+    left: false,
+    ...given,
+  };
+}
+
+function runs(
+  index: number,
+  list: readonly GpuProcess[],
+  holders: readonly DeviceHolder[] = [],
+): GpuProcesses {
+  return { index, readAtMs: nowMs - 20, processes: { value: list }, holders };
+}
+
+function ask(
+  gpus: readonly GpuProcesses[],
+  given: object = {},
+  podResources: NodeProcesses['podResources'] = { readable: true, reason: null },
+) {
+  const context = contextOf(node, noEvents, { gpus, podResources });
+  const value = processes.output.parse(
+    JSON.parse(JSON.stringify(processes.answer(parseArguments(processes.input, given), context))),
+  );
+  return present(processes, parseArguments(fleetInput(processes), given), [{ node: 'a', value }]).text.split(
+    '\n',
+  );
+}
+
+test('a process is told with its program, memory, utilisation, age, pod and container', () => {
+  const [head, row] = ask([runs(0, [job(4001)], [main]), runs(1, [job(4101)])]);
+
+  expect(head).toBe('2 processes on 2 GPUs of 1 node. Asked at most 20 ms ago.');
+  expect(row).toBe(
+    'a GPU 0 (NVIDIA H100 80GB HBM3, 20 GiB used): python3 (pid 4001, compute), 19.5 GiB, SM 92 % (memory 50 %), decoder 7 %, running for 60 min, pod ml/train-0 container main (container c0ffee00c0ff of containerd in pod UID 0a1b)',
+  );
+});
+
+test('of a GPU that several containers share the pod is not guessed', () => {
+  const other = { ...main, pod: 'train-1' };
+  const [, row] = ask([runs(0, [job(4001, { holders: [main, other] })]), runs(1, [])]);
+
+  expect(row).toContain(
+    'one of the pods ml/train-0 container main or ml/train-1 container main (container c0ffee00c0ff',
+  );
+});
+
+test('a process of no container is called so, whoever was given the GPU', () => {
+  const host = job(4001, { onNode: { ...job(1).onNode, container: { value: null } } });
+
+  expect(ask([runs(0, [host]), runs(1, [])])[1]).toContain(', of no container');
+});
+
+test('a process that cannot be ended comes first, with what to do', () => {
+  const dead = job(4001, { left: true, onNode: { ...job(1).onNode, state: { value: 'D' } } });
+  const [, first] = ask([runs(0, [job(4002)]), runs(1, [dead])]);
+
+  expect(first).toMatch(
+    /^stuck: a GPU 1: python3 \(pid 4001, compute\).*waits in the kernel and cannot be ended \(state D\), no longer listed by the driver\. It may hold the GPU: reboot/,
+  );
+});
+
+test('a process that waits in the kernel while the driver lists it is at work, and not stuck', () => {
+  const waits = job(4001, { onNode: { ...job(1).onNode, state: { value: 'D' } } });
+
+  expect(ask([runs(0, [waits]), runs(1, [])]).join('\n')).not.toContain('stuck');
+});
+
+test('a GPU that a pod holds and does not use is named with the pod', () => {
+  const text = ask([runs(0, [job(4001)]), runs(1, [], [main])]);
+
+  expect(text).toContain('held and unused: a GPU 1: ml/train-0 container main');
+});
+
+test('memory that no listed process holds is said', () => {
+  const text = ask([runs(0, [job(4001, { usedBytes: { value: gibibyte } })]), runs(1, [])]);
+
+  expect(text[1]).toContain('; 19 GiB held by no process that is listed');
+  expect(text[2]).toBe(
+    'a GPU 1 (NVIDIA H100 80GB HBM3, 20 GiB used): 20 GiB held by no process that is listed',
+  );
+});
+
+test('a GPU whose processes cannot be told is not called unused', () => {
+  const text = ask([
+    { index: 0, readAtMs: nowMs, processes: { missing: 'noPermission' }, holders: [] },
+    runs(1, [job(4101)]),
+  ]);
+
+  expect(text.join('\n')).toContain(
+    'a GPU 0 (NVIDIA H100 80GB HBM3, 20 GiB used): which processes it has cannot be told (noPermission)',
+  );
+});
+
+test('an agent outside of the PID namespace of the node says so, and what to set', () => {
+  const none = { missing: 'noData' as const };
+  const foreign = job(4001, {
+    onNode: { comm: none, state: none, startedAtMs: none, container: none },
+    holders: [],
+  });
+
+  const text = ask([runs(0, [foreign]), runs(1, [])]).join('\n');
+
+  expect(text).toContain(
+    'unknown program (pid 4001, compute), 19.5 GiB, SM 92 % (memory 50 %), decoder 7 %, whose it is cannot be told',
+  );
+  expect(text).toContain('outside of the node');
+  expect(text).toContain('hostPID');
+});
+
+test('why the kubelet tells nothing is said', () => {
+  const text = ask(
+    [runs(0, [job(4001)]), runs(1, [])],
+    {},
+    { readable: false, reason: 'there is no such socket' },
+  );
+
+  expect(text.at(-1)).toBe(
+    'a: the kubelet does not tell which pod was given which GPU: there is no such socket',
+  );
+});
+
+test('one GPU is asked for alone', () => {
+  const text = ask([runs(0, [job(4001)]), runs(1, [job(4101)])], { gpu: 1 });
+
+  expect(text.join('\n')).not.toContain('4001');
+  expect(text[0]).toContain('1 process on 1 GPU');
+});
