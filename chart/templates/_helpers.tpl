@@ -57,14 +57,14 @@ k8s-gpu-mcp/exposed: "true"
 {{- end }}
 {{- end }}
 
-{{/* Non-empty where the agent reads the kernel log: for its metrics, which only one that listens has. */}}
+{{/* Non-empty where the agent reads the kernel log: not in the mode stdio, whose pods ask for nothing of the node. */}}
 {{- define "k8s-gpu-mcp.kernelLog" -}}
 {{- if and .Values.kernelLog.enabled (eq .Values.agent.mode "http") }}yes{{ end }}
 {{- end }}
 
-{{/* Non-empty where the agent asks the kubelet who holds which GPU: for the labels of the GPUs' metrics alone. */}}
+{{/* Non-empty where the agent asks the kubelet who holds which GPU: for the labels of the GPUs' metrics, and for whose the processes are. */}}
 {{- define "k8s-gpu-mcp.podResources" -}}
-{{- if and .Values.podResources.enabled .Values.metrics.gpu (eq .Values.agent.mode "http") }}yes{{ end }}
+{{- if and .Values.podResources.enabled (or .Values.metrics.gpu .Values.hostPID.enabled) (eq .Values.agent.mode "http") }}yes{{ end }}
 {{- end }}
 
 {{/* Non-empty where MCP is open on the pod network. */}}
@@ -84,7 +84,7 @@ k8s-gpu-mcp/exposed: "true"
 
 {{/* Non-empty where the pod has to be root on the node's behalf. */}}
 {{- define "k8s-gpu-mcp.root" -}}
-{{- if or (include "k8s-gpu-mcp.kernelLog" .) (include "k8s-gpu-mcp.podResources" .) .Values.hostProc.enabled (eq .Values.gpuAccess.mode "hostDriver") }}yes{{ end }}
+{{- if or (include "k8s-gpu-mcp.kernelLog" .) (include "k8s-gpu-mcp.podResources" .) (eq .Values.gpuAccess.mode "hostDriver") }}yes{{ end }}
 {{- end }}
 
 {{/* Why Pod Security `baseline` and `restricted` refuse the pod; empty where they do not. */}}
@@ -93,7 +93,7 @@ k8s-gpu-mcp/exposed: "true"
 {{- if eq .Values.gpuAccess.mode "hostDriver" }}{{ $reasons = append $reasons "gpuAccess.mode=hostDriver" }}{{ end }}
 {{- if include "k8s-gpu-mcp.kernelLog" . }}{{ $reasons = append $reasons "kernelLog.enabled" }}{{ end }}
 {{- if include "k8s-gpu-mcp.podResources" . }}{{ $reasons = append $reasons "podResources.enabled" }}{{ end }}
-{{- if .Values.hostProc.enabled }}{{ $reasons = append $reasons "hostProc.enabled" }}{{ end }}
+{{- if .Values.hostPID.enabled }}{{ $reasons = append $reasons "hostPID.enabled" }}{{ end }}
 {{- range .Values.extraVolumes }}
 {{- if hasKey . "hostPath" }}{{ $reasons = append $reasons (printf "extraVolumes %s" .name) }}{{ end }}
 {{- end }}

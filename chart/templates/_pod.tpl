@@ -126,9 +126,6 @@ runAsNonRoot: true
 {{- if include "k8s-gpu-mcp.podResources" . }}
 - {name: pod-resources, mountPath: /var/lib/kubelet/pod-resources, readOnly: true}
 {{- end }}
-{{- if .Values.hostProc.enabled }}
-- {name: host-proc, mountPath: /host/proc, readOnly: true}
-{{- end }}
 {{- if eq .Values.gpuAccess.mode "hostDriver" }}
 - {name: driver, mountPath: {{ include "k8s-gpu-mcp.driverRoot" . }}, readOnly: true, mountPropagation: HostToContainer}
 - {name: devices, mountPath: /dev}
@@ -150,10 +147,6 @@ runAsNonRoot: true
 {{- if include "k8s-gpu-mcp.podResources" . }}
 - name: pod-resources
   hostPath: {path: {{ .Values.podResources.path | quote }}, type: Directory}
-{{- end }}
-{{- if .Values.hostProc.enabled }}
-- name: host-proc
-  hostPath: {path: /proc, type: Directory}
 {{- end }}
 {{- if eq .Values.gpuAccess.mode "hostDriver" }}
 - name: driver

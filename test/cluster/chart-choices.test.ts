@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 
-import { podOf, render, renderAs, valuesOf } from '../support/chart.ts';
+import { type PodSpec, podOf, render, renderAs, valuesOf } from '../support/chart.ts';
 import { ensureHelm, whyNotHere } from '../support/cluster/programs.ts';
 
 const skipped = whyNotHere();
@@ -38,6 +38,17 @@ describe.skipIf(skipped)(`what the values make of the chart ${skipped ?? ''}`, (
     expect(metadata['labels']).not.toHaveProperty('k8s-gpu-mcp/exposed');
     expect(spec.volumes?.map(({ name }) => name)).toEqual(['tmp']);
     expect(spec.containers[0].securityContext).toMatchObject({ runAsNonRoot: true });
+  });
+
+  test('in the PID namespace of the node the pod also asks the kubelet whose the processes are, and else not', async () => {
+    const specOf = async (...args: string[]) => podOf(await render(...args)).spec;
+    const volumesOf = ({ volumes }: PodSpec) => volumes?.map(({ name }) => name);
+
+    const usual = await specOf();
+    const inside = await specOf('--set', 'hostPID.enabled=true');
+
+    expect([usual['hostPID'], inside['hostPID']]).toEqual([undefined, true]);
+    expect([volumesOf(usual), volumesOf(inside)]).toEqual([['tmp'], ['tmp', 'pod-resources']]);
   });
 
   test('who may act in the namespace only gets no ClusterRole: its rules are in the Role, as far as they go', async () => {

@@ -131,7 +131,7 @@ describe.skipIf(skipped)(`the chart's other ways on real nodes ${skipped ?? ''}`
     const off = { enabled: false };
     await cluster.release(
       'upgrade',
-      { kernelLog: off, podResources: off, hostProc: off },
+      { kernelLog: off, podResources: off, hostPID: off },
       { namespace: guarded },
     );
 

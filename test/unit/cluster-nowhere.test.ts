@@ -20,8 +20,8 @@ const restart = '; then: kubectl --namespace gpu-mcp rollout restart daemonset/a
 /** As the API server words it, for a pod with everything on. */
 const violates =
   'Error creating: pods "agent-x7k2p" is forbidden: violates PodSecurity "baseline:latest": non-default capabilities ' +
-  '(container "agent" must not include "SYSLOG" in securityContext.capabilities.add), hostPath volumes (volumes ' +
-  '"pod-resources", "host-proc"), and a good many words more, each of which names a rule, a container and a field of it, ' +
+  '(container "agent" must not include "SYSLOG" in securityContext.capabilities.add), host namespaces (hostPID=true), hostPath volumes (volumes ' +
+  '"pod-resources"), and a good many words more, each of which names a rule, a container and a field of it, ' +
   'so that the whole is longer than what one value of a cluster is usually given';
 
 describe('a DaemonSet that is nowhere', () => {
@@ -31,7 +31,7 @@ describe('a DaemonSet that is nowhere', () => {
   test('the namespace forbids it: the reason is whole, and what to do stands behind it', () => {
     expect(why({ nodes: [gpuNode('gpu-1')], daemonSets: [owner], events })).toBe(
       `DaemonSet gpu-mcp/agent wants 2, has 0: FailedCreate: ${violates}. Do without: ` +
-        'chart values kernelLog.enabled=false, podResources.enabled=false, hostProc.enabled=false; or allow it: ' +
+        'chart values kernelLog.enabled=false, podResources.enabled=false, hostPID.enabled=false; or allow it: ' +
         `kubectl label namespace gpu-mcp pod-security.kubernetes.io/enforce=privileged --overwrite${restart}`,
     );
   });
@@ -69,7 +69,7 @@ describe('a DaemonSet that is nowhere', () => {
       }),
     ).toBe(
       `DaemonSet gpu-mcp/agent wants 2, has 0: FailedCreate: ${refused}. ` +
-        'Do without: chart values kernelLog.enabled=false, podResources.enabled=false, hostProc.enabled=false; ' +
+        'Do without: chart values kernelLog.enabled=false, podResources.enabled=false, hostPID.enabled=false; ' +
         `or allow it: oc adm policy add-scc-to-user privileged -z agents -n gpu-mcp${restart}`,
     );
   });

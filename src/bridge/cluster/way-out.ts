@@ -36,7 +36,7 @@ function admissionWayOut({ message }: Warning, { namespace, serviceAccount }: Re
   if (allow === undefined) return '';
   const instead = /securityContext\.privileged=true|privileged: Invalid value: true/.test(message)
     ? 'gpuAccess.mode=hostDriver makes the container privileged: choose another mode'
-    : 'Do without: chart values kernelLog.enabled=false, podResources.enabled=false, hostProc.enabled=false';
+    : 'Do without: chart values kernelLog.enabled=false, podResources.enabled=false, hostPID.enabled=false';
   return `. ${instead}; or allow it: ${allow}`;
 }
 
