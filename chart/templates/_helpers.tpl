@@ -67,6 +67,16 @@ k8s-gpu-mcp/exposed: "true"
 {{- if and .Values.podResources.enabled (or .Values.metrics.gpu .Values.hostPID.enabled) (eq .Values.agent.mode "http") }}yes{{ end }}
 {{- end }}
 
+{{/* Non-empty where the history outlives the agent's process. */}}
+{{- define "k8s-gpu-mcp.history" -}}
+{{- if and .Values.history.enabled (eq .Values.agent.mode "http") }}yes{{ end }}
+{{- end }}
+
+{{/* The folder of the node that keeps it; empty where it lives as long as the pod. */}}
+{{- define "k8s-gpu-mcp.historyPath" -}}
+{{- if include "k8s-gpu-mcp.history" . }}{{ .Values.history.path }}{{ end }}
+{{- end }}
+
 {{/* Non-empty where MCP is open on the pod network. */}}
 {{- define "k8s-gpu-mcp.exposed" -}}
 {{- if and .Values.expose.enabled (eq .Values.agent.mode "http") }}yes{{ end }}
@@ -75,7 +85,7 @@ k8s-gpu-mcp/exposed: "true"
 {{/* What is asked for, but not to be had in the mode stdio: it waits there for the way back. */}}
 {{- define "k8s-gpu-mcp.setAside" -}}
 {{- with .Values }}
-{{- $asked := dict "expose" .expose.enabled "metrics.gpu" .metrics.gpu "metrics.podMonitor" .metrics.podMonitor.enabled "metrics.prometheusRule" .metrics.prometheusRule.enabled }}
+{{- $asked := dict "expose" .expose.enabled "history" .history.enabled "metrics.gpu" .metrics.gpu "metrics.podMonitor" .metrics.podMonitor.enabled "metrics.prometheusRule" .metrics.prometheusRule.enabled }}
 {{- $names := list }}
 {{- range $name, $on := $asked }}{{ if $on }}{{ $names = append $names $name }}{{ end }}{{ end }}
 {{- if eq .agent.mode "stdio" }}{{ join ", " $names }}{{ end }}
@@ -84,7 +94,7 @@ k8s-gpu-mcp/exposed: "true"
 
 {{/* Non-empty where the pod has to be root on the node's behalf. */}}
 {{- define "k8s-gpu-mcp.root" -}}
-{{- if or (include "k8s-gpu-mcp.kernelLog" .) (include "k8s-gpu-mcp.podResources" .) (eq .Values.gpuAccess.mode "hostDriver") }}yes{{ end }}
+{{- if or (include "k8s-gpu-mcp.kernelLog" .) (include "k8s-gpu-mcp.podResources" .) (include "k8s-gpu-mcp.historyPath" .) (eq .Values.gpuAccess.mode "hostDriver") }}yes{{ end }}
 {{- end }}
 
 {{/* Why Pod Security `baseline` and `restricted` refuse the pod; empty where they do not. */}}
@@ -94,6 +104,7 @@ k8s-gpu-mcp/exposed: "true"
 {{- if include "k8s-gpu-mcp.kernelLog" . }}{{ $reasons = append $reasons "kernelLog.enabled" }}{{ end }}
 {{- if include "k8s-gpu-mcp.podResources" . }}{{ $reasons = append $reasons "podResources.enabled" }}{{ end }}
 {{- if .Values.hostPID.enabled }}{{ $reasons = append $reasons "hostPID.enabled" }}{{ end }}
+{{- if include "k8s-gpu-mcp.historyPath" . }}{{ $reasons = append $reasons "history.path" }}{{ end }}
 {{- range .Values.extraVolumes }}
 {{- if hasKey . "hostPath" }}{{ $reasons = append $reasons (printf "extraVolumes %s" .name) }}{{ end }}
 {{- end }}

@@ -76,6 +76,10 @@ No NVIDIA_MIG_MONITOR_DEVICES: the toolkit refuses to start an unprivileged cont
 - name: K8S_GPU_MCP_METRICS_GPU
   value: "true"
 {{- end }}
+{{- if include "k8s-gpu-mcp.history" . }}
+- name: K8S_GPU_MCP_HISTORY_DIR
+  value: /var/lib/k8s-gpu-mcp
+{{- end }}
 {{- if include "k8s-gpu-mcp.exposed" . }}
 - name: K8S_GPU_MCP_EXPOSE_ADDR
   valueFrom: {fieldRef: {fieldPath: status.podIP}}
@@ -126,6 +130,9 @@ runAsNonRoot: true
 {{- if include "k8s-gpu-mcp.podResources" . }}
 - {name: pod-resources, mountPath: /var/lib/kubelet/pod-resources, readOnly: true}
 {{- end }}
+{{- if include "k8s-gpu-mcp.history" . }}
+- {name: history, mountPath: /var/lib/k8s-gpu-mcp}
+{{- end }}
 {{- if eq .Values.gpuAccess.mode "hostDriver" }}
 - {name: driver, mountPath: {{ include "k8s-gpu-mcp.driverRoot" . }}, readOnly: true, mountPropagation: HostToContainer}
 - {name: devices, mountPath: /dev}
@@ -147,6 +154,14 @@ runAsNonRoot: true
 {{- if include "k8s-gpu-mcp.podResources" . }}
 - name: pod-resources
   hostPath: {path: {{ .Values.podResources.path | quote }}, type: Directory}
+{{- end }}
+{{- if include "k8s-gpu-mcp.history" . }}
+- name: history
+  {{- with .Values.history.path }}
+  hostPath: {path: {{ . | quote }}, type: DirectoryOrCreate}
+  {{- else }}
+  emptyDir: {sizeLimit: 32Mi}
+  {{- end }}
 {{- end }}
 {{- if eq .Values.gpuAccess.mode "hostDriver" }}
 - name: driver

@@ -6,13 +6,6 @@ import type { Tool } from '../tools/tool.ts';
 import { fleetInput } from './bridge.ts';
 import { envelope } from './fleet/envelope.ts';
 
-const page = z.object({
-  rowsTotal: z.int(),
-  firstRow: z.int(),
-  rowsShown: z.int(),
-  nextCursor: z.string().nullable(),
-});
-
 /** What the bridge answers to `tools/list`, without and with `--structured`. The build replaces this module by its value. */
 export const listedTools = {
   plain: tools.map((tool) => listedTool(tool, fleetInput(tool))),
@@ -20,14 +13,19 @@ export const listedTools = {
 };
 
 /**
- * Everything after the envelope is there only if a node answered. Of a row the kind is listed and no more: a row has up to a
- * hundred readings, whose names say what they are, and every host would pay for the list in tokens, at every start.
+ * Fields by name, of rows their kinds, and no more: the names say what the values are, and every host would pay for the
+ * rest in tokens, at every start. Everything after the envelope is there only if a node answered.
  */
 function outputOf({ head, row }: Tool): z.ZodObject {
-  const rows = z.array(z.looseObject({ kind: z.enum(kindsOf(row)) }));
-  const answer = z.object({ ...head.shape, rows, page }).partial();
-  const silent = z.array(z.looseObject({ node: z.string() }));
-  return z.object({ ...envelope.shape, failed: silent, withoutAgent: silent, ...answer.shape });
+  const named = (shape: object) => Object.fromEntries(Object.keys(shape).map((name) => [name, z.unknown()]));
+  return z.object({
+    ...z.object({ ...named(envelope.shape), ...named(head.shape) }).partial().shape,
+    status: envelope.shape.status,
+    failed: z.array(z.unknown()),
+    withoutAgent: z.array(z.unknown()),
+    rows: z.array(z.looseObject({ kind: z.enum(kindsOf(row)) })).optional(),
+    page: z.looseObject({ nextCursor: z.string().nullable() }).optional(),
+  });
 }
 
 /** Rows of every tool are told apart by their `kind`. */

@@ -1,6 +1,7 @@
 import { type GpuReadings, readingNames, settledReadings, slowReadings } from './gpu.ts';
 import type { DriverProcess } from './process.ts';
 import type { Missing, Reading } from './reading.ts';
+import type { PeerPath } from './topology.ts';
 
 /**
  * A GPU driver as one caller at a time uses it: NVML in a Worker, or simulated GPUs. A call may never return,
@@ -49,6 +50,8 @@ export function driverWentAway(readings: GpuReadings): boolean {
 /** What is asked of a GPU only when someone wants to know it: the driver takes long to tell, or it rarely changes. */
 export interface Inquiries {
   readonly processes: Reading<readonly DriverProcess[]>;
+  /** The way to each other GPU of the node, by index. */
+  readonly peers: Reading<readonly PeerPath[]>;
 }
 
 export interface DriverInfo {

@@ -1,5 +1,6 @@
 import { type ErrorReadings, errorSymbols } from './errors-readings.ts';
 import { type IdentityReadings, identitySymbols } from './identity-readings.ts';
+import { type LinkReadings, linkSymbols } from './link-readings.ts';
 import { type LoadReadings, loadSymbols } from './load-readings.ts';
 import { type ModeReadings, modeSymbols } from './mode-readings.ts';
 import { type PowerReadings, powerSymbols } from './power-readings.ts';
@@ -16,7 +17,8 @@ export interface GpuReadings
     LoadReadings,
     PowerReadings,
     ThrottleReadings,
-    ErrorReadings {}
+    ErrorReadings,
+    LinkReadings {}
 
 /** The driver call behind each reading; scenario files name a failing call by it. */
 export const symbolOf: Readonly<Record<keyof GpuReadings, string>> = {
@@ -26,6 +28,7 @@ export const symbolOf: Readonly<Record<keyof GpuReadings, string>> = {
   ...errorSymbols,
   ...modeSymbols,
   ...throttleSymbols,
+  ...linkSymbols,
 };
 
 /** Every reading, in the order in which a sample takes them: what names the GPU comes first. */
@@ -68,4 +71,5 @@ export const slowReadings: ReadonlySet<keyof GpuReadings> = new Set([
   'pcieCorrectableErrors',
   'pcieNonFatalErrors',
   'pcieFatalErrors',
+  'nvlinks',
 ]);

@@ -5,7 +5,9 @@ import { getRequestListener } from '@hono/node-server';
 
 import type { Log } from '../core/log.ts';
 import { type Agent, createAgent, loopbackDoor } from '../server/agent.ts';
+import { History } from '../server/history/history.ts';
 import { httpLimits } from '../server/limits.ts';
+import { bootClock, momentOf } from '../server/node-clock.ts';
 import { demoScenario } from '../simulate/built-in.ts';
 import { simulatedDriver } from '../simulate/driver.ts';
 import { simulatedProcessOnNode } from '../simulate/processes.ts';
@@ -62,5 +64,7 @@ function agentOptions(node: string, log: Log) {
     onNode: simulatedProcessOnNode(node, Date.now()),
     allocations: () => ({ reason: 'simulated nodes have no kubelet' }),
   };
-  return { node, spawnDriver, processes, simulated: true, sampleIntervalMs, log: quiet };
+  const clock = bootClock();
+  const history = new History({ intervalMs: sampleIntervalMs, now: () => momentOf(clock) });
+  return { node, spawnDriver, clock, history, processes, simulated: true, sampleIntervalMs, log: quiet };
 }

@@ -20,18 +20,25 @@ export function listedTool(tool: Tool, input: z.ZodObject, output?: z.ZodObject)
 }
 
 function inputOf(schema: z.ZodObject) {
-  return z.toJSONSchema(schema, { io: 'input', override: ({ jsonSchema }) => unbounded(jsonSchema) });
+  return short(z.toJSONSchema(schema, { io: 'input', override: ({ jsonSchema }) => unbounded(jsonSchema) }));
 }
 
 function outputOf(schema: z.ZodObject) {
-  return z.toJSONSchema(schema, {
-    io: 'output',
-    override: ({ jsonSchema }) => {
-      unbounded(jsonSchema);
-      // Answers only grow: a host that kept an older list must not refuse what has been added since.
-      if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
-    },
-  });
+  return short(
+    z.toJSONSchema(schema, {
+      io: 'output',
+      override: ({ jsonSchema }) => {
+        unbounded(jsonSchema);
+        // Answers only grow: a host that kept an older list must not refuse what has been added since.
+        delete jsonSchema.additionalProperties;
+      },
+    }),
+  );
+}
+
+/** The dialect that zod names is the one that MCP takes where none is named. */
+function short({ $schema: _dialect, ...schema }: z.core.JSONSchema.BaseSchema) {
+  return schema;
 }
 
 /** zod bounds every integer by what a number can hold: it tells a model nothing, and every host pays for it in tokens. */

@@ -6,10 +6,13 @@ import { driverEventsOf } from './events/driver-events.ts';
 import { EventBook } from './events/event-book.ts';
 import type { GpuSources } from './gpu-metrics.ts';
 import { healthFetch } from './health.ts';
+import { BurstSchedule } from './history/burst.ts';
+import type { History } from './history/history.ts';
+import { Recorder } from './history/recorder.ts';
 import { type AgentHttp, agentHttp, type Fetch, loopbackHosts } from './http.ts';
 import { type AgentMcp, agentHandler, agentServer } from './mcp.ts';
 import { agentMetrics } from './metrics.ts';
-import { type BootClock, bootClock } from './node-clock.ts';
+import { type BootClock, bootClock, momentOf } from './node-clock.ts';
 import type { EventLane, EventListener } from './nvml/event-lane.ts';
 import { ProcessBook, type ProcessBookOptions } from './proc/process-book.ts';
 import { processOnNode } from './proc/process-on-node.ts';
@@ -20,8 +23,12 @@ export interface AgentOptions {
   readonly spawnDriver: () => Driver;
   readonly simulated: boolean;
   readonly sampleIntervalMs: number;
+  /** The one by which the history and the events are dated, where there are any. */
+  readonly clock?: BootClock;
   /** What has happened on the node; without it nothing ever has, and answers say that nobody looks. */
   readonly events?: EventBook;
+  /** Where what the GPUs do is kept; without it nothing is. */
+  readonly history?: History;
   /** Whose the processes on the GPUs are; without it what /proc tells. */
   readonly processes?: ProcessBookOptions;
   /** Hears the driver's own events, a thread for a driver life; without it they come from the kernel log alone. */
@@ -73,17 +80,23 @@ export const loopbackDoor: Pick<Door, 'token' | 'allowedHosts'> = {
 export function createAgent(options: AgentOptions, maxBodyBytes: number): Agent {
   const { node, log, simulated } = options;
   const nowMs = () => performance.now();
-  const clock = bootClock();
-  const { events = new EventBook({ ...clock, nowMs: Date.now }), spawnEvents } = options;
+  const { clock = bootClock() } = options;
+  const { events = new EventBook({ ...clock, nowMs: Date.now }), spawnEvents, history } = options;
   const beside = spawnEvents && driverEventsOf({ spawn: spawnEvents, book: events, log });
+  const pace = new BurstSchedule(options.sampleIntervalMs);
+  const recorder = history && new Recorder(history);
   const sampler = startSampler({
     spawn: options.spawnDriver,
     beside,
     simulated,
-    intervalMs: options.sampleIntervalMs,
+    intervalMs: () => pace.intervalMs(nowMs()),
+    onRound: (snapshot) => recorder?.round(snapshot, nowMs(), momentOf(clock)),
     hangAfterMs,
     nowMs,
     log,
+  });
+  events.onEvents(() => {
+    if (pace.event(nowMs())) sampler.hurry();
   });
   const metrics = agentMetrics(sampler.snapshot, nowMs, options.gpuSources);
   const { context, inquire } = knowledgeOf(sampler, { ...options, nowMs, clock, events });
@@ -111,7 +124,7 @@ export function createAgent(options: AgentOptions, maxBodyBytes: number): Agent 
   };
 }
 
-interface KnowledgeOptions extends Pick<AgentOptions, 'processes'> {
+interface KnowledgeOptions extends Pick<AgentOptions, 'processes' | 'history'> {
   readonly nowMs: () => number;
   readonly clock: BootClock;
   readonly events: EventBook;
@@ -120,7 +133,7 @@ interface KnowledgeOptions extends Pick<AgentOptions, 'processes'> {
 /** All that tools may know, and how more is asked for. */
 function knowledgeOf(
   sampler: Sampler,
-  { nowMs, clock, events, processes: options }: KnowledgeOptions,
+  { nowMs, clock, events, history, processes: options }: KnowledgeOptions,
 ): Pick<AgentMcp, 'context' | 'inquire'> {
   const onNode = (pid: number) => processOnNode(pid, clock.bootedAtMs);
   const processes = new ProcessBook(options ?? { onNode, allocations: () => ({ reason: 'not asked for' }) });
@@ -133,11 +146,13 @@ function knowledgeOf(
         clock: clock.now(),
         events,
         processes: processes.view(snapshot.gpus),
+        peers: sampler.answers().peers,
+        ...(history && { history }),
       };
     },
     async inquire(what) {
       await within(sampler.inquire(what), inquiryMs);
-      processes.update(sampler.snapshot().gpus, sampler.answers().processes);
+      if (what === 'processes') processes.update(sampler.snapshot().gpus, sampler.answers().processes);
     },
   };
 }

@@ -27,6 +27,8 @@ export interface Config {
   readonly metrics: { readonly gpus: boolean };
   /** The kubelet's, where it may be asked who was given which GPU. */
   readonly podResourcesSocket: string | undefined;
+  /** Where the history outlives the agent. */
+  readonly historyDir: string | undefined;
   readonly nvml: { readonly mode: 'real' | 'simulated'; readonly library: string | undefined };
   readonly scenarioFile: string | undefined;
   readonly sampleIntervalMs: number;
@@ -58,6 +60,10 @@ export function parseConfig(
   checkReach(values, mode.kind === 'http', { byFlag: fromFlag, as: givenAs });
   checkGpus(values);
   checkMetrics(values, fromFlag);
+  if (fromFlag('historyDir') && mode.kind !== 'http')
+    throw badFlag(
+      '--history-dir is only allowed with --port: it belongs to the agent that runs all the time',
+    );
   return { config: configFrom(values, mode, environment['NODE_NAME'] || undefined) };
 }
 
@@ -71,6 +77,7 @@ function configFrom(values: Flags, mode: Mode, nodeName: string | undefined): Co
     kernelLog: values.kernelLog ?? false,
     metrics: { gpus: values.metricsGpu ?? false },
     podResourcesSocket: values.podResourcesSocket,
+    historyDir: values.historyDir,
     nvml: { mode: values.nvmlMode, library: values.nvmlLibrary },
     scenarioFile: values.scenario,
     sampleIntervalMs: values.sampleInterval,

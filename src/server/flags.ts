@@ -16,6 +16,7 @@ export interface Flags {
   readonly metricsGpu?: boolean;
   readonly kernelLog?: boolean;
   readonly podResourcesSocket?: string;
+  readonly historyDir?: string;
   readonly nvmlMode: 'real' | 'simulated';
   readonly nvmlLibrary?: string;
   readonly scenario?: string;
@@ -47,6 +48,10 @@ const flags = [
     'read what the kernel log tells of GPUs: Xids, PCIe errors, kills; takes the capability SYSLOG',
   ),
   option('--pod-resources-socket <path>', "the kubelet's: tells which pod was given which GPU"),
+  option(
+    '--history-dir <path>',
+    'folder that keeps what GPUs did, and their events, over restarts of the agent: 14 MiB at most',
+  ),
   option('--nvml-mode <mode>', 'where GPUs come from').choices(['real', 'simulated']).default('real'),
   option('--nvml-library <path>', 'libnvidia-ml.so.1 to load; default: searched'),
   option('--scenario <file>', 'simulated GPUs (YAML); default: 8 healthy H100'),

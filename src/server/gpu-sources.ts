@@ -5,16 +5,22 @@ import { EventBook } from './events/event-book.ts';
 import { type LogLines, watchKernelLog } from './events/kernel-log-watch.ts';
 import { XidBook } from './events/xid-book.ts';
 import type { GpuSources } from './gpu-metrics.ts';
-import { bootClock } from './node-clock.ts';
+import { HistoryFile } from './history/file.ts';
+import { History } from './history/history.ts';
+import { type BootClock, bootClock, momentOf } from './node-clock.ts';
 import { type HolderOf, holders } from './pod-holders.ts';
 import type { Allocations } from './pod-resources.ts';
 import type { ProcessBookOptions } from './proc/process-book.ts';
 import { processOnNode } from './proc/process-on-node.ts';
 
 export interface NodeSources {
+  readonly clock: BootClock;
   readonly events: EventBook;
+  readonly history?: History;
   readonly processes: ProcessBookOptions;
   readonly gpuSources?: GpuSources;
+  /** Writes down what is kept for the next life. Never rejects. */
+  close(): Promise<void>;
 }
 
 export interface SourceOptions {
@@ -32,12 +38,16 @@ const notAsked = 'not asked for: start the agent with --kernel-log (chart value 
 /** Starts what tells of the GPUs besides their driver. That one cannot be read is told in the log, and in every answer that needs it. */
 export async function startSources(config: Config, options: SourceOptions): Promise<NodeSources> {
   const { simulatedLog, log } = options;
-  const { bootId, bootedAtMs } = bootClock();
+  const clock = bootClock();
+  const { bootId, bootedAtMs } = clock;
+  const { history, file } = await historyOf(config, clock, log);
   const events = new EventBook({
     bootId,
     bootedAtMs: simulatedLog ? Date.now() : bootedAtMs,
     nowMs: Date.now,
+    kept: file?.state,
   });
+  events.onEvents(() => file?.keep(events.toJSON()));
   const xids = new XidBook();
   const read = simulatedLog ?? (config.kernelLog ? await realLog() : undefined);
   if (read) watchKernelLog(read, { book: events, xids, intervalMs: config.sampleIntervalMs, log });
@@ -47,7 +57,27 @@ export async function startSources(config: Config, options: SourceOptions): Prom
     onNode: options.simulatedProcess ?? ((pid: number) => processOnNode(pid, bootedAtMs)),
     allocations,
   };
-  return { events, processes, ...metricSources(config, options, { events, xids, allocations }) };
+  return {
+    clock,
+    events,
+    processes,
+    ...(history && { history }),
+    ...metricSources(config, options, { events, xids, allocations }),
+    async close() {
+      file?.keep(events.toJSON());
+      await file?.close();
+    },
+  };
+}
+
+/** Who lives for one call has no history; on disk there is only that of the agent of a node, which serves HTTP. */
+async function historyOf({ mode, sampleIntervalMs, historyDir: folder }: Config, clock: BootClock, log: Log) {
+  if (mode.kind === 'oneshot') return {};
+  const history = new History({ intervalMs: sampleIntervalMs, now: () => momentOf(clock) });
+  if (folder === undefined || mode.kind !== 'http') return { history };
+  const file = new HistoryFile({ folder, history, bootId: clock.bootId, nowMs: Date.now, log });
+  await file.open();
+  return { history, file };
 }
 
 const noSocket =

@@ -37,20 +37,21 @@ async function main(): Promise<void> {
 }
 
 /** Loaded when it is needed: a thread for the driver starts meanwhile, and `--oneshot` beside an agent does without. */
-async function agentOf(config: Config, log: Log): Promise<Agent> {
+async function agentOf(config: Config, log: Log): Promise<Agent & Pick<NodeSources, 'close'>> {
   const { node, simulatedLog, simulatedProcess, ...driver } =
     config.nvml.mode === 'simulated' ? await simulated(config) : real(config);
   const name = plainText(node, 253); // as long as the name of a node can be
+  const { close, ...known } = await sources(config, { node: name, simulatedLog, simulatedProcess, log });
   const options = {
     node: name,
     ...driver,
-    ...(await sources(config, { node: name, simulatedLog, simulatedProcess, log })),
+    ...known,
     simulated: config.nvml.mode === 'simulated',
     sampleIntervalMs: config.sampleIntervalMs,
     log,
   };
   const { createAgent } = await import('./agent.ts');
-  return createAgent(options, httpLimits.bodyBytes);
+  return { ...createAgent(options, httpLimits.bodyBytes), close };
 }
 
 async function sources(config: Config, options: Omit<SourceOptions, 'pod'>): Promise<NodeSources> {
@@ -118,7 +119,7 @@ async function serveHttp(
   agent.draining();
   const deadline = setTimeout(() => end(0), httpLimits.drainMs);
   await mcp.drain();
-  await Promise.race([Promise.all([mcp.stop(), probes?.stop()]), wait(1000)]);
+  await Promise.race([Promise.all([mcp.stop(), probes?.stop(), agent.close()]), wait(1000)]);
   clearTimeout(deadline);
   end(0);
 }

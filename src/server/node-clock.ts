@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 
 import type { NodeClock } from '../core/clock.ts';
+import type { Moment } from '../core/history.ts';
 
 export interface BootClock {
   readonly bootId: string | null;
@@ -24,6 +25,11 @@ export function bootClock(proc = '/proc'): BootClock {
       bootId,
     }),
   };
+}
+
+export function momentOf({ now }: Pick<BootClock, 'now'>): Moment {
+  const { wallTime, ...rest } = now();
+  return { ...rest, atMs: Date.parse(wallTime) };
 }
 
 function textOf(path: string): string | undefined {

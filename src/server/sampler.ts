@@ -1,29 +1,14 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-
-import { type Driver, type DriverInfo, driverWentAway, type Inquiries } from '../core/driver.ts';
-import { Fault } from '../core/fault.ts';
-import type { Log } from '../core/log.ts';
-import type { Answers, DriverState, Snapshot } from '../core/snapshot.ts';
+import type { Inquiries } from '../core/driver.ts';
+import type { Answers, Snapshot } from '../core/snapshot.ts';
+import { DriverLife, type DriverLifeOptions } from './driver-life.ts';
 import { GpuBook } from './gpu-book.ts';
-import { Stalled, whileProgressing } from './stall.ts';
 
-export interface SamplerOptions {
-  /** Starts one more thread that may call the driver. */
-  readonly spawn: () => Driver;
-  /** What else holds the driver while a driver life lasts. */
-  readonly beside?: BesideDriver | undefined;
+export interface SamplerOptions extends DriverLifeOptions {
   readonly simulated: boolean;
-  readonly intervalMs: number;
-  readonly hangAfterMs: number;
-  readonly nowMs: () => number;
-  readonly log: Log;
-}
-
-/** Must let go of the driver before it is opened anew: NVML counts inits for the whole process. */
-export interface BesideDriver {
-  begin(): void;
-  /** Resolves when it holds nothing any more. */
-  end(): Promise<void>;
+  /** How long to wait now before the next round. */
+  readonly intervalMs: () => number;
+  /** After each round, also where nothing could be read. */
+  readonly onRound?: (snapshot: Snapshot) => void;
 }
 
 export interface Sampler {
@@ -36,17 +21,12 @@ export interface Sampler {
   inquire(what: keyof Inquiries): Promise<void>;
   /** What was answered last. */
   answers(): Answers;
+  /** Does not wait any longer for the next round. */
+  hurry(): void;
   /** Resolves when the first sample is done, or could not be. */
   readonly firstSample: Promise<unknown>;
   stop(): void;
 }
-
-/** The kernel may hold one global lock: then each new thread would hang too, and a thread is all we would gain. */
-const maxReplacementsPerLife = 2;
-/** Of the readings that change rarely, or that the driver takes long to tell. */
-const slowReadEveryMs = 60_000;
-const firstRetryMs = 1000;
-const lastRetryMs = 30_000;
 
 /**
  * Reads every GPU again and again, one driver call at a time, and keeps what it saw. A call that does not return costs
@@ -54,199 +34,57 @@ const lastRetryMs = 30_000;
  * thread allowed nothing is taken away: sampling goes on when its call returns.
  */
 export function startSampler(options: SamplerOptions): Sampler {
-  const { simulated, intervalMs, nowMs, log } = options;
-  const stopped = new AbortController();
-  const book = new GpuBook(nowMs);
+  const { simulated, intervalMs, onRound, log } = options;
+  const book = new GpuBook(options.nowMs);
   const life = new DriverLife(options, book);
+  const snapshot = (): Snapshot => ({ simulated, driver: life.state, gpus: book.gpus });
+  const wait = new Wait();
 
   const firstSample = life.sample();
   async function run(): Promise<void> {
-    for (let sampled = await firstSample; ; sampled = await life.sample())
-      await sleep(sampled ? intervalMs : life.retryInMs, undefined, { signal: stopped.signal });
+    for (let sampled = await firstSample; ; sampled = await life.sample()) {
+      onRound?.(snapshot());
+      await wait.begin(sampled ? intervalMs() : life.retryInMs);
+      if (wait.ended) return;
+    }
   }
-  run().catch((error) => {
-    if (!stopped.signal.aborted) log.error('the sampler has stopped', { error: String(error) });
-  });
+  run().catch((error) => log.error('the sampler has stopped', { error: String(error) }));
 
   return {
-    snapshot: () => ({ simulated, driver: life.state, gpus: book.gpus }),
+    snapshot,
     answers: () => life.answers,
     inquire: (what) => life.inquire(what),
+    hurry: () => wait.cut(),
     firstSample,
-    stop: () => stopped.abort(),
+    stop: () => wait.end(),
   };
 }
 
-/** The driver from opening to going away, again and again, and the threads that call it. */
-class DriverLife {
-  readonly #options: SamplerOptions;
-  readonly #book: GpuBook;
-  #driver: Driver;
-  #info: DriverInfo | undefined;
-  #state: DriverState = { state: 'starting' };
-  #replacements = 0;
-  #failures = 0;
-  #slowReadDueMs = 0;
-  #turn: Promise<unknown> = Promise.resolve();
-  readonly #asking = new Map<keyof Inquiries, Promise<void>>();
-  #answers: Answers = { processes: new Map() };
+/** Between two rounds. */
+class Wait {
+  #ended = false;
+  #resolve: () => void = () => undefined;
+  #timer: NodeJS.Timeout | undefined;
 
-  constructor(options: SamplerOptions, book: GpuBook) {
-    this.#options = options;
-    this.#book = book;
-    this.#driver = options.spawn();
+  get ended(): boolean {
+    return this.#ended;
   }
 
-  get state(): DriverState {
-    return this.#state;
+  begin(ms: number): Promise<void> {
+    if (this.#ended) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#resolve = resolve;
+      this.#timer = setTimeout(resolve, ms);
+    });
   }
 
-  get retryInMs(): number {
-    return Math.min(firstRetryMs * 2 ** Math.max(0, this.#failures - 1), lastRetryMs);
+  cut(): void {
+    clearTimeout(this.#timer);
+    this.#resolve();
   }
 
-  /** One round over all GPUs; false when there is no driver to ask, or no GPU. */
-  sample(): Promise<boolean> {
-    return this.#inTurn(() => this.#sample());
-  }
-
-  inquire(what: keyof Inquiries): Promise<void> {
-    const asking =
-      this.#asking.get(what) ??
-      this.#inTurn(() => this.#inquire(what)).finally(() => void this.#asking.delete(what));
-    this.#asking.set(what, asking);
-    return asking;
-  }
-
-  get answers(): Answers {
-    return this.#answers;
-  }
-
-  /** A driver takes one request at a time. */
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const run = this.#turn.then(work);
-    this.#turn = run.catch(() => undefined);
-    return run;
-  }
-
-  async #inquire(what: keyof Inquiries): Promise<void> {
-    if (!this.#offersGpus) return;
-    for (const index of this.#book.readable) {
-      const answer = await this.#ask((driver) => driver.inquire(what, index));
-      if (answer === undefined) continue;
-      const answers = new Map(this.#answers[what]).set(index, { readAtMs: this.#options.nowMs(), answer });
-      this.#answers = { ...this.#answers, [what]: answers };
-    }
-  }
-
-  async #sample(): Promise<boolean> {
-    try {
-      return (this.#offersGpus || (await this.#open())) && (await this.#readAll());
-    } catch (thrown) {
-      this.#unavailable(Fault.from(thrown));
-      return false;
-    }
-  }
-
-  /** A driver without GPUs is opened again and again: there is nothing to read that would tell of a new one. */
-  get #offersGpus(): boolean {
-    return this.#info !== undefined && this.#info.gpuCount > 0;
-  }
-
-  async #open(): Promise<boolean> {
-    await this.#options.beside?.end();
-    const info = await this.#ask((driver) => driver.open());
-    if (!info) return false;
-    if (info.gpuCount > 0) this.#options.beside?.begin();
-    if (this.#info?.gpuCount !== 0 || info.gpuCount > 0)
-      this.#options.log.info('driver opened', { gpus: info.gpuCount });
-    this.#info = info;
-    this.#state = { state: 'ok', info };
-    this.#failures = this.#offersGpus ? 0 : this.#failures + 1;
-    this.#replacements = 0;
-    this.#slowReadDueMs = 0;
-    this.#book.begin(info.gpuCount);
-    return this.#offersGpus;
-  }
-
-  /** A driver that has gone away is opened anew, and all is read at once; only once, in case it says so again. */
-  async #readAll(mayReopen = true): Promise<boolean> {
-    const slowly = this.#options.nowMs() >= this.#slowReadDueMs;
-    if (slowly) this.#slowReadDueMs = this.#options.nowMs() + slowReadEveryMs;
-    const done = new Set<number>();
-    let wentAway = false;
-    for (let left = this.#book.readable; left.length > 0 && !wentAway; left = this.#left(done)) {
-      await this.#ask((driver) =>
-        driver.readAll(left, slowly, (index, readings) => {
-          if (driver !== this.#driver) return; // given up in the meantime
-          done.add(index);
-          this.#book.read(index, readings, slowly);
-          wentAway ||= mayReopen && driverWentAway(readings);
-        }),
-      );
-    }
-    if (!wentAway) return true;
-    this.#info = undefined;
-    return (await this.#open()) && (await this.#readAll(false));
-  }
-
-  /** After a hang another thread goes on with those that were not read yet. */
-  #left(done: ReadonlySet<number>): readonly number[] {
-    return this.#book.readable.filter((index) => !done.has(index));
-  }
-
-  /** Undefined: the call has hung, and another thread has taken over. */
-  async #ask<T>(operation: (driver: Driver) => Promise<T>): Promise<T | undefined> {
-    const { hangAfterMs, nowMs, log } = this.#options;
-    const driver = this.#driver;
-    const running = operation(driver);
-    try {
-      return await whileProgressing(running, () => driver.callsReturned(), { hangAfterMs, nowMs });
-    } catch (thrown) {
-      if (!(thrown instanceof Stalled)) throw thrown;
-      const sinceMs = nowMs() - hangAfterMs;
-      const index = driver.reading();
-      if (!this.#info) this.#notResponding(sinceMs);
-      log.warn('a driver call does not return', { gpu: index, replacements: this.#replacements });
-      if (this.#replacements === maxReplacementsPerLife) return this.#hold(running, sinceMs);
-      await this.#replace(running, sinceMs, index);
-      return undefined;
-    }
-  }
-
-  async #replace(running: Promise<unknown>, sinceMs: number, index: number | null): Promise<void> {
-    this.#replacements++;
-    this.#driver.abandon();
-    if (index !== null) {
-      this.#book.hung(index, sinceMs);
-      const returned = () => this.#book.returned(index);
-      running.then(returned, returned);
-    }
-    this.#driver = this.#options.spawn();
-    // A life that has not begun is begun by the next round; one that has goes on here.
-    if (this.#info) await this.#ask((driver) => driver.open());
-  }
-
-  async #hold<T>(running: Promise<T>, sinceMs: number): Promise<T> {
-    this.#notResponding(sinceMs);
-    const result = await running;
-    if (this.#info) this.#state = { state: 'ok', info: this.#info };
-    return result;
-  }
-
-  /** Since the first call that did not return. */
-  #notResponding(sinceMs: number): void {
-    if (this.#state.state === 'notResponding') return;
-    this.#state = { state: 'notResponding', info: this.#info ?? null, sinceMs };
-  }
-
-  #unavailable({ code, message, hint }: Fault): void {
-    this.#failures++;
-    this.#info = undefined;
-    void this.#options.beside?.end();
-    this.#book.driverGone();
-    if (this.#state.state === 'unavailable' && this.#state.code === code) return;
-    this.#state = { state: 'unavailable', code, message, hint, sinceMs: this.#options.nowMs() };
-    this.#options.log.warn('driver unavailable', { code, reason: message });
+  end(): void {
+    this.#ended = true;
+    this.cut();
   }
 }

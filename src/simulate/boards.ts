@@ -26,6 +26,12 @@ export interface Board {
   readonly maxMemoryTemperatureC: number | null;
   /** Counts the bytes on PCIe, and the errors. */
   readonly countsPcie: boolean;
+  /** Its NVLinks, all of them to switches; null: it has none. */
+  readonly nvlink: {
+    readonly links: number;
+    readonly version: number;
+    readonly megabytesPerSecond: number;
+  } | null;
   /** Counts the bytes over all NVLinks; NVLink 5 counts by link only. */
   readonly countsNvlink: boolean;
   readonly averagesPower: boolean;
@@ -45,6 +51,7 @@ const sxm = {
   pcieWidth: 16,
   countsPcie: true,
   measuresModulePower: false,
+  nvlink: null,
   eccLocations: ['dram', 'sram'],
 } as const;
 
@@ -97,6 +104,7 @@ export const boards: Readonly<Record<ModelName, Board>> = {
     marginZeroC: null,
     maxTemperatureC: 85,
     maxMemoryTemperatureC: 95,
+    nvlink: { links: 12, version: 3, megabytesPerSecond: 25_781 },
     countsNvlink: true,
     averagesPower: false,
     remapBanks: 640,
@@ -115,6 +123,7 @@ export const boards: Readonly<Record<ModelName, Board>> = {
     maxVideoClockMhz: 1545,
     maxTemperatureC: 87,
     maxMemoryTemperatureC: 95,
+    nvlink: { links: 18, version: 4, megabytesPerSecond: 26_562 },
     countsNvlink: true,
     remapBanks: 2560,
   },
@@ -131,6 +140,7 @@ export const boards: Readonly<Record<ModelName, Board>> = {
     maxVideoClockMhz: 1530,
     maxTemperatureC: null,
     maxMemoryTemperatureC: null,
+    nvlink: { links: 18, version: 5, megabytesPerSecond: 53_125 },
     countsNvlink: false,
     remapBanks: 4096,
   },
@@ -148,6 +158,7 @@ export const boards: Readonly<Record<ModelName, Board>> = {
     maxVideoClockMhz: 1545,
     maxTemperatureC: null,
     maxMemoryTemperatureC: null,
+    nvlink: { links: 18, version: 5, megabytesPerSecond: 53_125 },
     countsNvlink: false,
     measuresModulePower: true,
     remapBanks: 4096,

@@ -14,12 +14,19 @@ import { type GpuReadings, readingNames, symbolOf } from '../core/gpu.ts';
 import { faultForCode, missingForCode, nvmlReturn } from '../core/nvml-return.ts';
 import { orNull, type Reading } from '../core/reading.ts';
 import { codeOf, driverAt, type GpuCondition, gpuAt, hangEndsAfter } from './condition.ts';
+import { simulatedPeers } from './links.ts';
 import { simulatedProcesses } from './processes.ts';
 import { nodeOf, type Scenario, type ScenarioNode } from './scenario.ts';
 
 const POLL_MS = 20;
 /** nvmlReturn_t for an index that the driver does not have: INVALID_ARGUMENT of nvml.h. */
 const INVALID_ARGUMENT = 2;
+
+/** The call by which a scenario makes each question fail. */
+const inquired: Readonly<Record<keyof Inquiries, string>> = {
+  processes: 'nvmlDeviceGetComputeRunningProcesses_v3',
+  peers: 'nvmlDeviceGetTopologyCommonAncestor',
+};
 
 export interface SimulatedDriverOptions {
   readonly scenario: Scenario;
@@ -102,20 +109,22 @@ class SimulatedDriver implements Driver {
     return this.#reading;
   }
 
-  async inquire<What extends keyof Inquiries>(_what: What, index: number): Promise<Inquiries[What]> {
+  async inquire<What extends keyof Inquiries>(what: What, index: number): Promise<Inquiries[What]> {
     if (this.#generation === null) return { missing: 'driverUnavailable' } as Inquiries[What];
     this.#reading = index;
     await this.#hangOver(index);
     this.#reading = null;
-    const gpu = this.#gpu(index);
-    const code = this.#alive()
-      ? codeOf(gpu, 'nvmlDeviceGetComputeRunningProcesses_v3')
-      : nvmlReturn.UNINITIALIZED;
-    const memory = orNull(gpu.readings.memory);
-    const seed = `${this.#node.name}/${index}`;
-    return this.#answer(code, {
-      value: simulatedProcesses(seed, index, memory?.usedBytes ?? 0, this.#nowMs()),
-    }) as Inquiries[What];
+    const code = this.#alive() ? codeOf(this.#gpu(index), inquired[what]) : nvmlReturn.UNINITIALIZED;
+    return this.#answer<unknown>(code, { value: this.#said(what, index) }) as Inquiries[What];
+  }
+
+  #said(what: keyof Inquiries, index: number): unknown {
+    if (what === 'peers') return simulatedPeers(this.#node, index);
+    const memory = orNull(this.#gpu(index).readings.memory);
+    return simulatedProcesses(`${this.#node.name}/${index}`, index, {
+      usedBytes: memory?.usedBytes ?? 0,
+      atMs: this.#nowMs(),
+    });
   }
 
   async close(): Promise<void> {

@@ -5,6 +5,7 @@ import type { ClocksEventReason, PowerReadings } from '../core/power-readings.ts
 import type { Reading } from '../core/reading.ts';
 import { type Board, boards } from './boards.ts';
 import { loadSecondsAt } from './energy.ts';
+import { simulatedLinks } from './links.ts';
 import { errors, throttle } from './model-errors.ts';
 import { identity } from './model-identity.ts';
 import { type GpuModel, models } from './models.ts';
@@ -57,6 +58,7 @@ export function modelReadings(node: ScenarioNode, index: number, atMs: number): 
     ...errors(kind, node.driver),
     ...throttle(kind, place.seed, { atMs, driver: node.driver }),
     ...modes(kind),
+    nvlinks: simulatedLinks(kind),
   };
 }
 

@@ -13,8 +13,7 @@ const SHARE_OF_PROCESS = 0.97;
 export function simulatedProcesses(
   seed: string,
   index: number,
-  usedBytes: number,
-  atMs: number,
+  { usedBytes, atMs }: { usedBytes: number; atMs: number },
 ): DriverProcess[] {
   const load = loadAt(seed, atMs);
   if (load === 0 && laggedLoadAt(seed, atMs) === 0) return [];

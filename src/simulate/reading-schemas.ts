@@ -72,6 +72,16 @@ const migDevice = z.strictObject({
   ),
 });
 
+const nvlink = z.strictObject({
+  link: z.int().min(0).max(35),
+  active: z.boolean().nullable(),
+  version: count.nullable(),
+  speedMegabytesPerSecond: count.nullable(),
+  remoteType: oneOf(['gpu', 'npu', 'switch']).nullable(),
+  remotePciAddress: z.string().nullable(),
+  errors: z.record(z.string(), z.number()),
+});
+
 const sramCounts = [
   'correctedVolatile',
   'uncorrectedParityVolatile',
@@ -229,6 +239,7 @@ export const readingSchemas: { readonly [Name in keyof GpuReadings]: z.ZodType<V
   pcieCorrectableErrors: count,
   pcieNonFatalErrors: count,
   pcieFatalErrors: count,
+  nvlinks: z.array(nvlink).min(1).max(36),
 };
 
 function isRecoveryAction(given: unknown): boolean {

@@ -58,7 +58,8 @@ function problem(issue: z.core.$ZodIssue): string {
     return 'it is empty; leave it out to ask for all';
   if (issue.code === 'too_small') return `${given} is too small; allowed is ${issue.minimum} or more`;
   if (issue.code === 'too_big') return `${given} is too big; allowed is ${issue.maximum} or less`;
-  return `${given} is not possible; it takes ${expected(issue)}`;
+  const takes = issue.code === 'custom' ? issue.message : `it takes ${expected(issue)}`;
+  return `${given} is not possible; ${takes}`;
 }
 
 function expected(issue: z.core.$ZodIssue): string {

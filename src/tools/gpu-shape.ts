@@ -1,7 +1,5 @@
 import { z } from 'zod';
 
-import type { GpuReadings } from '../core/gpu.ts';
-
 /** Null: missing, and `missing` says why. */
 const told = <Value extends z.ZodType>(value: Value) => value.nullable();
 /** An agent of an older version does not tell it: `missing` says so then. */
@@ -207,15 +205,19 @@ export const evidenceShape = {
   pcieFatalErrors: later(number),
 };
 
-/** Proof that no reading is forgotten: each is in one of the groups. */
-export const readingShape = {
-  ...identityShape,
-  ...modeShape,
-  ...loadShape,
-  ...pcieShape,
-  ...trafficShape,
-  ...powerShape,
-  ...throttleShape,
-  ...errorShape,
-  ...evidenceShape,
-} satisfies Record<keyof GpuReadings, z.ZodType>;
+/** Of the topology. */
+export const linkShape = {
+  nvlinks: later(
+    z.array(
+      z.object({
+        link: number,
+        active: yesNo.nullable(),
+        version: number.nullable(),
+        speedMegabytesPerSecond: number.nullable(),
+        remoteType: text.nullable(),
+        remotePciAddress: text.nullable(),
+        errors: z.record(text, number),
+      }),
+    ),
+  ),
+};

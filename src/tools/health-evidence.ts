@@ -1,8 +1,9 @@
 import type { z } from 'zod';
 
 import { gpuRowOf } from './gpu-row.ts';
-import { errorShape, evidenceShape, modeShape, pcieShape, throttleShape } from './gpu-shape.ts';
+import { errorShape, evidenceShape, linkShape, modeShape, pcieShape, throttleShape } from './gpu-shape.ts';
 import { after, fabricText, missingText, modeText, pcieTexts } from './gpu-text.ts';
+import { linksText, linkTroubles, troublesText } from './link-text.ts';
 
 const { fabric } = modeShape;
 
@@ -12,6 +13,7 @@ export const evidenceRow = gpuRowOf({
   ...evidenceShape,
   ...throttleShape,
   ...pcieShape,
+  ...linkShape,
   fabric,
 });
 export type EvidenceRow = z.output<typeof evidenceRow.schema>;
@@ -20,7 +22,16 @@ const notCounters = new Set(['index', 'ageMs', 'slowAgeMs', ...Object.keys(pcieS
 
 /** `eccUncorrectedVolatile 4, remappedRows uncorrectable 1 pending yes, all other counters 0, missing: …`. */
 export function evidenceText(row: EvidenceRow): string {
-  const { trouble: _, missing, eccMode, recoveryAction, fabric: net, eccLocations, ...counters } = row;
+  const {
+    trouble: _,
+    missing,
+    eccMode,
+    recoveryAction,
+    fabric: net,
+    eccLocations,
+    nvlinks,
+    ...counters
+  } = row;
   const named = Object.entries(counters).filter(([name, value]) => !notCounters.has(name) && value !== null);
   const places = (eccLocations ?? []).map(
     ({ location, ...counts }) => [`ECC in ${location}`, counts] as const,
@@ -30,6 +41,8 @@ export function evidenceText(row: EvidenceRow): string {
   const states = [
     eccMode && `ECC ${modeText(eccMode)}`,
     recoveryAction && `recovery action ${recoveryAction}`,
+    nvlinks && linksText(nvlinks),
+    nvlinks && troublesText(linkTroubles(nvlinks, null)),
     net && fabricText(net),
     after('PCIe', pcieTexts(row).filter(Boolean).join(', ') || null),
   ];

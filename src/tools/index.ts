@@ -5,11 +5,13 @@ import { health } from './health.ts';
 import { inventory } from './inventory.ts';
 import { metrics } from './metrics.ts';
 import { processes } from './processes.ts';
+import { timeline } from './timeline.ts';
 import type { Tool } from './tool.ts';
+import { topology } from './topology.ts';
 import { xidErrors } from './xid-errors.ts';
 
 /** Every tool, in the order clients see them. A new tool is one file, one line here and one test. */
-export const tools: readonly Tool[] = [inventory, health, metrics, processes, xidErrors];
+export const tools: readonly Tool[] = [inventory, health, metrics, processes, topology, xidErrors, timeline];
 
 /** @throws Fault BAD_ARGUMENT naming those that there are */
 export function toolNamed(name: string): Tool {

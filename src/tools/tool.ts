@@ -5,7 +5,7 @@ import type { Inquiries } from '../core/driver.ts';
 import type { EventLog } from '../core/event.ts';
 import type { GpuHistory } from '../core/history.ts';
 import type { NodeProcesses } from '../core/process.ts';
-import type { Snapshot } from '../core/snapshot.ts';
+import type { Answers, Snapshot } from '../core/snapshot.ts';
 
 /** What a tool may touch on a node. Add a member only when a tool uses it. */
 export interface NodeContext {
@@ -15,6 +15,7 @@ export interface NodeContext {
   readonly clock: NodeClock;
   readonly events: EventLog;
   readonly processes: NodeProcesses;
+  readonly peers: Answers['peers'];
   /** What the GPUs did before now; absent in a program that lives for one call, and has seen nothing yet. */
   readonly history?: GpuHistory;
 }

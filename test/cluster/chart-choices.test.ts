@@ -51,6 +51,26 @@ describe.skipIf(skipped)(`what the values make of the chart ${skipped ?? ''}`, (
     expect([volumesOf(usual), volumesOf(inside)]).toEqual([['tmp'], ['tmp', 'pod-resources']]);
   });
 
+  test('a history is kept as long as the pod, or in a folder of the node, for which the pod has to be root', async () => {
+    const specOf = async (...args: string[]) =>
+      podOf(await render(...args, '--set', 'kernelLog.enabled=false,history.enabled=true')).spec;
+
+    const ofPod = await specOf();
+    const ofNode = await specOf('--set', 'history.path=/var/lib/gpus');
+
+    expect(ofPod.volumes).toContainEqual({ name: 'history', emptyDir: { sizeLimit: '32Mi' } });
+    expect(ofPod.containers[0].securityContext).toMatchObject({ runAsNonRoot: true });
+    expect(ofNode.volumes).toContainEqual({
+      name: 'history',
+      hostPath: { path: '/var/lib/gpus', type: 'DirectoryOrCreate' },
+    });
+    expect(ofNode.containers[0].securityContext).toMatchObject({ runAsUser: 0 });
+    for (const { containers } of [ofPod, ofNode])
+      expect(JSON.stringify(containers[0])).toContain(
+        '{"name":"K8S_GPU_MCP_HISTORY_DIR","value":"/var/lib/k8s-gpu-mcp"}',
+      );
+  });
+
   test('who may act in the namespace only gets no ClusterRole: its rules are in the Role, as far as they go', async () => {
     const objects = await render(...valuesOf('exposed'), '--set', 'access.clusterRole=false');
 

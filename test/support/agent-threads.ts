@@ -36,7 +36,7 @@ const info: DriverInfo = {
 export function samplerOf(
   test: TestContext,
   told: Partial<ToldDriver> = {},
-  options: Partial<Pick<SamplerOptions, 'hangAfterMs' | 'intervalMs'>> = {},
+  options: Partial<Pick<SamplerOptions, 'hangAfterMs' | 'intervalMs' | 'onRound'>> = {},
 ): { sampler: Sampler; driver: ToldDriver; log: string[] } {
   const driver: ToldDriver = {
     gpus: 2,
@@ -54,7 +54,7 @@ export function samplerOf(
   const sampler = startSampler({
     spawn: () => threadOf(driver),
     simulated: false,
-    intervalMs: 10,
+    intervalMs: () => 10,
     hangAfterMs: 200,
     nowMs: () => performance.now(),
     log: createLog('debug', (line) => void log.push(line)),

@@ -152,6 +152,15 @@ const h100: Values = {
   persistenceMode: true,
   ...h100Board,
   ...h100Counters,
+  nvlinks: Array.from({ length: 18 }, (_, link) => ({
+    link,
+    active: true,
+    version: 4,
+    speedMegabytesPerSecond: 26_562,
+    remoteType: 'switch',
+    remotePciAddress: `0000:${(0xc1 + (link % 4)).toString(16)}:00.0`,
+    errors: { replays: 0, recoveries: 0, crc: 0 },
+  })),
 };
 
 /** The agent's clock in these tests, in ms. Readings are a second old. */

@@ -173,4 +173,20 @@ export const marks: { readonly [Name in keyof GpuReadings]: readonly [value: unk
     pcieCorrectableErrors: [251, 'pcieCorrectableErrors 251'],
     pcieNonFatalErrors: [252, 'pcieNonFatalErrors 252'],
     pcieFatalErrors: [253, 'pcieFatalErrors 253'],
+    nvlinks: [
+      [
+        {
+          link: 7,
+          active: false,
+          version: 4,
+          speedMegabytesPerSecond: 26_562,
+          remoteType: 'gpu',
+          remotePciAddress: '0000:5e:00.0',
+          errors: { replays: 9 },
+        },
+      ],
+      '0 of 1 NVLinks up',
+      'down: 7',
+      'link 7 replays 9',
+    ],
   };

@@ -13,6 +13,7 @@ test('without flags it is MCP on stdio, on the real driver, and closed', () => {
     kernelLog: false,
     metrics: { gpus: false },
     podResourcesSocket: undefined,
+    historyDir: undefined,
     nvml: { mode: 'real', library: undefined },
     scenarioFile: undefined,
     sampleIntervalMs: 10_000,
@@ -43,6 +44,7 @@ const each: [flags: string[], environment: Record<string, string>, config: objec
     { PORT: '1', HEALTH_PORT: '8081', HEALTH_ADDR: '0.0.0.0' },
     { health: { port: 8081, addr: '0.0.0.0' } },
   ],
+  [['--port', '1', '--history-dir', '/h'], { PORT: '1', HISTORY_DIR: '/h' }, { historyDir: '/h' }],
   [
     ['--nvml-mode', 'simulated'],
     { NVML_MODE: 'simulated' },
@@ -137,6 +139,7 @@ const refused: [argv: string[], sentence: RegExp][] = [
     ['--nvml-mode', 'simulated', '--nvml-library', 'x'],
     /--nvml-library is only allowed with --nvml-mode real/,
   ],
+  [['--history-dir=/h'], /--history-dir is only allowed with --port: it belongs to the agent that runs/],
   [['--port=1', '--metrics-gpu'], /--metrics-gpu is only allowed with --health-port, which serves/],
   [
     ['--port=1', '--health-port=2', '--nvml-mode=simulated', '--kernel-log'],

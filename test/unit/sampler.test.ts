@@ -153,7 +153,7 @@ test.concurrent('a driver that cannot be opened is tried again, and says why unt
 });
 
 test.concurrent('a driver that has gone away is opened anew and read at once', async (context) => {
-  const { sampler, driver } = samplerOf(context, { goneLives: 1 }, { intervalMs: 3_600_000 });
+  const { sampler, driver } = samplerOf(context, { goneLives: 1 }, { intervalMs: () => 3_600_000 });
 
   await sampler.firstSample;
 
@@ -162,7 +162,7 @@ test.concurrent('a driver that has gone away is opened anew and read at once', a
 });
 
 test.concurrent('a driver that says again and again that it has gone is not opened without end', async (context) => {
-  const { sampler, driver } = samplerOf(context, { goneLives: 1000 }, { intervalMs: 3_600_000 });
+  const { sampler, driver } = samplerOf(context, { goneLives: 1000 }, { intervalMs: () => 3_600_000 });
 
   await sampler.firstSample;
 
@@ -190,4 +190,28 @@ test.concurrent('after stopping nothing more is read', async (context) => {
   await sleep(100);
 
   expect(seen(sampler)).toEqual([40, 40]);
+});
+
+test.concurrent('whoever has a reason need not wait for the next round', async (context) => {
+  const { sampler, driver } = samplerOf(context, {}, { intervalMs: () => 3_600_000 });
+  await sampler.firstSample;
+  await sleep(0); // the wait has begun
+
+  driver.temperatureC = 41;
+  sampler.hurry();
+
+  await vi.waitFor(() => expect(seen(sampler)).toEqual([41, 41]), soon);
+});
+
+test.concurrent('each round is told of when it is over, also one in which there is no driver', async (context) => {
+  const refuses = new Fault('no such file', { code: 'DRIVER_NOT_FOUND' });
+  for (const [told, state] of [
+    [{}, 'ok'],
+    [{ refuses }, 'unavailable'],
+  ] as const) {
+    const states: string[] = [];
+    samplerOf(context, told, { onRound: ({ driver }) => void states.push(driver.state) });
+
+    await vi.waitFor(() => expect(states).toContain(state), soon);
+  }
 });

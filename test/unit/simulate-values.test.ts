@@ -203,6 +203,7 @@ test.for([
       ...beforeBlackwell,
       ...beforeHopper,
       ...nvlinkTraffic,
+      'nvlinks',
       'moduleId',
       'memoryTemperatureC',
       'maxMemoryTemperatureC',

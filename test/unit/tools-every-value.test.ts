@@ -34,6 +34,7 @@ const healthWords = new Set<keyof GpuReadings>([
   'eccMode',
   'recoveryAction',
   'fabric',
+  'nvlinks',
   'eccLocations',
   'sramEcc',
   'rowRemapHistogram',

@@ -1,6 +1,6 @@
 import type { Log } from '../../core/log.ts';
+import type { BesideDriver } from '../driver-life.ts';
 import type { EventLane, EventListener } from '../nvml/event-lane.ts';
-import type { BesideDriver } from '../sampler.ts';
 import type { EventBook } from './event-book.ts';
 
 export interface DriverEventsOptions {

@@ -1,5 +1,5 @@
 /** How often a sample is taken around an event. */
-export const burstIntervalMs = 1000;
+const burstIntervalMs = 1000;
 /** For how long after it. */
 const burstMs = 120_000;
 /** Of any hour at most this much. */

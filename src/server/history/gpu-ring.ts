@@ -22,10 +22,12 @@ export class GpuRing {
   readonly #bins = new BinRing(binsKept);
   #open: OpenBin | undefined;
   #last: Sample | undefined;
-  #lastRegular: Sample | undefined;
+  /** When the next sample at the usual interval is. */
+  #due: { readonly boot: number; readonly atMs: number } | undefined;
   /** Of the last bin that was restored: what it holds is not counted again. */
   #binnedUpTo = 0;
   #newestRow = 0;
+  #lastSeenMs = 0;
 
   constructor(intervalMs: number) {
     this.#intervalMs = intervalMs;
@@ -36,8 +38,9 @@ export class GpuRing {
     return this.#newestRow;
   }
 
-  get newest(): Sample | undefined {
-    return this.#last;
+  /** When it last had a value, Unix time; 0 for never. */
+  get lastSeenMs(): number {
+    return this.#lastSeenMs;
   }
 
   get byteLength(): number {
@@ -56,12 +59,11 @@ export class GpuRing {
     const sample: Sample = { ...given, row: given.row ?? this.#newestRow + 1 };
     const last = this.#last;
     if (sample.row <= this.#newestRow || (last && !isLater(sample, last))) return undefined;
-    if (this.#isRegular(sample)) {
-      this.#regular.push(sample);
-      this.#lastRegular = sample;
-    } else this.#burst.push(sample);
+    const ring = this.#isRegular(sample) ? this.#regular : this.#burst;
+    ring.push(sample);
     this.#last = sample;
     this.#newestRow = sample.row;
+    if (sample.absence === null) this.#lastSeenMs = sample.atMs;
     return { row: sample.row, closed: sample.row > this.#binnedUpTo ? this.#bin(sample, last) : undefined };
   }
 
@@ -72,15 +74,15 @@ export class GpuRing {
     this.#binnedUpTo = bin.row;
   }
 
-  /** What was numbered in an earlier life has a number for good, even if nothing else is known of it. */
-  numberedUpTo(row: number): void {
-    this.#newestRow = Math.max(this.#newestRow, row);
+  /** A bin can have outlived its samples: their numbers are not given again. */
+  restored(): void {
+    this.#newestRow = Math.max(this.#newestRow, this.#binnedUpTo);
   }
 
   /** Oldest first, both rings as one; those after a row. */
   *samples(afterRow = 0): Generator<Sample> {
-    const places = [firstAfter(this.#regular, afterRow), firstAfter(this.#burst, afterRow)] as const;
-    let [regular, burst] = places;
+    let regular = firstAfter(this.#regular, afterRow);
+    let burst = firstAfter(this.#burst, afterRow);
     while (regular < this.#regular.length || burst < this.#burst.length) {
       const first = burst >= this.#burst.length || this.#regular.rowAt(regular) < this.#burst.rowAt(burst);
       const sample = first ? this.#regular.get(regular++) : this.#burst.get(burst++);
@@ -97,10 +99,14 @@ export class GpuRing {
     if (this.#open) yield this.#open;
   }
 
-  /** Nine tenths: a timer may be early, and a round may have taken longer than the next one. */
+  /** By when the next one is due, not by when the last one was: else those of every second would make it too often. */
   #isRegular({ boot, monotonicMs }: Sample): boolean {
-    const last = this.#lastRegular;
-    return !last || last.boot !== boot || monotonicMs - last.monotonicMs >= 0.9 * this.#intervalMs;
+    const earlyMs = 0.1 * this.#intervalMs;
+    const first = this.#due?.boot !== boot;
+    const dueMs = first ? monotonicMs : (this.#due?.atMs ?? monotonicMs);
+    if (monotonicMs < dueMs - earlyMs) return false;
+    this.#due = { boot, atMs: Math.max(dueMs, monotonicMs - earlyMs) + this.#intervalMs };
+    return true;
   }
 
   #bin(sample: Sample, last: Sample | undefined): Bin | undefined {

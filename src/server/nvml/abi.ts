@@ -174,6 +174,7 @@ export const fieldIds = {
   PERF_POLICY_TOTAL_BASE_CLOCKS: 81,
   MEMORY_TEMP: 82,
   TOTAL_ENERGY_CONSUMPTION: 83,
+  NVLINK_LINK_COUNT: 91,
   PCIE_REPLAY_COUNTER: 94,
   NVLINK_THROUGHPUT_DATA_TX: 138,
   NVLINK_THROUGHPUT_DATA_RX: 139,
@@ -195,6 +196,29 @@ export const fieldIds = {
 export const eventTypes = { XID_CRITICAL_ERROR: 0x8 } as const;
 /** What stands for no MIG instance. */
 export const noInstance = 0xffff_ffff;
+/** NVML_FI_DEV_NVLINK_…, of one link each: the scope is its number. */
+export const linkFieldIds = {
+  GET_SPEED: 164,
+  GET_VERSION: 166,
+  ERROR_DL_REPLAY: 161,
+  ERROR_DL_RECOVERY: 162,
+  ERROR_DL_CRC: 163,
+  COUNT_MALFORMED_PACKET_ERRORS: 206,
+  COUNT_BUFFER_OVERRUN_ERRORS: 207,
+  COUNT_RCV_ERRORS: 208,
+  COUNT_RCV_REMOTE_ERRORS: 209,
+  COUNT_RCV_GENERAL_ERRORS: 210,
+  COUNT_LOCAL_LINK_INTEGRITY_ERRORS: 211,
+  COUNT_XMIT_DISCARDS: 212,
+  COUNT_LINK_RECOVERY_SUCCESSFUL_EVENTS: 213,
+  COUNT_LINK_RECOVERY_FAILED_EVENTS: 214,
+  COUNT_EFFECTIVE_ERRORS: 219,
+  COUNT_EFFECTIVE_BER: 220,
+  COUNT_SYMBOL_ERRORS: 221,
+  COUNT_SYMBOL_BER: 222,
+} as const;
+/** nvmlNvLinkErrorCounter_t, up to NVLink 3. */
+export const linkErrorCounters = { DL_REPLAY: 0, DL_RECOVERY: 1, DL_CRC_FLIT: 2, DL_CRC_DATA: 3 } as const;
 export const powerScopes = { GPU: 0, MODULE: 1 } as const;
 /** The scope of NVLink fields that stands for all links together. */
 export const allLinks = 0xffff_ffff;
@@ -291,6 +315,12 @@ export interface Nvml {
     failed: Out<number>,
   ): number;
   retiredPagesPending(device: Device, pending: Out<number>): number;
+  nvlinkState(device: Device, link: number, active: Out<number>): number;
+  nvlinkRemoteType(device: Device, link: number, type: Out<number>): number;
+  nvlinkRemotePci(device: Device, link: number, pci: PciInfo): number;
+  nvlinkErrorCounter(device: Device, link: number, counter: number, count: Out<number>): number;
+  commonAncestor(device: Device, other: Device, level: Out<number>): number;
+  p2pStatus(device: Device, other: Device, capability: number, status: Out<number>): number;
   /** @param count in: room in `records`; out: how many there are */
   computeProcesses(device: Device, count: Out<number>, records: Uint8Array | null): number;
   graphicsProcesses(device: Device, count: Out<number>, records: Uint8Array | null): number;
@@ -431,6 +461,16 @@ export const prototypes: Readonly<Record<keyof Nvml, readonly string[]>> = {
   processUtilization: [
     'int nvmlDeviceGetProcessUtilization(void *device, void *samples, _Inout_ uint32_t *count, uint64_t lastSeen)',
   ],
+  nvlinkState: ['int nvmlDeviceGetNvLinkState(void *device, uint32_t link, _Out_ int *active)'],
+  nvlinkRemoteType: ['int nvmlDeviceGetNvLinkRemoteDeviceType(void *device, uint32_t link, _Out_ int *type)'],
+  nvlinkRemotePci: [
+    'int nvmlDeviceGetNvLinkRemotePciInfo_v2(void *device, uint32_t link, _Out_ nvmlPciInfo_t *pci)',
+  ],
+  nvlinkErrorCounter: [
+    'int nvmlDeviceGetNvLinkErrorCounter(void *device, uint32_t link, int counter, _Out_ uint64_t *count)',
+  ],
+  commonAncestor: ['int nvmlDeviceGetTopologyCommonAncestor(void *device, void *other, _Out_ int *level)'],
+  p2pStatus: ['int nvmlDeviceGetP2PStatus(void *device, void *other, int capability, _Out_ int *status)'],
   retiredPagesPending: ['int nvmlDeviceGetRetiredPagesPendingStatus(void *device, _Out_ int *pending)'],
   fieldValues: ['int nvmlDeviceGetFieldValues(void *device, int count, void *values)'],
   migMode: [`int nvmlDeviceGetMigMode(void *device, ${u32}current, ${u32}pending)`],

@@ -4,6 +4,7 @@ import type { Device, Nvml } from './abi.ts';
 import { errorReaders } from './errors-readers.ts';
 import { fieldsOf } from './fields.ts';
 import { identityReaders } from './identity-readers.ts';
+import { linkReaders } from './link-readers.ts';
 import { loadReaders } from './load-readers.ts';
 import { modeReaders } from './mode-readers.ts';
 import { powerReaders, throttleReaders } from './power-readers.ts';
@@ -27,5 +28,6 @@ export function nvmlReaders(
     ...errorReaders(nvml, device, field),
     ...modeReaders(nvml, device),
     ...throttleReaders(field),
+    ...linkReaders(nvml, device),
   };
 }

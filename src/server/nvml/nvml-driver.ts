@@ -14,6 +14,7 @@ import { map, type Reading } from '../../core/reading.ts';
 import { type Device, initFlags, type Nvml, structs } from './abi.ts';
 import { nvmlReaders } from './gpu.ts';
 import { type CallWatch, type OpenLibrary, openLibrary } from './library.ts';
+import { nvmlPeers } from './peers.ts';
 import { nvmlProcesses, type ProcessMemory } from './processes.ts';
 import { read, readNumber, readStruct, readText } from './read.ts';
 
@@ -72,17 +73,34 @@ export function nvmlDriver(path: string | undefined, watch: CallWatch): NvmlDriv
       const device = library ? deviceAt(library.nvml, index) : ({ missing: 'driverUnavailable' } as const);
       if (!library || 'missing' in device) return device as Inquiries[What];
       processMemories[index] ??= { lastSeen: 0n };
-      return inquiries[what](library.nvml, device.value, processMemories[index]);
+      const { nvml } = library;
+      return inquiries[what]({ nvml, device: device.value, index, memory: processMemories[index] });
     },
 
     close,
   };
 }
 
+interface Inquiry {
+  readonly nvml: Nvml;
+  readonly device: Device;
+  readonly index: number;
+  readonly memory: ProcessMemory;
+}
+
 /** How NVML answers each question. */
-const inquiries: {
-  readonly [What in keyof Inquiries]: (nvml: Nvml, device: Device, memory: ProcessMemory) => Inquiries[What];
-} = { processes: nvmlProcesses };
+const inquiries: { readonly [What in keyof Inquiries]: (inquiry: Inquiry) => Inquiries[What] } = {
+  processes: ({ nvml, device, memory }) => nvmlProcesses(nvml, device, memory),
+  peers: ({ nvml, device, index }) => {
+    const count = readNumber((out) => nvml.deviceCount(out));
+    if ('missing' in count) return count;
+    const others = Array.from({ length: count.value }, (_, other) => other).flatMap((other) => {
+      const found = deviceAt(nvml, other);
+      return other === index || 'missing' in found ? [] : [{ index: other, device: found.value }];
+    });
+    return { value: nvmlPeers(nvml, device, others) };
+  },
+};
 
 function deviceAt(nvml: Nvml, index: number): Reading<Device> {
   return read(

@@ -57,6 +57,16 @@ const toldBoard: Partial<FakeGpu> = {
   repairPending: { channel: 0, tpc: 1 },
   unrepairableMemory: 1,
   maxMigDevices: 7,
+  nvlinks: [
+    {
+      link: 0,
+      active: 1,
+      remoteType: 2,
+      remotePci: { domain: 0x10001, bus: 0xc1, device: 0 },
+      errors: [5, 6, 7, 8],
+    },
+    { link: 1, active: 0 },
+  ],
 };
 
 const toldFields: FakeGpu['fields'] = [
@@ -72,9 +82,12 @@ const toldFields: FakeGpu['fields'] = [
   { id: 81, type: 'u64', value: 8_000_000_000 },
   { id: 82, type: 'u32', value: 77 },
   { id: 83, type: 'u64', value: 2 ** 41 + 5 },
+  { id: 91, type: 'u32', value: 2 },
   { id: 94, type: 'u32', value: 3 },
   { id: 138, scope: 0xffffffff, type: 'u64', value: 5 },
   { id: 139, scope: 0xffffffff, type: 'u64', value: 6 },
+  { id: 164, scope: 0, type: 'u32', value: 26_562 },
+  { id: 166, scope: 0, type: 'u32', value: 4 },
   { id: 173, type: 'u32', value: 71 },
   { id: 179, type: 'u32', value: 72 },
   { id: 180, type: 'u32', value: 73 },
@@ -202,6 +215,26 @@ const expectedFields = {
   rowRemapHistogram: { max: 636, high: 1, partial: 2, low: 3, none: 4 },
   repairPending: { channel: false, tpc: true },
   unrepairableMemory: true,
+  nvlinks: [
+    {
+      link: 0,
+      active: true,
+      version: 4,
+      speedMegabytesPerSecond: 26_562,
+      remoteType: 'switch',
+      remotePciAddress: '10001:c1:00.0',
+      errors: { replays: 5, recoveries: 6, crcFlit: 7, crcData: 8 },
+    },
+    {
+      link: 1,
+      active: false,
+      version: null,
+      speedMegabytesPerSecond: null,
+      remoteType: null,
+      remotePciAddress: null,
+      errors: {},
+    },
+  ],
 };
 
 /** A GPU that says something else for every reading. */

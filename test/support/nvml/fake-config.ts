@@ -1,4 +1,5 @@
 import { boardLines, type FakeBoard, type Reading, type Whole } from './fake-board.ts';
+import { type FakeLinks, linksLines } from './fake-links.ts';
 import { type FakeProcesses, processesLines } from './fake-processes.ts';
 
 /** What the fake driver of one node is and does. One file of it is the whole state: write it anew to change it. */
@@ -51,7 +52,7 @@ interface Calls {
   gpu?: number;
 }
 
-export interface FakeGpu extends FakeBoard, FakeProcesses {
+export interface FakeGpu extends FakeBoard, FakeLinks, FakeProcesses {
   /** At most 95 characters. */
   name: Reading<string>;
   uuid: Reading<string>;
@@ -180,13 +181,15 @@ function eventLine(event: FakeEvent): string {
 }
 
 function gpuLines({ fields = [], ...others }: FakeGpu): string[] {
-  const { lines: processLines, rest: readings } = processesLines(others);
+  const { lines: processLines, rest: unlinked } = processesLines(others);
+  const { lines: linkLines, rest: readings } = linksLines(unlinked);
   const { lines, rest } = boardLines(readings);
   return [
     ...Object.entries(rest).flatMap(([name, value]) => readingLines(name, value)),
     ...lines,
     ...fields.map(fieldLine),
     ...processLines,
+    ...linkLines,
   ];
 }
 

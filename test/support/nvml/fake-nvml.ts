@@ -113,6 +113,7 @@ export function h100(index: number, overrides: Partial<FakeGpu> = {}): FakeGpu {
     persistenceMode: 1,
     eventTypes: 0x1f,
     ...h100Board,
+    nvlinks: h100Links,
     fields: h100Fields,
     processes: [],
     ...overrides,
@@ -158,10 +159,21 @@ const h100Board: FakeBoard = {
   maxMigDevices: 7,
 };
 
+const h100Links = Array.from({ length: 18 }, (_, link) => ({
+  link,
+  active: 1,
+  remoteType: 2, // switch
+  remotePci: { domain: 0, bus: 0xc1 + (link % 4), device: 0 },
+}));
+
 /** The counters of time held below by this or that, and of errors, are 0. */
 const h100Fields: readonly FakeField[] = [
   ...[74, 75, 76, 77, 78, 79, 80, 81, 269, 270, 271].map((id) => ({ id, type: 'u64', value: 0 }) as const),
   ...[94, 173, 179, 180].map((id) => ({ id, type: 'u32', value: 0 }) as const),
+  { id: 91, type: 'u32', value: 18 }, // NVLinks; of each: speed, version, errors
+  ...[161, 162, 163].map((id) => ({ id, type: 'u64', value: 0 }) as const),
+  { id: 164, type: 'u32', value: 26_562 },
+  { id: 166, type: 'u32', value: 4 },
   { id: 82, type: 'u32', value: 36 }, // memory temperature, C
   { id: 83, type: 'u64', value: 6_049_123 }, // energy since driver load, mJ
   { id: 138, type: 'u64', value: 0 }, // NVLink data sent and received, KiB

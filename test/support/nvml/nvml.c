@@ -55,6 +55,9 @@
 //   gpu I repairPending CHANNEL TPC      gpu I unrepairableMemory 0|1
 //   gpu I maxMigDevices N                gpu I mig.J.KEY: a reading of its MIG device J, besides
 //   gpu I mig.J.gpuInstanceId|computeInstanceId N, gpu I mig.J.slices MULTIPROCESSORS GI CI MEBIBYTES
+//   gpu I nvlink.L.active 0|1            gpu I nvlink.L.remoteType N
+//   gpu I nvlink.L.remotePci DOMAIN BUS DEVICE, gpu I nvlink.L.error.COUNTER N
+//   gpu I peer.J.ancestor LEVEL          gpu I peer.J.p2p.CAPABILITY STATUS
 //   gpu I field.ID[.SCOPE] TYPE VALUE    TYPE double|u32|ulong|u64|i64|i32|u16; or: return CODE
 //   gpu I process|graphicsProcess|mpsProcess PID BYTES GPUINSTANCE COMPUTEINSTANCE PROTECTEDBYTES   (any number of lines)
 //   gpu I growingProcesses N             who asks for the size is told N too few: they are there a moment later
@@ -976,4 +979,64 @@ nvmlReturn_t nvmlEventSetWait_v2(nvmlEventSet_t set, nvmlEventData_t *data, unsi
     sleep_ms(POLL_MS);
     load();
   }
+}
+
+// ---- NVLink and topology -------------------------------------------------------------------------------
+
+static nvmlReturn_t read_link(const char *function, nvmlDevice_t device, unsigned int link, const char *what,
+                              unsigned long long *out, int count) {
+  char key[64];
+  snprintf(key, sizeof key, "nvlink.%u.%s", link, what);
+  nvmlReturn_t code = read_u64(function, device, key, out, count);
+  if (code != NVML_ERROR_NOT_SUPPORTED) return code;
+  snprintf(key, sizeof key, "nvlink.%u.active", link);
+  int exists = setting_of(device, key) != NULL || setting_of(device, "nvlink.0.active") == NULL;
+  return exists ? code : NVML_ERROR_INVALID_ARGUMENT; // a link that a board with links has not
+}
+
+nvmlReturn_t nvmlDeviceGetNvLinkState(nvmlDevice_t device, unsigned int link, unsigned int *active) {
+  unsigned long long value;
+  nvmlReturn_t code = read_link(__func__, device, link, "active", active ? &value : NULL, 1);
+  if (code == NVML_SUCCESS) *active = (unsigned int)value;
+  return code;
+}
+
+nvmlReturn_t nvmlDeviceGetNvLinkRemoteDeviceType(nvmlDevice_t device, unsigned int link, unsigned int *type) {
+  unsigned long long value;
+  nvmlReturn_t code = read_link(__func__, device, link, "remoteType", type ? &value : NULL, 1);
+  if (code == NVML_SUCCESS) *type = (unsigned int)value;
+  return code;
+}
+
+nvmlReturn_t nvmlDeviceGetNvLinkRemotePciInfo_v2(nvmlDevice_t device, unsigned int link, nvmlPciInfo_t *out) {
+  unsigned long long v[3];
+  nvmlReturn_t code = read_link(__func__, device, link, "remotePci", out ? v : NULL, 3);
+  if (code != NVML_SUCCESS) return code;
+  memset(out, 0, sizeof *out);
+  out->domain = (unsigned int)v[0];
+  out->bus = (unsigned int)v[1];
+  out->device = (unsigned int)v[2];
+  return NVML_SUCCESS;
+}
+
+nvmlReturn_t nvmlDeviceGetNvLinkErrorCounter(nvmlDevice_t device, unsigned int link, unsigned int counter,
+                                             unsigned long long *count) {
+  char what[32];
+  snprintf(what, sizeof what, "error.%u", counter);
+  return read_link(__func__, device, link, what, count, 1);
+}
+
+nvmlReturn_t nvmlDeviceGetTopologyCommonAncestor(nvmlDevice_t device, nvmlDevice_t other, unsigned int *level) {
+  char key[64];
+  int peer = gpu_of(other);
+  snprintf(key, sizeof key, "peer.%d.ancestor", peer);
+  return read_u32(__func__, device, key, (unsigned int *[]){peer >= 0 ? level : NULL}, 1);
+}
+
+nvmlReturn_t nvmlDeviceGetP2PStatus(nvmlDevice_t device, nvmlDevice_t other, unsigned int capability,
+                                    unsigned int *status) {
+  char key[64];
+  int peer = gpu_of(other);
+  snprintf(key, sizeof key, "peer.%d.p2p.%u", peer, capability);
+  return read_u32(__func__, device, key, (unsigned int *[]){peer >= 0 ? status : NULL}, 1);
 }

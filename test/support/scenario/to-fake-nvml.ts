@@ -8,6 +8,7 @@ import { gpuSymbols } from '../../../src/simulate/symbols.ts';
 import type { FakeGpu, FakeNvmlConfig } from '../nvml/fake-config.ts';
 import { fakeBoard } from './to-fake-board.ts';
 import { codeFor, fakeFields, type Value } from './to-fake-fields.ts';
+import { fakeLinkFields, fakeLinks } from './to-fake-links.ts';
 
 /** How long NVML says it measured the video engines. */
 const PERIOD_MICROSECONDS = 167_000;
@@ -107,7 +108,8 @@ function fakeGpu(readings: GpuReadings): FakeGpu {
     migMode: mode(of('migMode')),
     persistenceMode: persistence === null ? null : Number(persistence),
     ...fakeBoard(readings),
-    fields: fakeFields(readings),
+    ...fakeLinks(readings),
+    fields: [...fakeFields(readings), ...fakeLinkFields(readings)],
   };
 }
 

@@ -1,0 +1,208 @@
+import { type Driver, type DriverInfo, driverWentAway, type Inquiries } from '../core/driver.ts';
+import { Fault } from '../core/fault.ts';
+import type { Log } from '../core/log.ts';
+import type { Answers, DriverState } from '../core/snapshot.ts';
+import type { GpuBook } from './gpu-book.ts';
+import { Stalled, whileProgressing } from './stall.ts';
+
+export interface DriverLifeOptions {
+  /** Starts one more thread that may call the driver. */
+  readonly spawn: () => Driver;
+  /** What else holds the driver while a driver life lasts. */
+  readonly beside?: BesideDriver | undefined;
+  readonly hangAfterMs: number;
+  readonly nowMs: () => number;
+  readonly log: Log;
+}
+
+/** Must let go of the driver before it is opened anew: NVML counts inits for the whole process. */
+export interface BesideDriver {
+  begin(): void;
+  /** Resolves when it holds nothing any more. */
+  end(): Promise<void>;
+}
+
+/** The kernel may hold one global lock: then each new thread would hang too, and a thread is all we would gain. */
+const maxReplacementsPerLife = 2;
+/** Of the readings that change rarely, or that the driver takes long to tell. */
+const slowReadEveryMs = 60_000;
+const firstRetryMs = 1000;
+const lastRetryMs = 30_000;
+
+/** The driver from opening to going away, again and again, and the threads that call it. */
+export class DriverLife {
+  readonly #options: DriverLifeOptions;
+  readonly #book: GpuBook;
+  #driver: Driver;
+  #info: DriverInfo | undefined;
+  #state: DriverState = { state: 'starting' };
+  #replacements = 0;
+  #failures = 0;
+  #slowReadDueMs = 0;
+  #turn: Promise<unknown> = Promise.resolve();
+  readonly #asking = new Map<keyof Inquiries, Promise<void>>();
+  #answers: Answers = { processes: new Map(), peers: new Map() };
+
+  constructor(options: DriverLifeOptions, book: GpuBook) {
+    this.#options = options;
+    this.#book = book;
+    this.#driver = options.spawn();
+  }
+
+  get state(): DriverState {
+    return this.#state;
+  }
+
+  get retryInMs(): number {
+    return Math.min(firstRetryMs * 2 ** Math.max(0, this.#failures - 1), lastRetryMs);
+  }
+
+  /** One round over all GPUs; false when there is no driver to ask, or no GPU. */
+  sample(): Promise<boolean> {
+    return this.#inTurn(() => this.#sample());
+  }
+
+  inquire(what: keyof Inquiries): Promise<void> {
+    const asking =
+      this.#asking.get(what) ??
+      this.#inTurn(() => this.#inquire(what)).finally(() => void this.#asking.delete(what));
+    this.#asking.set(what, asking);
+    return asking;
+  }
+
+  get answers(): Answers {
+    return this.#answers;
+  }
+
+  /** A driver takes one request at a time. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const run = this.#turn.then(work);
+    this.#turn = run.catch(() => undefined);
+    return run;
+  }
+
+  async #inquire(what: keyof Inquiries): Promise<void> {
+    if (!this.#offersGpus) return;
+    for (const index of this.#book.readable) {
+      const answer = await this.#ask((driver) => driver.inquire(what, index));
+      if (answer !== undefined) this.#answered(what, index, answer);
+    }
+  }
+
+  #answered<What extends keyof Inquiries>(what: What, index: number, answer: Inquiries[What]): void {
+    const readAtMs = this.#options.nowMs();
+    const answers = new Map<number, unknown>(this.#answers[what]).set(index, { readAtMs, answer });
+    this.#answers = { ...this.#answers, [what]: answers };
+  }
+
+  async #sample(): Promise<boolean> {
+    try {
+      return (this.#offersGpus || (await this.#open())) && (await this.#readAll());
+    } catch (thrown) {
+      this.#unavailable(Fault.from(thrown));
+      return false;
+    }
+  }
+
+  /** A driver without GPUs is opened again and again: there is nothing to read that would tell of a new one. */
+  get #offersGpus(): boolean {
+    return this.#info !== undefined && this.#info.gpuCount > 0;
+  }
+
+  async #open(): Promise<boolean> {
+    await this.#options.beside?.end();
+    const info = await this.#ask((driver) => driver.open());
+    if (!info) return false;
+    if (info.gpuCount > 0) this.#options.beside?.begin();
+    if (this.#info?.gpuCount !== 0 || info.gpuCount > 0)
+      this.#options.log.info('driver opened', { gpus: info.gpuCount });
+    this.#info = info;
+    this.#state = { state: 'ok', info };
+    this.#failures = this.#offersGpus ? 0 : this.#failures + 1;
+    this.#replacements = 0;
+    this.#slowReadDueMs = 0;
+    this.#book.begin(info.gpuCount);
+    return this.#offersGpus;
+  }
+
+  /** A driver that has gone away is opened anew, and all is read at once; only once, in case it says so again. */
+  async #readAll(mayReopen = true): Promise<boolean> {
+    const slowly = this.#options.nowMs() >= this.#slowReadDueMs;
+    if (slowly) this.#slowReadDueMs = this.#options.nowMs() + slowReadEveryMs;
+    const done = new Set<number>();
+    let wentAway = false;
+    for (let left = this.#book.readable; left.length > 0 && !wentAway; left = this.#left(done)) {
+      await this.#ask((driver) =>
+        driver.readAll(left, slowly, (index, readings) => {
+          if (driver !== this.#driver) return; // given up in the meantime
+          done.add(index);
+          this.#book.read(index, readings, slowly);
+          wentAway ||= mayReopen && driverWentAway(readings);
+        }),
+      );
+    }
+    if (!wentAway) return true;
+    this.#info = undefined;
+    return (await this.#open()) && (await this.#readAll(false));
+  }
+
+  /** After a hang another thread goes on with those that were not read yet. */
+  #left(done: ReadonlySet<number>): readonly number[] {
+    return this.#book.readable.filter((index) => !done.has(index));
+  }
+
+  /** Undefined: the call has hung, and another thread has taken over. */
+  async #ask<T>(operation: (driver: Driver) => Promise<T>): Promise<T | undefined> {
+    const { hangAfterMs, nowMs, log } = this.#options;
+    const driver = this.#driver;
+    const running = operation(driver);
+    try {
+      return await whileProgressing(running, () => driver.callsReturned(), { hangAfterMs, nowMs });
+    } catch (thrown) {
+      if (!(thrown instanceof Stalled)) throw thrown;
+      const sinceMs = nowMs() - hangAfterMs;
+      const index = driver.reading();
+      if (!this.#info) this.#notResponding(sinceMs);
+      log.warn('a driver call does not return', { gpu: index, replacements: this.#replacements });
+      if (this.#replacements === maxReplacementsPerLife) return this.#hold(running, sinceMs);
+      await this.#replace(running, sinceMs, index);
+      return undefined;
+    }
+  }
+
+  async #replace(running: Promise<unknown>, sinceMs: number, index: number | null): Promise<void> {
+    this.#replacements++;
+    this.#driver.abandon();
+    if (index !== null) {
+      this.#book.hung(index, sinceMs);
+      const returned = () => this.#book.returned(index);
+      running.then(returned, returned);
+    }
+    this.#driver = this.#options.spawn();
+    // A life that has not begun is begun by the next round; one that has goes on here.
+    if (this.#info) await this.#ask((driver) => driver.open());
+  }
+
+  async #hold<T>(running: Promise<T>, sinceMs: number): Promise<T> {
+    this.#notResponding(sinceMs);
+    const result = await running;
+    if (this.#info) this.#state = { state: 'ok', info: this.#info };
+    return result;
+  }
+
+  /** Since the first call that did not return. */
+  #notResponding(sinceMs: number): void {
+    if (this.#state.state === 'notResponding') return;
+    this.#state = { state: 'notResponding', info: this.#info ?? null, sinceMs };
+  }
+
+  #unavailable({ code, message, hint }: Fault): void {
+    this.#failures++;
+    this.#info = undefined;
+    void this.#options.beside?.end();
+    this.#book.driverGone();
+    if (this.#state.state === 'unavailable' && this.#state.code === code) return;
+    this.#state = { state: 'unavailable', code, message, hint, sinceMs: this.#options.nowMs() };
+    this.#options.log.warn('driver unavailable', { code, reason: message });
+  }
+}

@@ -1,0 +1,258 @@
+import { randomBytes } from 'node:crypto';
+import { appendFile, mkdir, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+
+import type { Log } from '../../core/log.ts';
+import { whyUnreadable } from '../../core/words.ts';
+import { fileName, makeRoom, restoreFrom, segmentBytes } from './folder.ts';
+import type { History } from './history.ts';
+import { lineOf, recordIn } from './record-line.ts';
+import { binLine, headerLine, type Kind, sampleLine } from './segment.ts';
+
+/** Losing so much at worst, when the agent is killed, costs less than writing all the time. */
+const flushEveryMs = 10_000;
+/** What waits to be written while a disk is slow; more is not kept. */
+const batchAtMost = 512 * 1024;
+/** Of the state that others leave here. */
+const stateAtMost = 2 * 2 ** 20;
+/** An agent that has not written for so long no longer does. */
+const goneAfterMs = 120_000;
+
+export interface HistoryFileOptions {
+  readonly folder: string;
+  readonly history: History;
+  /** Null where the kernel does not tell. */
+  readonly bootId: string | null;
+  /** Unix time. */
+  readonly nowMs: () => number;
+  readonly log: Log;
+  /** How long a disk is waited for. */
+  readonly patienceMs?: number;
+}
+
+/** A disk that takes longer holds up the agent for no more than this, at its start and at its end. */
+const patienceMs = 2000;
+
+const ownerSchema = z.object({ life: z.int(), token: z.string(), atMs: z.number() });
+
+interface Segment {
+  readonly path: string;
+  bytes: number;
+}
+
+/**
+ * Keeps the history in a folder, so that a restarted agent goes on with it. Whatever is wrong with the folder costs only
+ * that: history goes on in memory, and it is logged once.
+ *
+ * Each life of an agent writes files of its own and appends to no other's, so what was torn by a crash stays a torn last
+ * line, and two agents never write into one file. Of two that run at once, as while pods are replaced, the later one is
+ * the owner, and the other one stops writing as soon as it sees that. The folder holds 14 MiB at most.
+ */
+export class HistoryFile {
+  readonly #options: HistoryFileOptions;
+  readonly #token = randomBytes(4).toString('hex');
+  readonly #segments = new Map<Kind, Segment>();
+  #waiting: Readonly<Record<Kind, string[]>> = { samples: [], bins: [] };
+  #waitingBytes = 0;
+  #state: unknown;
+  #stateWaiting: unknown;
+  #part = 0;
+  #isRead = false;
+  #isOpen = false;
+  #timer: NodeJS.Timeout | undefined;
+  #writing: Promise<void> = Promise.resolve();
+  #trouble: string | undefined;
+
+  constructor(options: HistoryFileOptions) {
+    this.#options = options;
+  }
+
+  /** What was last given to `keep` in an earlier life; undefined where there is none. */
+  get state(): unknown {
+    return this.#state;
+  }
+
+  /**
+   * Reads what is there into the history, and writes down from now on what is added to it. Never rejects. A disk that does
+   * not answer is given up, in this life for good.
+   */
+  async open(): Promise<void> {
+    const { folder, history, patienceMs: ms = patienceMs } = this.#options;
+    const signal = ms > 0 ? AbortSignal.timeout(ms) : AbortSignal.abort();
+    await Promise.race([this.#orTrouble(() => this.#read(signal)), aborted(signal)]);
+    if (signal.aborted && !this.#isRead) {
+      history.begin();
+      this.#report(`${folder} does not answer within ${ms} ms`);
+      return;
+    }
+    this.#isOpen = true;
+    history.listen({
+      sample: (gpuKey, sample) => this.#add('samples', sampleLine(gpuKey, sample)),
+      bin: (gpuKey, bin, bootId) => this.#add('bins', binLine(gpuKey, bootId, bin)),
+    });
+  }
+
+  async #read(signal: AbortSignal): Promise<void> {
+    const { folder, history } = this.#options;
+    await mkdir(folder, { recursive: true });
+    await restoreFrom(folder, history, signal);
+    const state = await this.#stateIn();
+    const owner = await this.#owner();
+    signal.throwIfAborted();
+    this.#isRead = true;
+    this.#state = state;
+    if (owner && owner.life >= history.life) history.continue(history.numbering, owner.life);
+    await this.#own();
+  }
+
+  /** Keeps a JSON value for the next life, in place of the last one. */
+  keep(state: unknown): void {
+    this.#stateWaiting = state;
+    this.#flushLater();
+  }
+
+  /** Writes all that waits, or gives it up with a disk that does not answer. Never rejects. */
+  async close(): Promise<void> {
+    await Promise.race([this.flush(), aborted(AbortSignal.timeout(this.#options.patienceMs ?? patienceMs))]);
+  }
+
+  /** Writes all that waits. Never rejects. */
+  flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (!this.#isOpen) return Promise.resolve();
+    this.#writing = this.#writing.then(() => this.#orTrouble(() => this.#writeAll()));
+    return this.#writing;
+  }
+
+  #add(kind: Kind, line: string): void {
+    if (this.#waitingBytes + line.length > batchAtMost) return;
+    this.#waiting[kind].push(line);
+    this.#waitingBytes += line.length;
+    this.#flushLater();
+  }
+
+  #flushLater(): void {
+    this.#timer ??= setTimeout(() => this.flush(), flushEveryMs).unref();
+  }
+
+  async #writeAll(): Promise<void> {
+    const { samples, bins } = this.#waiting;
+    const state = this.#stateWaiting;
+    this.#waiting = { samples: [], bins: [] };
+    this.#waitingBytes = 0;
+    if (await this.#isDisplaced()) {
+      this.#report('another agent keeps its history there');
+      return;
+    }
+    await this.#own();
+    await this.#append('bins', bins.join(''));
+    await this.#append('samples', samples.join(''));
+    if (state !== undefined) await this.#writeState(state);
+    if (this.#stateWaiting === state) this.#stateWaiting = undefined;
+    this.#recovered();
+  }
+
+  async #append(kind: Kind, text: string): Promise<void> {
+    if (text === '') return;
+    const segment = this.#segments.get(kind) ?? (await this.#begin(kind));
+    // Taken out while it is written: where that fails, its last line may be torn, and the next batch begins a new one.
+    this.#segments.delete(kind);
+    const { history, bootId } = this.#options;
+    const { numbering, life } = history;
+    const whole = segment.bytes === 0 ? headerLine({ numbering, life, bootId }) + text : text;
+    try {
+      await appendFile(segment.path, whole);
+    } catch (thrown) {
+      if (segment.bytes === 0) await unlink(segment.path).catch(() => undefined);
+      throw thrown;
+    }
+    segment.bytes += Buffer.byteLength(whole);
+    if (segment.bytes < segmentBytes) this.#segments.set(kind, segment);
+  }
+
+  async #begin(kind: Kind): Promise<Segment> {
+    const { folder, history } = this.#options;
+    await makeRoom(folder, kind);
+    this.#part++;
+    const name = fileName({ kind, life: history.life, part: this.#part, token: this.#token });
+    return { path: join(folder, name), bytes: 0 };
+  }
+
+  async #writeState(state: unknown): Promise<void> {
+    const line = lineOf(state);
+    if (Buffer.byteLength(line) > stateAtMost) {
+      this.#stateWaiting = undefined;
+      throw new Error('the state to keep is too long');
+    }
+    const path = this.#path('state');
+    await writeFile(`${path}.new`, line);
+    await rename(`${path}.new`, path);
+  }
+
+  async #stateIn(): Promise<unknown> {
+    return recordIn((await textOf(this.#path('state'), stateAtMost)).trimEnd());
+  }
+
+  async #owner() {
+    const text = await textOf(this.#path('owner'), 4096);
+    return ownerSchema.safeParse(recordIn(text.trimEnd())).data;
+  }
+
+  /** By an agent that began later and still writes. */
+  async #isDisplaced(): Promise<boolean> {
+    const owner = await this.#owner();
+    if (!owner || owner.token === this.#token) return false;
+    const { history, nowMs } = this.#options;
+    const later = owner.life > history.life || (owner.life === history.life && owner.token > this.#token);
+    return later && Math.abs(nowMs() - owner.atMs) < goneAfterMs;
+  }
+
+  async #own(): Promise<void> {
+    const { history, nowMs } = this.#options;
+    const owner = { life: history.life, token: this.#token, atMs: nowMs() };
+    await writeFile(this.#path('owner'), lineOf(owner));
+  }
+
+  #path(name: 'state' | 'owner'): string {
+    return join(this.#options.folder, `${name}.json`);
+  }
+
+  async #orTrouble(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (thrown) {
+      this.#report(whyUnreadable(thrown));
+    }
+  }
+
+  #report(reason: string): void {
+    const { folder, log } = this.#options;
+    if (this.#trouble === undefined) log.warn('the history is kept in memory only', { folder, reason });
+    this.#trouble = reason;
+  }
+
+  #recovered(): void {
+    if (this.#trouble === undefined) return;
+    this.#trouble = undefined;
+    this.#options.log.info('the history is written to disk again', { folder: this.#options.folder });
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+/** '' for what is not there, or is longer than anything of ours. */
+async function textOf(path: string, atMost: number): Promise<string> {
+  try {
+    const found = await stat(path);
+    return found.isFile() && found.size <= atMost ? await readFile(path, 'utf8') : '';
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,159 @@
+import type { LinkReadings, NvLink } from '../../core/link-readings.ts';
+import { missingForCode, nvmlReturn } from '../../core/nvml-return.ts';
+import { orNull, type Reading } from '../../core/reading.ts';
+import { type Device, fieldIds, linkErrorCounters, linkFieldIds, type Nvml } from './abi.ts';
+import { fieldNumbers } from './fields.ts';
+import { pciAddress } from './identity-readers.ts';
+import { read, readNumber } from './read.ts';
+import type { ReadersOf } from './readers-of.ts';
+
+export function linkReaders(nvml: Nvml, device: Device): ReadersOf<LinkReadings> {
+  return { nvlinks: () => nvlinks(nvml, device) };
+}
+
+function nvlinks(nvml: Nvml, device: Device): Reading<readonly NvLink[]> {
+  const states = statesOf(nvml, device);
+  if ('missing' in states) return states;
+  const fields = fieldsOfLinks(nvml, device, states.value.length);
+  return {
+    value: states.value.map((active, link) => {
+      const of = (name: LinkField) => fields.get(`${link} ${name}`) ?? null;
+      return {
+        link,
+        active,
+        version: of('GET_VERSION'),
+        speedMegabytesPerSecond: of('GET_SPEED'),
+        ...(active ? remoteOf(nvml, device, link) : { remoteType: null, remotePciAddress: null }),
+        errors: errorsOf(nvml, device, { link, of }),
+      };
+    }),
+  };
+}
+
+/** Whether each link is active; null for one of which the driver does not tell it. */
+function statesOf(nvml: Nvml, device: Device): Reading<(boolean | null)[]> {
+  const count = linkCount(nvml, device);
+  const states: Reading<number>[] = [];
+  for (let link = 0; link < (count ?? mostLinks); link++) {
+    const state = readNumber((out) => nvml.nvlinkState(device, link, out));
+    if (count === null && isPastLast(state)) break;
+    states.push(state);
+  }
+  if (states.some((state) => 'value' in state)) return { value: states.map(isActive) };
+  const [first] = states;
+  return first && 'missing' in first ? first : { missing: 'notSupported' };
+}
+
+/** NVML_NVLINK_MAX_LINKS: where the driver does not count them each is tried, until it says that there is none. */
+const mostLinks = 36;
+const noSuchLink = missingForCode(nvmlReturn.INVALID_ARGUMENT);
+
+function isPastLast(state: Reading<number>): boolean {
+  return 'missing' in state && (state.missing === noSuchLink || state.missing === 'notSupported');
+}
+
+function isActive(state: Reading<number>): boolean | null {
+  const known = orNull(state);
+  return known === null ? null : known !== 0;
+}
+
+/** Null where the driver does not count them. */
+function linkCount(nvml: Nvml, device: Device): number | null {
+  const counted = fieldNumbers(nvml, device, [{ id: fieldIds.NVLINK_LINK_COUNT }]);
+  const [count] = 'value' in counted ? counted.value : [];
+  return count ? orNull(count) : null;
+}
+
+type LinkField = keyof typeof linkFieldIds;
+const linkFields = Object.keys(linkFieldIds) as LinkField[];
+
+/** One call for all fields of all links; those that a link has not are not there. */
+function fieldsOfLinks(nvml: Nvml, device: Device, links: number): ReadonlyMap<string, number> {
+  const asked = Array.from({ length: links }, (_, link) => linkFields.map((name) => ({ link, name }))).flat();
+  const answered = fieldNumbers(
+    nvml,
+    device,
+    asked.map(({ link, name }) => ({ id: linkFieldIds[name], scope: link })),
+  );
+  if ('missing' in answered) return new Map();
+  return new Map(
+    asked.flatMap(({ link, name }, at) => {
+      const reading = answered.value[at];
+      return reading && 'value' in reading ? [[`${link} ${name}`, reading.value] as const] : [];
+    }),
+  );
+}
+
+/** By nvmlIntNvLinkDeviceType_t. */
+const remoteTypes = ['gpu', 'npu', 'switch'] as const;
+
+function remoteOf(nvml: Nvml, device: Device, link: number): Pick<NvLink, 'remoteType' | 'remotePciAddress'> {
+  const type = orNull(readNumber((out) => nvml.nvlinkRemoteType(device, link, out)));
+  const address = read(
+    { domain: 0, bus: 0, device: 0 },
+    (pci) => nvml.nvlinkRemotePci(device, link, pci),
+    pciAddress,
+  );
+  return {
+    remoteType: type === null ? null : (remoteTypes[type] ?? `unknown${type}`),
+    remotePciAddress: orNull(address),
+  };
+}
+
+/** Named as nvidia-smi nvlink -e names them, as far as it does. */
+const errorNames: Readonly<Partial<Record<LinkField, string>>> = {
+  ERROR_DL_REPLAY: 'replays',
+  ERROR_DL_RECOVERY: 'recoveries',
+  ERROR_DL_CRC: 'crc',
+  COUNT_MALFORMED_PACKET_ERRORS: 'malformedPackets',
+  COUNT_BUFFER_OVERRUN_ERRORS: 'bufferOverruns',
+  COUNT_RCV_ERRORS: 'received',
+  COUNT_RCV_REMOTE_ERRORS: 'receivedRemote',
+  COUNT_RCV_GENERAL_ERRORS: 'receivedGeneral',
+  COUNT_LOCAL_LINK_INTEGRITY_ERRORS: 'localLinkIntegrity',
+  COUNT_XMIT_DISCARDS: 'sentDiscards',
+  COUNT_LINK_RECOVERY_SUCCESSFUL_EVENTS: 'linkRecoveriesSuccessful',
+  COUNT_LINK_RECOVERY_FAILED_EVENTS: 'linkRecoveriesFailed',
+  COUNT_EFFECTIVE_ERRORS: 'effective',
+  COUNT_EFFECTIVE_BER: 'effectiveBer',
+  COUNT_SYMBOL_ERRORS: 'symbol',
+  COUNT_SYMBOL_BER: 'symbolBer',
+};
+const rates: ReadonlySet<string> = new Set(['effectiveBer', 'symbolBer']);
+
+interface LinkFields {
+  readonly link: number;
+  of(name: LinkField): number | null;
+}
+
+function errorsOf(nvml: Nvml, device: Device, { link, of }: LinkFields): Record<string, number> {
+  const told = Object.entries(errorNames).flatMap(([field, name]) => {
+    const value = of(field as LinkField);
+    return value === null ? [] : [[name, rates.has(name) ? bitErrorRate(value) : value] as const];
+  });
+  return told.length > 0 ? Object.fromEntries(told) : olderErrorsOf(nvml, device, link);
+}
+
+/** NVML_NVLINK_ERROR_COUNTER_BER_*: the mantissa in bits 8 to 11, the exponent in bits 0 to 7; read as DCGM reads it. */
+function bitErrorRate(value: number): number {
+  return ((value >> 8) & 0xf) * 10 ** -(value & 0xff);
+}
+
+const olderNames = {
+  DL_REPLAY: 'replays',
+  DL_RECOVERY: 'recoveries',
+  DL_CRC_FLIT: 'crcFlit',
+  DL_CRC_DATA: 'crcData',
+} as const;
+
+/** The counters of NVLink up to 3, which have calls of their own. */
+function olderErrorsOf(nvml: Nvml, device: Device, link: number): Record<string, number> {
+  return Object.fromEntries(
+    (Object.keys(olderNames) as (keyof typeof olderNames)[]).flatMap((counter) => {
+      const count = readNumber((out) =>
+        nvml.nvlinkErrorCounter(device, link, linkErrorCounters[counter], out),
+      );
+      return 'value' in count ? [[olderNames[counter], count.value] as const] : [];
+    }),
+  );
+}

@@ -1,0 +1,59 @@
+import type { z } from 'zod';
+
+import type { linkShape } from './gpu-shape.ts';
+
+export type LinkRow = NonNullable<z.output<typeof linkShape.nvlinks>>[number];
+
+/** What is wrong with a GPU's NVLinks. */
+export interface LinkTroubles {
+  readonly down: readonly number[];
+  /** Slower than the fastest link of its equals. */
+  readonly slow: readonly number[];
+  readonly errors: readonly string[];
+}
+
+/** Healthy links have these too: what forward error correction mends, and the rates. */
+const corrected: ReadonlySet<string> = new Set(['symbol', 'symbolBer', 'effectiveBer']);
+
+/** @param fastest of the links of equal GPUs, in MB/s; null: not known */
+export function linkTroubles(links: readonly LinkRow[], fastest: number | null): LinkTroubles {
+  return {
+    down: links.filter(({ active }) => active === false).map(({ link }) => link),
+    slow: links
+      .filter(
+        ({ active, speedMegabytesPerSecond: speed }) => active && speed !== null && speed < (fastest ?? 0),
+      )
+      .map(({ link }) => link),
+    errors: links.flatMap(({ link, errors }) =>
+      Object.entries(errors).flatMap(([name, count]) =>
+        count > 0 && !corrected.has(name) ? [`link ${link} ${name} ${count}`] : [],
+      ),
+    ),
+  };
+}
+
+/** `18 of 18 NVLinks up (version 4, 26.6 GB/s each), to switches`. */
+export function linksText(links: readonly LinkRow[]): string {
+  const up = links.filter(({ active }) => active);
+  const speeds = new Set(up.map(({ speedMegabytesPerSecond: speed }) => speed));
+  const versions = new Set(up.map(({ version }) => version));
+  const remotes = new Set(up.map(({ remoteType }) => remoteType));
+  const each = [
+    ...[...versions].flatMap((version) => (version === null ? [] : [`version ${version}`])),
+    ...[...speeds].flatMap((speed) => (speed === null ? [] : [`${(speed / 1000).toFixed(1)} GB/s each`])),
+    ...[...remotes].flatMap((remote) =>
+      remote === null ? [] : [`to ${remote === 'switch' ? 'switches' : `${remote}s`}`],
+    ),
+  ];
+  return `${up.length} of ${links.length} NVLinks up${each.length > 0 ? ` (${each.join(', ')})` : ''}`;
+}
+
+/** `down: 3, 4; slower than their equals: 7; link 5 replays 12`; null where nothing is wrong. */
+export function troublesText({ down, slow, errors }: LinkTroubles): string | null {
+  const parts = [
+    down.length > 0 && `down: ${down.join(', ')}`,
+    slow.length > 0 && `slower than their equals: ${slow.join(', ')}`,
+    ...errors,
+  ].filter(Boolean);
+  return parts.length > 0 ? parts.join('; ') : null;
+}

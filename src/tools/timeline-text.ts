@@ -1,0 +1,177 @@
+import { count, duration, gibibytes } from '../core/words.ts';
+import { markLine, sparkline } from './sparkline.ts';
+import { columnsAt } from './timeline-columns.ts';
+import type { GpuTimeline, SeriesAnswer, TimelineEvent } from './timeline-shape.ts';
+
+/** What is to be told of a GPU before all else; empty where nothing has happened to it. */
+export function troublesOf(gpu: GpuTimeline): string[] {
+  const { events, throttles, crossings, gaps, errors } = gpu;
+  const hot = crossings.filter(({ harmless }) => !harmless);
+  const odd = gaps.filter(({ why }) => why !== 'agentNotRunning');
+  return [
+    gpu.trouble,
+    ...eventTroubles(events),
+    ...slowdownTroubles(throttles),
+    ...hot.slice(-1).map((each) => crossingText(each)),
+    ...Object.entries(errors).map(([name, increase]) => `${name} +${increase}`),
+    odd.length > 0 &&
+      `no samples for ${duration(odd.reduce((sum, { lostMs }) => sum + lostMs, 0))} (${[...new Set(odd.map(({ why }) => why))].join(', ')})`,
+  ].filter((text) => typeof text === 'string');
+}
+
+function eventTroubles(events: readonly TimelineEvent[]): string[] {
+  const last = events.at(-1);
+  if (!last) return [];
+  const more = events.length > 1 ? ` and ${events.length - 1} more` : '';
+  return [`${eventName(last)} at ${clockText(last.atMs)}${more}`];
+}
+
+function slowdownTroubles(throttles: GpuTimeline['throttles']): string[] {
+  const heldMs = new Map<string, number>();
+  for (const { reason, heldMs: ms, slowdown } of throttles)
+    if (slowdown) heldMs.set(reason, (heldMs.get(reason) ?? 0) + ms);
+  return [...heldMs].map(([reason, ms]) => `${reason} for ${duration(ms)}`);
+}
+
+/** Many lines: what happened, then each series with its sparkline, then the marks under them, then each list. */
+export function fullText(node: string, gpu: GpuTimeline): string {
+  const troubles = troublesOf(gpu);
+  const what = [gpu.name, gpu.pciAddress && `PCI ${gpu.pciAddress}`].filter(Boolean).join(', ');
+  const head = `${node} GPU ${gpu.index}${what && ` (${what})`}: ${troubles.join('; ') || 'nothing happened'}`;
+  if (!gpu.covered) return `${head}. No samples in this time${gapTexts(gpu).join('')}`;
+  return [head, coverageText(gpu, gpu.covered), ...graph(gpu), ...listTexts(gpu)]
+    .map((line, at) => (at === 0 ? line : `  ${line}`))
+    .join('\n');
+}
+
+function coverageText(
+  gpu: GpuTimeline,
+  { fromMs, toMs, samples }: NonNullable<GpuTimeline['covered']>,
+): string {
+  const kept = { bins: ' as means of 5 min', both: ', older ones as means of 5 min' }[gpu.resolution] ?? '';
+  const rows = gpu.rows.filter((row) => row !== null);
+  const numbers = rows.length > 0 ? `, up to row ${rows.at(-1)}` : '';
+  return `${clockText(fromMs, true)} to ${clockText(toMs, true)} (${duration(toMs - fromMs)}), ${count(samples, 'sample')}${kept}${numbers}; one character = ${duration(gpu.columnMs)}; · no samples, T slowed down, X event, * both`;
+}
+
+const marks = 'marks';
+
+function graph(gpu: GpuTimeline): string[] {
+  const width = Math.max(marks.length, ...gpu.series.map(({ name }) => name.length));
+  const lines = gpu.series.map((series) =>
+    isFlat(series)
+      ? `${series.name.padEnd(width)} ${valueText(series.last, series.unit)} all the time`
+      : `${series.name.padEnd(width)} ${sparkline(series.points, scaleOf(series))} ${seriesText(series)}`,
+  );
+  const axis = { fromMs: gpu.covered?.fromMs ?? 0, columnMs: gpu.columnMs, count: gpu.slowed.length };
+  const times = gpu.events.flatMap(({ atMs }) => (atMs === null ? [] : [atMs]));
+  const line = markLine(gpu.slowed, columnsAt(times, axis));
+  return line.trim() === '' ? lines : [...lines, `${marks.padEnd(width)} ${line.trimEnd()}`];
+}
+
+/** A line without ups, downs and gaps need not be drawn. */
+function isFlat({ min, max, points }: SeriesAnswer): boolean {
+  return min === max && !points.includes(null);
+}
+
+/** Percent from nothing to all; else from the least to the most that was seen, which the text says. */
+function scaleOf({ unit, min, max }: SeriesAnswer): { min: number; max: number } {
+  return unit === '%' ? { min: 0, max: 100 } : { min, max };
+}
+
+function seriesText(series: SeriesAnswer): string {
+  const { unit, min, mean, max, p95, last, change, increase } = series;
+  const value = (number: number) => valueText(number, unit);
+  if (increase !== null) return `+${value(increase)}, now ${value(last)}`;
+  const scale = unit === '%' ? ' (drawn from 0 to 100)' : '';
+  const trend = change === null ? '' : `, ${trendText(change, series)}`;
+  return `${value(min)} to ${value(max)}${scale}, mean ${value(mean)}, p95 ${value(p95)}, now ${value(last)}${trend}`;
+}
+
+/** Less than a twentieth of the mean is no trend. */
+function trendText(change: number, { mean, unit }: SeriesAnswer): string {
+  if (Math.abs(change) < Math.abs(mean) / 20 || change === 0) return 'steady';
+  return change > 0 ? `rising by ${valueText(change, unit)}` : `falling by ${valueText(-change, unit)}`;
+}
+
+function listTexts(gpu: GpuTimeline): string[] {
+  const older = (list: string) => (gpu.omitted[list] ? ` … and ${gpu.omitted[list]} older` : '');
+  const line = (label: string, texts: readonly string[], list: string) =>
+    texts.length > 0 ? [`${label}: ${texts.join('; ')}${older(list)}`] : [];
+  const missing = Object.entries(gpu.missing).map(([name, why]) => `${name} (${why})`);
+  const unchecked = Object.entries(gpu.unchecked).map(([what, why]) => `${what} (${why})`);
+  return [
+    ...line('events', gpu.events.map(eventText), 'events'),
+    ...line('above threshold', gpu.crossings.map(crossingText), 'crossings'),
+    ...line('clocks held down', gpu.throttles.filter(isLong).map(throttleText), 'throttles'),
+    ...line('clocks in all', heldTexts(gpu), ''),
+    ...line('gaps', gapTexts(gpu), 'gaps'),
+    ...line(
+      'the clock was set',
+      gpu.clockJumps.map(
+        ({ atMs, byMs }) => `by ${byMs > 0 ? '+' : '-'}${duration(Math.abs(byMs))} at ${clockText(atMs)}`,
+      ),
+      'clockJumps',
+    ),
+    ...line('missing', missing, ''),
+    ...line('thresholds not known', unchecked, ''),
+  ];
+}
+
+/** A power cap comes and goes all the time: how much of it there was is said in all. */
+function isLong({ slowdown, heldMs }: GpuTimeline['throttles'][number]): boolean {
+  return slowdown || heldMs >= 60_000;
+}
+
+function heldTexts({ heldMs, covered }: GpuTimeline): string[] {
+  const coveredMs = covered?.coveredMs ?? 0;
+  const share = (ms: number) => (coveredMs > 0 ? ` (${Math.round((100 * ms) / coveredMs)} %)` : '');
+  return Object.entries(heldMs).map(([reason, ms]) => `${reason} ${duration(ms)}${share(ms)}`);
+}
+
+function gapTexts({ gaps }: GpuTimeline): string[] {
+  return gaps.map(
+    ({ fromMs, toMs, lostMs, why }) =>
+      `${clockText(fromMs)} ${lostMs < toMs - fromMs - 1 ? `to ${clockText(toMs)}, ${duration(lostMs)} of it` : `for ${duration(lostMs)}`} (${why})`,
+  );
+}
+
+export function eventText(event: TimelineEvent): string {
+  const doubt =
+    event.origin === 'userSpace' ? ' (written by a program of user space: it proves nothing)' : '';
+  return `${clockText(event.atMs)} ${eventName(event)}${doubt}`;
+}
+
+function eventName({ kind, code, name }: TimelineEvent): string {
+  if (kind === 'xid') return `Xid ${code} ${name}`;
+  return kind === 'sxid' ? `SXid ${code} ${name}` : name;
+}
+
+function crossingText(crossing: GpuTimeline['crossings'][number]): string {
+  const { fromMs, toMs, what, series, threshold, peak, unit, exact } = crossing;
+  const within = exact ? 'for' : 'at times within';
+  return `${series} reached ${what} of ${valueText(threshold, unit)}, up to ${valueText(peak, unit)}, at ${clockText(fromMs)} ${within} ${duration(toMs - fromMs)}`;
+}
+
+function throttleText({ reason, fromMs, toMs, heldMs }: GpuTimeline['throttles'][number]): string {
+  const lengthMs = toMs - fromMs;
+  const part = heldMs < 0.95 * lengthMs ? `, ${duration(heldMs)} of it` : '';
+  return `${reason} at ${clockText(fromMs)} for ${duration(lengthMs)}${part}`;
+}
+
+/** `10:12:30Z`, with the day where that may not be clear; `?` for what is no time. */
+export function clockText(atMs: number | null, withDay = false): string {
+  const date = new Date(atMs ?? Number.NaN);
+  if (Number.isNaN(date.getTime())) return '?';
+  const text = date.toISOString();
+  return withDay ? `${text.slice(0, 19)}Z` : `${text.slice(11, 19)}Z`;
+}
+
+export function valueText(value: number, unit: string): string {
+  if (unit === 'B') return gibibytes(value);
+  if (unit === 'B/s')
+    return value >= 1e9
+      ? `${Number((value / 1e9).toFixed(1))} GB/s`
+      : `${Number((value / 1e6).toFixed(1))} MB/s`;
+  return `${Number(value.toFixed(1))} ${unit}`;
+}

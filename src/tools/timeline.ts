@@ -1,0 +1,193 @@
+import { z } from 'zod';
+
+import type { Moment } from '../core/history.ts';
+import { byName, foldNames } from '../core/names.ts';
+import { count } from '../core/words.ts';
+import { slotOf } from './event-row.ts';
+import {
+  answerOf,
+  driverAnswer,
+  driverProblemText,
+  driverText,
+  nodeAnswer,
+  selectGpus,
+  simulatedText,
+} from './node-answer.ts';
+import type { GapReason } from './timeline-gaps.ts';
+import { isIn, timelineEventOf, timelineOf } from './timeline-gpu.ts';
+import { nodeRow, nodeSummary, nodeText } from './timeline-node.ts';
+import { type GpuTimeline, gpuTimeline, timelineEvent } from './timeline-shape.ts';
+import { eventText, fullText, troublesOf } from './timeline-text.ts';
+import { timelineInput, usualSeries, windowOf, windowText } from './timeline-window.ts';
+import { type Answer, defineTool, type NodeContext } from './tool.ts';
+
+const output = z.object({
+  ...nodeAnswer,
+  /** Null where there is a history. */
+  noHistory: z.string().nullable().describe('why nothing is kept on this node'),
+  fromMs: z.number().describe('Unix time, by the clock of the node'),
+  toMs: z.number(),
+  gpus: z.array(gpuTimeline),
+  /** Of no GPU that is known: of the node, of a switch. */
+  nodeEvents: z.array(timelineEvent),
+});
+type NodeTimeline = z.output<typeof output>;
+
+const row = z.union([
+  z.object({ kind: z.literal('driverProblem'), node: z.string(), driver: driverAnswer }),
+  z.object({ kind: z.literal('noHistory'), nodes: z.array(z.string()), why: z.string() }),
+  z.object({ kind: z.literal('nodeEvents'), node: z.string(), events: z.array(timelineEvent) }),
+  z.object({ kind: z.literal('gpu'), node: z.string(), gpu: gpuTimeline, full: z.boolean() }),
+  nodeRow,
+]);
+type Row = z.output<typeof row>;
+
+export const timeline = defineTool({
+  name: 'get_gpu_timeline',
+  title: 'GPU timeline',
+  description:
+    'What the GPUs did before now. Statistics and sparkline per series, with slowdowns, threshold crossings, Xid and other events ' +
+    'and gaps on the same axis. Of the fleet: GPUs to which something happened first, then each node in one line. gpu or ' +
+    'detail=full: all of it. 10-s samples of 2 h (1 s around events), 5-min means of 48 h.',
+  input: timelineInput,
+  output,
+  head: z.object({
+    window: z.string(),
+    nodes: z.int(),
+    gpus: z.int(),
+    gpusWithEvents: z.int(),
+    gpusSlowedDown: z.int(),
+    gpusOverThreshold: z.int(),
+    gpusWithGaps: z.int(),
+    driverProblemNodes: z.array(z.string()),
+    simulatedNodes: z.array(z.string()),
+  }),
+  row,
+
+  answer(args, node) {
+    const { snapshot, history, clock } = node;
+    const now: Moment = { ...clock, atMs: Date.parse(clock.wallTime) };
+    const window = windowOf(args, now);
+    const gpus = selectGpus(snapshot, args.gpu);
+    const { events } = node.events.since(undefined);
+    const series = args.series ?? usualSeries;
+    const wide = args.gpu !== undefined && series.length <= wideAtMost;
+    const wanted = { window, series, columns: wide ? columnsOfOne : columnsOfMany };
+    const known = { now, events, gpus: snapshot.gpus, nowWhy: nowWhy(node) };
+    const slots = new Set(snapshot.gpus.map(slotOf));
+    return {
+      ...answerOf(node),
+      noHistory: history ? null : 'this agent was started for one call',
+      fromMs: Math.round(window.fromMs),
+      toMs: Math.round(window.toMs),
+      gpus: history ? gpus.map((gpu) => timelineOf(gpu, wanted, { ...known, history })) : [],
+      nodeEvents: events
+        .filter(({ pciSlot, atMs }) => atMs !== null && isIn(window, atMs) && !slots.has(pciSlot))
+        .slice(-nodeEventsAtMost)
+        .map((event) => timelineEventOf(event, snapshot.gpus)),
+    };
+  },
+
+  merge(args, answers) {
+    const gpus = answers.flatMap(({ node, value }) => value.gpus.map((gpu) => ({ node, gpu })));
+    const full = args.detail === 'full' || args.gpu !== undefined || gpus.length <= shownInFullAtMost;
+    const odd = gpus.filter(({ gpu }) => troublesOf(gpu).length > 0).sort(worstFirst);
+    const others = full ? gpus.filter((each) => !odd.includes(each)) : [];
+    const number = (is: (gpu: GpuTimeline) => boolean) => gpus.filter(({ gpu }) => is(gpu)).length;
+    const problems = answers.filter(({ value }) => value.driver.problem);
+    return {
+      head: {
+        window: windowText(args),
+        nodes: answers.length,
+        gpus: gpus.length,
+        gpusWithEvents: number(({ events }) => events.length > 0),
+        gpusSlowedDown: number(isSlowed),
+        gpusOverThreshold: number(isHot),
+        gpusWithGaps: number(({ gaps }) => gaps.length > 0),
+        driverProblemNodes: problems.map(({ node }) => node),
+        simulatedNodes: answers.filter(({ value }) => value.simulated).map(({ node }) => node),
+      },
+      rows: [
+        ...problems.map(({ node, value }): Row => ({ kind: 'driverProblem', node, driver: value.driver })),
+        ...withoutHistory(answers),
+        ...odd.map((each, at): Row => ({ kind: 'gpu', ...each, full: full || at < shownInFullAtMost })),
+        ...answers.flatMap(nodeEvents),
+        ...others.map((each): Row => ({ kind: 'gpu', ...each, full: true })),
+        ...(full ? [] : answers.flatMap(nodeSummary).sort((a, b) => byName(a.node, b.node))),
+      ],
+      gpuCount: gpus.length,
+    };
+  },
+
+  headText(head) {
+    const counts = [
+      [head.gpusWithEvents, 'with events'],
+      [head.gpusSlowedDown, 'slowed down'],
+      [head.gpusOverThreshold, 'over a threshold'],
+      [head.gpusWithGaps, 'with gaps'],
+    ] as const;
+    const facts = counts.filter(([number]) => number > 0).map(([number, words]) => `${number} ${words}`);
+    return [
+      ...simulatedText(head.nodes, head.simulatedNodes),
+      `${count(head.gpus, 'GPU')} on ${count(head.nodes, 'node')}, ${head.window}: ${facts.join(', ') || 'nothing happened'}.${driverProblemText(head.driverProblemNodes)}`,
+    ];
+  },
+
+  rowText(row) {
+    if (row.kind === 'driverProblem') return `${row.node}: ${driverText(row.driver)}`;
+    if (row.kind === 'noHistory') return `no history on ${foldNames(row.nodes)}: ${row.why}`;
+    if (row.kind === 'nodeEvents') return `${row.node}: ${row.events.map(eventText).join('; ')}`;
+    if (row.kind === 'node') return nodeText(row);
+    if (row.full) return fullText(row.node, row.gpu);
+    return `${row.node} GPU ${row.gpu.index}: ${troublesOf(row.gpu).join('; ')}`;
+  },
+});
+
+/** The answers of a fleet are many. */
+const columnsOfMany = 60;
+const columnsOfOne = 120;
+const wideAtMost = 8;
+const nodeEventsAtMost = 12;
+/** Each takes a dozen lines. */
+const shownInFullAtMost = 4;
+
+function nowWhy({ snapshot: { driver } }: NodeContext): GapReason {
+  if (driver.state === 'notResponding') return 'driverNotResponding';
+  return driver.state === 'unavailable' ? 'driverUnavailable' : 'notSampled';
+}
+
+function isSlowed({ slowed }: GpuTimeline): boolean {
+  return slowed.includes(true);
+}
+
+function isHot({ crossings }: GpuTimeline): boolean {
+  return crossings.some(({ harmless }) => !harmless);
+}
+
+interface Placed {
+  readonly node: string;
+  readonly gpu: GpuTimeline;
+}
+
+function worstFirst(a: Placed, b: Placed): number {
+  return badness(b.gpu) - badness(a.gpu) || byName(a.node, b.node) || a.gpu.index - b.gpu.index;
+}
+
+function badness(gpu: GpuTimeline): number {
+  const events = gpu.events.filter(({ origin }) => origin !== 'userSpace');
+  const grave = events.some(({ severity }) => severity === 'critical' || severity === 'fatal');
+  const signs = [gpu.trouble !== null, grave, events.length > 0, isHot(gpu), isSlowed(gpu)];
+  return signs.reduce((sum, sign, at) => sum + (sign ? 2 ** (signs.length - at) : 0), 0);
+}
+
+function withoutHistory(answers: readonly Answer<NodeTimeline>[]): Row[] {
+  const whys = new Set(answers.flatMap(({ value }) => value.noHistory ?? []));
+  return [...whys].map((why) => {
+    const nodes = answers.filter(({ value }) => value.noHistory === why).map(({ node }) => node);
+    return { kind: 'noHistory', nodes, why };
+  });
+}
+
+function nodeEvents({ node, value }: Answer<NodeTimeline>): Row[] {
+  return value.nodeEvents.length > 0 ? [{ kind: 'nodeEvents', node, events: value.nodeEvents }] : [];
+}

@@ -1,0 +1,225 @@
+import { z } from 'zod';
+
+import { byName, foldNames } from '../core/names.ts';
+import { map, orNull } from '../core/reading.ts';
+import { count, duration } from '../core/words.ts';
+import { commonArguments } from './arguments.ts';
+import { gpuRowOf } from './gpu-row.ts';
+import { identityShape, linkShape, modeShape, nameShape, pcieShape } from './gpu-shape.ts';
+import { after, fabricText, missingText, pcieTexts, troubleText } from './gpu-text.ts';
+import { linksText, linkTroubles, troublesText } from './link-text.ts';
+import { answerOf, driverAnswer, driverText, nodeAnswer, selectGpus, simulatedText } from './node-answer.ts';
+import { type Answer, defineTool, type NodeContext } from './tool.ts';
+import { matrixText, peersTroubles } from './topology-matrix.ts';
+
+const { numaNode, numaAffinity, cpuAffinity } = identityShape;
+const { fabric } = modeShape;
+const gpuRow = gpuRowOf({
+  ...nameShape,
+  ...linkShape,
+  ...pcieShape,
+  numaNode,
+  numaAffinity,
+  cpuAffinity,
+  fabric,
+});
+
+const peer = z.object({
+  index: z.int(),
+  commonAncestor: z.string().nullable(),
+  p2p: z.record(z.string(), z.string().nullable()),
+});
+const gpuTopology = z.object({
+  gpu: gpuRow.schema,
+  /** Null while the driver has not answered. */
+  peers: z.array(peer).nullable(),
+});
+export type GpuTopologyRow = z.output<typeof gpuTopology>;
+
+const output = z.object({ ...nodeAnswer, gpus: z.array(gpuTopology) });
+type NodeTopology = z.output<typeof output>;
+
+const row = z.union([
+  z.object({ kind: z.literal('driverProblem'), node: z.string(), driver: driverAnswer }),
+  z.object({
+    kind: z.literal('trouble'),
+    node: z.string(),
+    index: z.int(),
+    name: z.string().nullable(),
+    text: z.string(),
+  }),
+  z.object({ kind: z.literal('gpu'), node: z.string(), gpu: gpuTopology }),
+  z.object({ kind: z.literal('matrix'), node: z.string(), text: z.string() }),
+  z.object({ kind: z.literal('equalNodes'), nodes: z.array(z.string()), text: z.string() }),
+]);
+type Row = z.output<typeof row>;
+
+export const topology = defineTool({
+  name: 'get_gpu_topology',
+  title: 'GPU topology',
+  description:
+    'How GPUs are connected. NVLinks that are down, slower than their equals or count errors come first; GPUs that cannot reach ' +
+    "each other's memory; then equal nodes in one line: links, versions, speeds, switches, NUMA. detail=full or gpu: every link's " +
+    'state, the matrix of nvidia-smi topo -m, NUMA and CPU affinity.',
+  input: z.strictObject(commonArguments),
+  output,
+  head: z.object({
+    nodes: z.int(),
+    gpus: z.int(),
+    troubledGpus: z.int(),
+    simulatedNodes: z.array(z.string()),
+    oldestReadingMs: z.number().nullable(),
+  }),
+  row,
+  inquires: 'peers',
+
+  answer({ gpu }, node) {
+    return {
+      ...answerOf(node),
+      gpus: selectGpus(node.snapshot, gpu).map((state) => topologyOf(state, node)),
+    };
+  },
+
+  merge({ detail, gpu }, answers) {
+    const full = detail === 'full' || gpu !== undefined;
+    const gpus = answers.flatMap(({ value }) => value.gpus);
+    const fastest = fastestByName(gpus);
+    const troubles = answers.flatMap((answer) => troublesOf(answer, fastest));
+    const ages = gpus.flatMap((each) => each.gpu.slowAgeMs ?? []);
+    return {
+      head: {
+        nodes: answers.length,
+        gpus: gpus.length,
+        troubledGpus: new Set(troubles.map(({ node, index }) => `${node} ${index}`)).size,
+        simulatedNodes: answers.filter(({ value }) => value.simulated).map(({ node }) => node),
+        oldestReadingMs: ages.length > 0 ? Math.max(...ages) : null,
+      },
+      rows: [
+        ...answers
+          .filter(({ value }) => value.driver.problem)
+          .map(({ node, value }): Row => ({ kind: 'driverProblem', node, driver: value.driver })),
+        ...troubles,
+        ...(full ? answers.flatMap(fullRows) : groups(answers)),
+      ],
+      gpuCount: gpus.length,
+    };
+  },
+
+  headText({ nodes, gpus, troubledGpus, simulatedNodes, oldestReadingMs }) {
+    const age = oldestReadingMs === null ? '' : ` Links read at most ${duration(oldestReadingMs)} ago.`;
+    const troubled = troubledGpus === 0 ? 'none in trouble' : `${troubledGpus} in trouble`;
+    return [
+      ...simulatedText(nodes, simulatedNodes),
+      `${count(gpus, 'GPU')} on ${count(nodes, 'node')}: ${troubled}.${age}`,
+    ];
+  },
+
+  rowText(row) {
+    switch (row.kind) {
+      case 'driverProblem':
+        return `${row.node}: ${driverText(row.driver)}`;
+      case 'trouble':
+        return `${row.node} GPU ${row.index} (${row.name ?? 'unknown model'}): ${row.text}`;
+      case 'gpu':
+        return `${row.node} GPU ${row.gpu.gpu.index}: ${gpuText(row.gpu)}`;
+      case 'matrix':
+        return `${row.node}:\n${row.text}`;
+      case 'equalNodes':
+        return `${foldNames(row.nodes)}${row.nodes.length > 1 ? ` each (${row.nodes.length} nodes)` : ''}: ${row.text}`;
+    }
+  },
+});
+
+function topologyOf(
+  state: ReturnType<typeof selectGpus>[number],
+  { nowMs, peers }: NodeContext,
+): GpuTopologyRow {
+  const answer = peers.get(state.index)?.answer ?? { missing: 'notReady' as const };
+  const known = map(answer, (list) =>
+    list.map(({ index, commonAncestor, p2p }) => ({
+      index,
+      commonAncestor: orNull(commonAncestor),
+      p2p: Object.fromEntries(Object.entries(p2p).map(([name, status]) => [name, orNull(status)])),
+    })),
+  );
+  return { gpu: gpuRow.of(state, nowMs), peers: orNull(known) };
+}
+
+/** Of the links of each model, anywhere: in MB/s. */
+function fastestByName(gpus: readonly GpuTopologyRow[]): ReadonlyMap<string | null, number> {
+  const fastest = new Map<string | null, number>();
+  for (const { gpu } of gpus)
+    for (const { speedMegabytesPerSecond: speed } of gpu.nvlinks ?? [])
+      fastest.set(gpu.name, Math.max(fastest.get(gpu.name) ?? 0, speed ?? 0));
+  return fastest;
+}
+
+type Trouble = Extract<Row, { kind: 'trouble' }>;
+
+function troublesOf(
+  { node, value }: Answer<NodeTopology>,
+  fastest: ReadonlyMap<string | null, number>,
+): Trouble[] {
+  return value.gpus.flatMap((each) => {
+    const { index, name, nvlinks } = each.gpu;
+    const links = nvlinks && troublesText(linkTroubles(nvlinks, fastest.get(name) ?? null));
+    const allDown = nvlinks?.every(({ active }) => active === false);
+    const linkText = allDown ? 'all its NVLinks are down' : links;
+    const texts = [troubleText(each.gpu), linkText, peersTroubles(each)].filter((text) => text !== null);
+    return texts.map((text): Trouble => ({ kind: 'trouble', node, index, name, text }));
+  });
+}
+
+function fullRows({ node, value }: Answer<NodeTopology>): Row[] {
+  const matrix =
+    value.gpus.length > 1 ? [{ kind: 'matrix' as const, node, text: matrixText(value.gpus) }] : [];
+  return [...matrix, ...value.gpus.map((gpu): Row => ({ kind: 'gpu', node, gpu }))];
+}
+
+/** Nodes whose GPUs are connected alike. */
+function groups(answers: readonly Answer<NodeTopology>[]): Row[] {
+  const byText = new Map<string, string[]>();
+  for (const { node, value } of answers) {
+    if (value.gpus.length === 0 && value.driver.problem) continue;
+    const text = kindsText(value.gpus);
+    byText.set(text, [...(byText.get(text) ?? []), node]);
+  }
+  return [...byText]
+    .map(([text, nodes]) => ({ kind: 'equalNodes' as const, nodes, text }))
+    .sort((a, b) => a.nodes.length - b.nodes.length || byName(a.nodes[0] ?? '', b.nodes[0] ?? ''));
+}
+
+function kindsText(gpus: readonly GpuTopologyRow[]): string {
+  const kinds = new Map<string, number>();
+  for (const { gpu } of gpus) {
+    const links = gpu.nvlinks ? linksText(gpu.nvlinks) : `no NVLink (${gpu.missing['nvlinks']})`;
+    const text = `${gpu.name ?? 'unknown model'}, ${links}`;
+    kinds.set(text, (kinds.get(text) ?? 0) + 1);
+  }
+  return [...kinds].map(([text, number]) => `${number} × ${text}`).join('; ') || 'no GPU';
+}
+
+function gpuText({ gpu, peers }: GpuTopologyRow): string {
+  const { nvlinks, numaAffinity: numa } = gpu;
+  const each = (nvlinks ?? []).map(
+    ({ link, active, remotePciAddress: remote }) =>
+      `${link} ${active === null ? '?' : active ? 'up' : 'DOWN'}${remote ? ` ${remote}` : ''}`,
+  );
+  const parts = [
+    troubleText(gpu),
+    gpu.name,
+    gpu.uuid,
+    gpu.pciAddress && `PCI ${gpu.pciAddress}`,
+    after('PCIe', pcieTexts(gpu).filter(Boolean).join(', ') || null),
+    nvlinks && linksText(nvlinks),
+    nvlinks && troublesText(linkTroubles(nvlinks, null)),
+    after('links', each.join(', ') || null),
+    gpu.fabric && fabricText(gpu.fabric),
+    after('memory is NUMA node', gpu.numaNode),
+    numa && `near NUMA node ${numa.join('+') || 'none'}`,
+    after('near CPUs', gpu.cpuAffinity),
+    peers === null && 'ways to other GPUs not known: the driver has not answered',
+    missingText(gpu.missing),
+  ];
+  return parts.filter(Boolean).join(', ');
+}

@@ -1,0 +1,105 @@
+import { expect, test } from 'vitest';
+
+import { historyKey, type Moment, seriesNames } from '../../src/core/history.ts';
+import type { DriverState, GpuState } from '../../src/core/snapshot.ts';
+import { History } from '../../src/server/history/history.ts';
+import { Recorder } from '../../src/server/history/recorder.ts';
+import { driverOk, gpu, nowMs, readAtMs, snapshot, unreadableGpu } from '../support/gpus.ts';
+
+const moment: Moment = { atMs: 1_800_000_000_000, monotonicMs: 5_000_000, bootId: 'b' };
+
+/** Rounds of 10 s each. */
+function recorded(rounds: readonly (readonly GpuState[])[], driver: DriverState = driverOk) {
+  const history = new History({ intervalMs: 10_000, now: () => moment });
+  const recorder = new Recorder(history);
+  rounds.forEach((gpus, at) => {
+    const later = 10_000 * at;
+    recorder.round(snapshot(gpus, driver), nowMs + later, {
+      ...moment,
+      atMs: moment.atMs + later,
+      monotonicMs: moment.monotonicMs + later,
+    });
+  });
+  return (one: GpuState) => history.rows({ gpuKey: historyKey(one) ?? '' }).rows;
+}
+
+const shown = (row: { values: readonly (number | null)[] } | undefined, name: string) =>
+  row?.values[seriesNames.indexOf(name as (typeof seriesNames)[number])];
+
+test('what was read is written down with the time at which it was read', () => {
+  const rows = recorded([[gpu(0, { clocksEventReasons: ['swPowerCap', 'gpuIdle'] })]])(gpu(0));
+
+  expect(rows).toMatchObject([
+    { row: 1, atMs: moment.atMs - 1000, monotonicMs: moment.monotonicMs - 1000, absence: null },
+  ]);
+  expect(rows[0]?.reasons).toEqual(['gpuIdle', 'swPowerCap']);
+  expect(shown(rows[0], 'gpuUtilizationPercent')).toBe(60);
+  expect(shown(rows[0], 'memoryUsedBytes')).toBe(20 * 2 ** 30);
+  expect(shown(rows[0], 'temperatureC')).toBe(55);
+  expect(shown(rows[0], 'nvlinkRxBytesPerSecond')).toBe(Math.fround(78_000_000_000));
+  expect(rows[0]?.values).not.toContain(null);
+});
+
+test('what a board does not tell is missing, and the others are there', () => {
+  const rows = recorded([[gpu(0, { memoryTemperatureC: { missing: 'notSupported' } })]])(gpu(0));
+
+  expect(shown(rows[0], 'memoryTemperatureC')).toBeNull();
+  expect(shown(rows[0], 'temperatureC')).toBe(55);
+});
+
+test('a GPU that hangs has rows without values from then on, not the old values again', () => {
+  const hanging = gpu(0, {}, { trouble: 'hung' });
+  const rows = recorded([[gpu(0)], [hanging], [hanging]])(gpu(0));
+
+  expect(rows.map(({ absence }) => absence)).toEqual([null, 'hung', 'hung']);
+  expect(shown(rows[2], 'temperatureC')).toBeNull();
+});
+
+test.for([
+  ['lost', gpu(0, {}, { trouble: 'lost', readAtMs: readAtMs + 10_000 })],
+  ['vanished', gpu(0, {}, { trouble: 'vanished', readAtMs: null })],
+] as const)('a GPU that is %s is told as such', ([kind, state]) => {
+  const nothing = {
+    ...state,
+    readings: { ...unreadableGpu(0, 'gpuLost').readings, uuid: gpu(0).readings.uuid },
+    rates: null,
+  };
+
+  const rows = recorded([[gpu(0)], [nothing]])(gpu(0));
+
+  expect(rows.map(({ absence }) => absence)).toEqual([null, kind]);
+});
+
+test('a driver that has gone away leaves rows that say so', () => {
+  const away: DriverState = {
+    state: 'unavailable',
+    code: 'DRIVER_NOT_LOADED',
+    message: 'm',
+    hint: 'h',
+    sinceMs: 0,
+  };
+
+  const rows = recorded([[gpu(0)], [gpu(0)]], away)(gpu(0));
+
+  expect(rows.map(({ absence }) => absence)).toEqual([null, 'driverUnavailable']);
+});
+
+test('a GPU whose index changes keeps its history; one without UUID is known by its PCI address', () => {
+  const noUuid = (index: number, read: number) =>
+    gpu(index, { uuid: { missing: 'notSupported' }, pciAddress: '0000:3b:00.0' }, { readAtMs: read });
+  const moved = { ...gpu(0, {}, { readAtMs: readAtMs + 10_000 }), index: 1 };
+
+  const rows = recorded([
+    [gpu(0), noUuid(1, readAtMs)],
+    [noUuid(0, readAtMs + 10_000), moved],
+  ]);
+
+  expect(rows(gpu(0)).map(({ row }) => row)).toEqual([1, 2]);
+  expect(rows(noUuid(5, 0)).map(({ row }) => row)).toEqual([1, 2]);
+});
+
+test('a GPU that has never said who it is has no history, and troubles no other', () => {
+  const rows = recorded([[unreadableGpu(0, 'notReady', {}, { trouble: 'hung', readAtMs: null }), gpu(1)]]);
+
+  expect(rows(gpu(1))).toHaveLength(1);
+});
