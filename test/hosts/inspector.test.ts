@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 
+import { tools } from '../../src/tools/index.ts';
 import { agentProgram, startAgent } from '../support/agent.ts';
 import { bridgeEntry } from '../support/build.ts';
 import { npmPrograms, whyNoPrograms } from '../support/npm-programs.ts';
@@ -58,7 +59,7 @@ describe.skipIf(whyNot).for(eras)(`the Inspector, as a host of the %s era${skipp
     const { code, result, findings } = await inspect([url], era, listStrictly);
 
     expect({ code, findings }).toEqual({ code: 0, findings: [] });
-    expect(result.tools).toHaveLength(2);
+    expect(result.tools).toHaveLength(tools.length);
   });
 
   test.for([
@@ -68,7 +69,7 @@ describe.skipIf(whyNot).for(eras)(`the Inspector, as a host of the %s era${skipp
     const { code, result, findings } = await inspect(target, era, listStrictly);
 
     expect({ code, findings }).toEqual({ code: 0, findings: [] });
-    expect(result.tools).toHaveLength(2);
+    expect(result.tools).toHaveLength(tools.length);
   });
 
   // It warns of values that can be null, which some model APIs cannot express: none may be in what those get, the arguments.
@@ -79,7 +80,7 @@ describe.skipIf(whyNot).for(eras)(`the Inspector, as a host of the %s era${skipp
     expect(new Set(findings.map(({ severity, schema }) => `${severity} ${schema}`))).toEqual(
       new Set(['warning outputSchema']),
     );
-    expect(result.tools).toHaveLength(2);
+    expect(result.tools).toHaveLength(tools.length);
   });
 
   test.for([
