@@ -2,6 +2,7 @@ import type { McpHttpHandler, Server } from '@modelcontextprotocol/server';
 
 import type { Driver } from '../core/driver.ts';
 import type { Log } from '../core/log.ts';
+import type { PciGpu } from '../core/pci.ts';
 import { driverEventsOf } from './events/driver-events.ts';
 import { EventBook } from './events/event-book.ts';
 import type { GpuSources } from './gpu-metrics.ts';
@@ -31,6 +32,8 @@ export interface AgentOptions {
   readonly history?: History;
   /** Whose the processes on the GPUs are; without it what /proc tells. */
   readonly processes?: ProcessBookOptions;
+  /** What the kernel sees on the PCI bus; without it nobody looks. */
+  readonly pciGpus?: () => readonly PciGpu[] | null;
   /** Hears the driver's own events, a thread for a driver life; without it they come from the kernel log alone. */
   readonly spawnEvents?: (listener: EventListener) => EventLane;
   /** What /metrics tells of GPUs besides our verdicts. */
@@ -124,7 +127,7 @@ export function createAgent(options: AgentOptions, maxBodyBytes: number): Agent 
   };
 }
 
-interface KnowledgeOptions extends Pick<AgentOptions, 'processes' | 'history'> {
+interface KnowledgeOptions extends Pick<AgentOptions, 'processes' | 'history' | 'pciGpus'> {
   readonly nowMs: () => number;
   readonly clock: BootClock;
   readonly events: EventBook;
@@ -133,7 +136,7 @@ interface KnowledgeOptions extends Pick<AgentOptions, 'processes' | 'history'> {
 /** All that tools may know, and how more is asked for. */
 function knowledgeOf(
   sampler: Sampler,
-  { nowMs, clock, events, history, processes: options }: KnowledgeOptions,
+  { nowMs, clock, events, history, pciGpus, processes: options }: KnowledgeOptions,
 ): Pick<AgentMcp, 'context' | 'inquire'> {
   const onNode = (pid: number) => processOnNode(pid, clock.bootedAtMs);
   const processes = new ProcessBook(options ?? { onNode, allocations: () => ({ reason: 'not asked for' }) });
@@ -147,6 +150,7 @@ function knowledgeOf(
         events,
         processes: processes.view(snapshot.gpus),
         peers: sampler.answers().peers,
+        pciGpus: pciGpus?.() ?? null,
         ...(history && { history }),
       };
     },

@@ -1,4 +1,5 @@
 import type { Log } from '../core/log.ts';
+import type { PciGpu } from '../core/pci.ts';
 import type { ProcessOnNode } from '../core/process.ts';
 import type { Config } from './config.ts';
 import { EventBook } from './events/event-book.ts';
@@ -8,6 +9,7 @@ import type { GpuSources } from './gpu-metrics.ts';
 import { HistoryFile } from './history/file.ts';
 import { History } from './history/history.ts';
 import { type BootClock, bootClock, momentOf } from './node-clock.ts';
+import { watchPciBus } from './pci-bus.ts';
 import { type HolderOf, holders } from './pod-holders.ts';
 import type { Allocations } from './pod-resources.ts';
 import type { ProcessBookOptions } from './proc/process-book.ts';
@@ -17,6 +19,7 @@ export interface NodeSources {
   readonly clock: BootClock;
   readonly events: EventBook;
   readonly history?: History;
+  readonly pciGpus?: () => readonly PciGpu[] | null;
   readonly processes: ProcessBookOptions;
   readonly gpuSources?: GpuSources;
   /** Writes down what is kept for the next life. Never rejects. */
@@ -62,6 +65,7 @@ export async function startSources(config: Config, options: SourceOptions): Prom
     events,
     processes,
     ...(history && { history }),
+    ...(config.nvml.mode === 'real' && { pciGpus: await watchPciBus() }),
     ...metricSources(config, options, { events, xids, allocations }),
     async close() {
       file?.keep(events.toJSON());

@@ -15,9 +15,15 @@ import {
   selectGpus,
   simulatedText,
 } from './node-answer.ts';
+import { notInNvmlOf, notInNvmlRow, notInNvmlText, pciGpu } from './pci-gpus.ts';
 import { type Answer, defineTool } from './tool.ts';
 
-const output = z.object({ ...nodeAnswer, gpus: z.array(inventoryRow.schema) });
+const output = z.object({
+  ...nodeAnswer,
+  gpus: z.array(inventoryRow.schema),
+  /** An agent of an older version does not look. */
+  notInNvml: z.array(pciGpu).optional(),
+});
 type NodeInventory = z.output<typeof output>;
 
 const model = z.object({ name: z.string().nullable(), count: z.int() });
@@ -48,6 +54,7 @@ const placed = z.object({
 });
 const row = z.union([
   z.object({ kind: z.literal('driverProblem'), node: z.string(), driver: driverAnswer }),
+  notInNvmlRow,
   placed,
   group,
 ]);
@@ -68,6 +75,7 @@ export const inventory = defineTool({
     nodes: z.int(),
     gpus: z.int(),
     models: z.array(model),
+    gpusNotInNvml: z.int(),
     driverProblemNodes: z.array(z.string()),
     simulatedNodes: z.array(z.string()),
     oldestReadingMs: z.number().nullable(),
@@ -76,7 +84,7 @@ export const inventory = defineTool({
 
   answer({ gpu }, node) {
     const gpus = selectGpus(node.snapshot, gpu).map((state) => inventoryRow.of(state, node.nowMs));
-    return { ...answerOf(node), gpus };
+    return { ...answerOf(node), gpus, notInNvml: gpu === undefined ? notInNvmlOf(node) : [] };
   },
 
   merge({ detail, gpu }, answers) {
@@ -89,30 +97,34 @@ export const inventory = defineTool({
         nodes: answers.length,
         gpus: gpus.length,
         models: modelsOf(gpus.map((each) => each.gpu)),
+        gpusNotInNvml: answers.reduce((sum, { value }) => sum + (value.notInNvml?.length ?? 0), 0),
         driverProblemNodes: answers.filter(({ value }) => value.driver.problem).map(({ node }) => node),
         simulatedNodes: answers.filter(({ value }) => value.simulated).map(({ node }) => node),
         oldestReadingMs: oldestOf(gpus.map((each) => each.gpu.ageMs)),
       },
-      rows: [...driverProblems(answers), ...troubled(gpus), ...healthy],
+      rows: [...driverProblems(answers), ...notInNvml(answers), ...troubled(gpus), ...healthy],
       gpuCount: gpus.length,
     };
   },
 
-  headText({ gpus, nodes, models, driverProblemNodes, simulatedNodes, oldestReadingMs }) {
+  headText({ gpus, nodes, models, gpusNotInNvml, driverProblemNodes, simulatedNodes, oldestReadingMs }) {
     const kinds = models
       .slice(0, maxModels)
       .map(({ name, count: number }) => `${number} × ${name ?? 'unknown model'}`)
       .join(', ');
     const more = models.length > maxModels ? ` and ${models.length - maxModels} more models` : '';
+    const hidden =
+      gpusNotInNvml === 0 ? '' : ` ${gpusNotInNvml} more on PCI buses, which no NVIDIA driver shows.`;
     const age = oldestReadingMs === null ? '' : ` Readings at most ${duration(oldestReadingMs)} old.`;
     return [
       ...simulatedText(nodes, simulatedNodes),
-      `${count(gpus, 'GPU')} on ${count(nodes, 'node')}${kinds && `: ${kinds}${more}`}.${driverProblemText(driverProblemNodes)}${age}`,
+      `${count(gpus, 'GPU')} on ${count(nodes, 'node')}${kinds && `: ${kinds}${more}`}.${hidden}${driverProblemText(driverProblemNodes)}${age}`,
     ];
   },
 
   rowText(row) {
     if (row.kind === 'driverProblem') return `${row.node}: ${driverText(row.driver)}`;
+    if (row.kind === 'notInNvml') return notInNvmlText(row);
     if (row.kind === 'equalNodes') return groupText(row);
     const software = `driver ${row.driverVersion ?? 'unknown'}, CUDA ${row.cudaVersion ?? 'unknown'}`;
     return `${row.node} GPU ${row.gpu.index}: ${gpuText(row.gpu)}, ${software}`;
@@ -146,6 +158,12 @@ function driverProblems(answers: readonly Answer<NodeInventory>[]): Row[] {
   return answers
     .filter(({ value }) => value.driver.problem)
     .map(({ node, value }) => ({ kind: 'driverProblem', node, driver: value.driver }));
+}
+
+function notInNvml(answers: readonly Answer<NodeInventory>[]): Row[] {
+  return answers.flatMap(({ node, value: { notInNvml: gpus = [] } }): Row[] =>
+    gpus.length > 0 ? [{ kind: 'notInNvml', node, gpus }] : [],
+  );
 }
 
 function troubled(gpus: readonly Placed[]): Row[] {

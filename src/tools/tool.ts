@@ -4,6 +4,7 @@ import type { NodeClock } from '../core/clock.ts';
 import type { Inquiries } from '../core/driver.ts';
 import type { EventLog } from '../core/event.ts';
 import type { GpuHistory } from '../core/history.ts';
+import type { PciGpu } from '../core/pci.ts';
 import type { NodeProcesses } from '../core/process.ts';
 import type { Answers, Snapshot } from '../core/snapshot.ts';
 
@@ -16,6 +17,8 @@ export interface NodeContext {
   readonly events: EventLog;
   readonly processes: NodeProcesses;
   readonly peers: Answers['peers'];
+  /** What the kernel sees; null where nobody can look, as on simulated nodes. */
+  readonly pciGpus: readonly PciGpu[] | null;
   /** What the GPUs did before now; absent in a program that lives for one call, and has seen nothing yet. */
   readonly history?: GpuHistory;
 }

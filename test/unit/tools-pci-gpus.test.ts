@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest';
+
+import { fleetInput } from '../../src/bridge/bridge.ts';
+import type { PciGpu } from '../../src/core/pci.ts';
+import type { Snapshot } from '../../src/core/snapshot.ts';
+import { parseArguments } from '../../src/tools/arguments.ts';
+import { inventory } from '../../src/tools/inventory.ts';
+import { present } from '../../src/tools/present.ts';
+import { contextOf } from '../support/answers.ts';
+import { gpu, snapshot } from '../support/gpus.ts';
+
+const onBus = (pciAddress: string, kernelDriver: string | null = 'nvidia'): PciGpu => ({
+  pciAddress,
+  deviceId: '2330',
+  kernelDriver,
+});
+
+/** The lines of an inventory of one node. */
+function ask(seen: Snapshot, pciGpus: readonly PciGpu[] | null, given: object = {}): string[] {
+  const args = parseArguments(inventory.input, given);
+  const value = inventory.answer(args, { ...contextOf(seen), pciGpus });
+  const answers = [{ node: 'gpu-1', value: inventory.output.parse(JSON.parse(JSON.stringify(value))) }];
+  return present(inventory, parseArguments(fleetInput(inventory), given), answers).text.split('\n');
+}
+
+test('GPUs on the PCI bus that the driver does not show are told first, with who has them', () => {
+  const [head, first] = ask(snapshot([gpu(0)]), [
+    onBus('0000:0a:00.0'),
+    onBus('0000:3b:00.0'),
+    onBus('0000:5e:00.0', 'vfio-pci'),
+    onBus('10000:86:00.0', null),
+  ]);
+
+  expect(head).toContain(
+    '1 GPU on 1 node: 1 × NVIDIA H100 80GB HBM3. 3 more on PCI buses, which no NVIDIA driver shows.',
+  );
+  expect(first).toBe(
+    'gpu-1: 3 GPUs on the PCI bus that the driver does not show: 0000:3b:00.0 (nvidia is bound: it could not start them, ' +
+      'see the kernel log, or this container was not given them); 0000:5e:00.0 (vfio-pci is bound); ' +
+      '10000:86:00.0 (no kernel driver is bound)',
+  );
+});
+
+test('a GPU that was there before is not told twice: its address is remembered', () => {
+  const answer = ask(snapshot([gpu(0, {}, { trouble: 'vanished' })]), [onBus('0000:0a:00.0')]);
+
+  expect(answer.join('\n')).not.toContain('on the PCI bus');
+});
+
+test('while a GPU has not told where it is, none is called hidden', () => {
+  const seen = snapshot([gpu(0, { pciAddress: { missing: 'nvmlReturn999' } })]);
+
+  expect(ask(seen, [onBus('0000:0a:00.0')]).join('\n')).not.toContain('on the PCI bus');
+});
+
+test.for([
+  ['where all are shown', [onBus('0000:0a:00.0')], {}],
+  ['where nobody can look', null, {}],
+  ['where one GPU is asked for', [onBus('0000:3b:00.0')], { gpu: 0 }],
+] as const)('%s nothing is said of the bus', ([, pciGpus, given]) => {
+  expect(ask(snapshot([gpu(0)]), pciGpus, given).join('\n')).not.toContain('PCI bus');
+});
