@@ -8,7 +8,14 @@ export interface HttpRequest {
 }
 
 export const tools = ['get_gpu_health', 'get_gpu_inventory'] as const;
-export type ToolName = (typeof tools)[number];
+/** Those that are not answered from the newest readings alone: from the history, the event log, or the driver itself. */
+export const otherTools = [
+  'get_gpu_processes',
+  'get_gpu_topology',
+  'analyze_xid_errors',
+  'get_gpu_timeline',
+] as const;
+export type ToolName = (typeof tools)[number] | (typeof otherTools)[number] | 'get_gpu_metrics';
 
 /** A tool call as the bridge makes it. */
 export function bridgeCall(tool: ToolName): HttpRequest {
@@ -37,17 +44,24 @@ export async function checkAnswer(url: string, { headers, body }: HttpRequest, g
   checkText(await response.text(), gpus, `HTTP ${response.status}`);
 }
 
-export function checkText(answer: string, gpus: number, origin: string): void {
-  const { result } = JSON.parse(answer) as {
-    result?: {
-      isError?: boolean;
-      structuredContent?: { gpus: unknown[]; driver: { state: string } };
-      content: { text: string }[];
-    };
+interface Answer {
+  readonly result?: {
+    readonly isError?: boolean;
+    /** Of the kernel log's events it is only told how many GPUs the node has. */
+    readonly structuredContent?: { gpus: unknown[] | number; driver: { state: string } };
+    readonly content: { text: string }[];
   };
+}
+
+export function checkText(answer: string, gpus: number, origin: string): void {
+  const { result } = JSON.parse(answer) as Answer;
   const data = result?.structuredContent;
   const whole = data
-    ? data.gpus.length === gpus && data.driver.state === 'ok' && answer.includes(lastGpuOf(gpus))
-    : result?.content[0]?.text.includes(`${gpus} × NVIDIA H100`);
+    ? data.driver.state === 'ok' && hasAll(data.gpus, gpus, answer)
+    : new RegExp(`\\b${gpus} (GPUs|× NVIDIA H100)`).test(result?.content[0]?.text ?? '');
   if (!whole || result?.isError) throw new Error(`not an answer for ${gpus} GPUs (${origin}): ${answer}`);
+}
+
+function hasAll(told: unknown[] | number, gpus: number, answer: string): boolean {
+  return typeof told === 'number' ? told === gpus : told.length === gpus && answer.includes(lastGpuOf(gpus));
 }
