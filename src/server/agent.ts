@@ -34,8 +34,8 @@ export interface AgentOptions {
   readonly processes?: ProcessBookOptions;
   /** What the kernel sees on the PCI bus; without it nobody looks. */
   readonly pciGpus?: () => readonly PciGpu[] | null;
-  /** Hears the driver's own events, a thread for a driver life; without it they come from the kernel log alone. */
-  readonly spawnEvents?: (listener: EventListener) => EventLane;
+  /** Hears the driver's own events in a thread of their own; without it they come from the kernel log alone. */
+  readonly eventLane?: (listener: EventListener) => EventLane;
   /** What /metrics tells of GPUs besides our verdicts. */
   readonly gpuSources?: GpuSources;
   readonly log: Log;
@@ -84,8 +84,8 @@ export function createAgent(options: AgentOptions, maxBodyBytes: number): Agent 
   const { node, log, simulated } = options;
   const nowMs = () => performance.now();
   const { clock = bootClock() } = options;
-  const { events = new EventBook({ ...clock, nowMs: Date.now }), spawnEvents, history } = options;
-  const beside = spawnEvents && driverEventsOf({ spawn: spawnEvents, book: events, log });
+  const { events = new EventBook({ ...clock, nowMs: Date.now }), eventLane, history } = options;
+  const beside = eventLane && driverEventsOf({ laneFor: eventLane, book: events, log });
   const pace = new BurstSchedule(options.sampleIntervalMs);
   const recorder = history && new Recorder(history);
   const sampler = startSampler({

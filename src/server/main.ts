@@ -59,7 +59,7 @@ async function sources(config: Config, options: Omit<SourceOptions, 'pod'>): Pro
   return startSources(config, { ...options, pod: hostname() });
 }
 
-type Node = Pick<AgentOptions, 'node' | 'spawnDriver' | 'spawnEvents'> &
+type Node = Pick<AgentOptions, 'node' | 'spawnDriver' | 'eventLane'> &
   Pick<SourceOptions, 'simulatedLog' | 'simulatedProcess'>;
 
 function real({ mode, nvml, nodeName }: Config): Node {
@@ -69,9 +69,9 @@ function real({ mode, nvml, nodeName }: Config): Node {
     early = undefined;
     return driver;
   };
-  const spawnEvents = (listener: EventListener) => driverEvents(workerUrl, nvml.library, listener);
+  const eventLane = (listener: EventListener) => driverEvents(workerUrl, nvml.library, listener);
   // Who answers and goes has no time to wait for any.
-  const heard = mode.kind === 'oneshot' ? {} : { spawnEvents };
+  const heard = mode.kind === 'oneshot' ? {} : { eventLane };
   return {
     node: nodeName ?? hostname(),
     spawnDriver,

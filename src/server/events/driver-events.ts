@@ -4,18 +4,16 @@ import type { EventLane, EventListener } from '../nvml/event-lane.ts';
 import type { EventBook } from './event-book.ts';
 
 export interface DriverEventsOptions {
-  /** Starts a thread that waits in the driver. */
-  readonly spawn: (listener: EventListener) => EventLane;
+  readonly laneFor: (listener: EventListener) => EventLane;
   readonly book: EventBook;
   readonly log: Log;
 }
 
-/** A driver that says no (a GPU that is lost, as a rule) is asked again, and rarely: a thread is started for it. */
+/** A driver that says no (a GPU that is lost, as a rule) is asked again, and rarely. */
 const againAfterMs = 60_000;
 
 /** The driver's own events, for as long as a driver life lasts. */
-export function driverEventsOf({ spawn, book, log }: DriverEventsOptions): BesideDriver {
-  let lane: EventLane | undefined;
+export function driverEventsOf({ laneFor, book, log }: DriverEventsOptions): BesideDriver {
   let again: NodeJS.Timeout | undefined;
   let said: string | null | undefined;
   const listener: EventListener = {
@@ -25,22 +23,17 @@ export function driverEventsOf({ spawn, book, log }: DriverEventsOptions): Besid
       if (reason !== null && reason !== said) log.info("the driver's events are not heard", { reason });
       said = reason;
       if (reason === null) return;
-      again = setTimeout(begin, againAfterMs);
+      again = setTimeout(() => lane.begin(), againAfterMs);
       again.unref();
     },
   };
-  function begin(): void {
-    void lane?.end();
-    lane = spawn(listener);
-  }
+  const lane = laneFor(listener);
   return {
-    begin,
+    begin: () => lane.begin(),
     async end() {
       clearTimeout(again);
-      const ending = lane;
-      lane = undefined;
       book.source('nvml', 'the driver is not open');
-      await ending?.end();
+      await lane.end();
     },
   };
 }

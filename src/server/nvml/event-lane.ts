@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 
-import type { DriverXid, EventMessage } from './event-watch.ts';
+import type { DriverXid, EventMessage, EventRequest } from './event-watch.ts';
 import { abandoned, type LaneData } from './messages.ts';
 
-/** A thread that waits for the driver's events. */
+/** Waits for the driver's events in a thread. */
 export interface EventLane {
+  begin(): void;
   /** Nobody wants to know any more. Resolves when nothing of the driver is held any longer, or after a second. */
   end(): Promise<void>;
 }
@@ -16,32 +17,73 @@ export interface EventListener {
   state(reason: string | null): void;
 }
 
-/** The driver's events, in a Worker of its own: it waits in the driver nearly all the time. */
+/**
+ * The driver's events, in a Worker of their own: it waits in the driver nearly all the time. The same Worker serves one
+ * driver life after the other, since what a Worker takes is not given back whole; one that hangs is replaced.
+ */
 export function driverEvents(
   workerUrl: URL,
   library: string | undefined,
   listener: EventListener,
 ): EventLane {
+  let thread: EventThread | undefined;
+  return {
+    begin() {
+      if (thread?.isFree() !== true) {
+        thread?.leave();
+        thread = eventThread(workerUrl, library, listener);
+      }
+      thread.watch();
+    },
+    end: () => thread?.stop() ?? Promise.resolve(),
+  };
+}
+
+interface EventThread {
+  isFree(): boolean;
+  watch(): void;
+  stop(): Promise<void>;
+  /** Ends as soon as the driver lets it. */
+  leave(): void;
+}
+
+function eventThread(workerUrl: URL, library: string | undefined, listener: EventListener): EventThread {
   const shared = new SharedArrayBuffer(3 * Int32Array.BYTES_PER_ELEMENT);
   const counters = new Int32Array(shared);
   const worker = new Worker(workerUrl, { workerData: { library, shared, events: true } satisfies LaneData });
   worker.unref(); // a wait must not keep the process alive
-  const ended = new Promise<void>((resolve) => {
-    worker.on('message', (text: string) => {
-      const message: EventMessage = JSON.parse(text);
-      if ('ended' in message) resolve();
-      if (Atomics.load(counters, abandoned) === 0) hear(message, listener);
-    });
-    worker.on('error', (cause) => {
-      listener.state(`the event worker failed: ${cause}`);
-      resolve();
-    });
+  let state: 'free' | 'watching' | 'dead' = 'free';
+  let ended = Promise.resolve();
+  let end: () => void = () => undefined;
+  worker.on('message', (text: string) => {
+    const message: EventMessage = JSON.parse(text);
+    if ('ended' in message) {
+      state = 'free';
+      end();
+    }
+    if (Atomics.load(counters, abandoned) === 0) hear(message, listener);
   });
+  worker.on('error', (cause) => {
+    state = 'dead';
+    end();
+    listener.state(`the event worker failed: ${cause}`);
+  });
+  const request = (what: EventRequest) => worker.postMessage(what);
   return {
-    end() {
+    isFree: () => state === 'free',
+    watch() {
+      state = 'watching';
+      ended = new Promise((resolve) => {
+        end = resolve;
+      });
+      Atomics.store(counters, abandoned, 0);
+      request('watch');
+    },
+    stop() {
       Atomics.store(counters, abandoned, 1);
       return Promise.race([ended, sleep(endMs, undefined, { ref: false })]);
     },
+    leave: () => request('leave'),
   };
 }
 

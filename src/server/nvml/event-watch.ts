@@ -15,11 +15,14 @@ export interface DriverXid {
   readonly computeInstanceId: number | null;
 }
 
-/** What the main thread is told; the last message is why it ends. */
+/** What the main thread is told; the last message of a watch is why it ends. */
 export type EventMessage =
   | { readonly watching: number }
   | { readonly event: DriverXid }
   | { readonly ended: string };
+
+/** What the main thread asks for. */
+export type EventRequest = 'watch' | 'leave';
 
 /** Between two looks at whether anybody still wants to know: the driver's shutdown waits for it, too. */
 const waitMs = 500;

@@ -34,8 +34,9 @@ export interface OpenLibrary {
 }
 
 /**
- * Opens the driver's library and binds every prototype. A symbol that it lacks is bound to a call that returns
- * FUNCTION_NOT_FOUND, so an old driver never fails to load.
+ * Opens the driver's library. Each prototype is bound when it is first called: koffi gives back little of what a binding
+ * takes, and a driver that is not loaded is opened again and again. A symbol that the library lacks is bound to a call that
+ * returns FUNCTION_NOT_FOUND, so an old driver never fails to load.
  *
  * @param path the library to load; undefined searches where drivers are
  * @throws Fault DRIVER_NOT_FOUND naming every place that was looked in
@@ -43,9 +44,10 @@ export interface OpenLibrary {
 export function openLibrary(path: string | undefined, watch: CallWatch): OpenLibrary {
   const { library, loaded } = load(path === undefined ? candidates() : [path]);
   const calls = Object.entries(prototypes).map(([name, candidates]) => {
-    const call = bind(library, candidates);
+    let call: Call | undefined;
     const counted: Call = (...args) => {
       if (!givingBack.has(name)) watch.before();
+      call ??= bind(library, candidates);
       const code = call(...args);
       watch.after();
       return code;

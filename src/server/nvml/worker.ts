@@ -4,7 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { driverWentAway } from '../../core/driver.ts';
 import { Fault } from '../../core/fault.ts';
 import type { GpuReadings } from '../../core/gpu.ts';
-import { type EventMessage, watchDriverEvents } from './event-watch.ts';
+import { type EventMessage, type EventRequest, watchDriverEvents } from './event-watch.ts';
 import type { CallWatch } from './library.ts';
 import {
   abandoned,
@@ -30,7 +30,11 @@ const watch: CallWatch = {
 };
 const driver = nvmlDriver(library, watch);
 
-if (events) tellEvents();
+if (events)
+  parentPort?.on('message', (request: EventRequest) => {
+    if (request === 'leave') parentPort?.close();
+    else tellEvents();
+  });
 else
   parentPort?.on('message', (request: LaneRequest) => {
     send(answer(request));

@@ -85,11 +85,23 @@ enum { NO_GPU = -1, BAD_HANDLE = -2, NO_MIG = -1, POLL_MS = 20 };
 
 // ---- The settings --------------------------------------------------------------------------------------
 
-// Never freed when a thread ends: a few kilobytes, and a destructor could outlive an unloaded library.
+// Freed when the thread ends, or when it is the thread that unloads the library: who measures an agent's memory over
+// many driver reloads shall see the agent's alone.
 static _Thread_local struct {
   char *text;
   struct stat identity;
 } file;
+static pthread_key_t text_key;
+
+__attribute__((constructor)) static void loaded(void) {
+  if (pthread_key_create(&text_key, free) != 0) abort();
+}
+
+__attribute__((destructor)) static void unloaded(void) {
+  pthread_key_delete(text_key); // threads that end later must not look for it
+  free(file.text);
+  file.text = NULL;
+}
 
 static void bad_line(const char *line) {
   fprintf(stderr, "fake nvml: cannot read line: %.*s\n", (int)strcspn(line, "\n"), line);
@@ -125,6 +137,7 @@ static void load(void) {
   char *text = read_text(path);
   free(file.text);
   file.text = text;
+  pthread_setspecific(text_key, text);
 }
 
 // What follows the words on the first line that begins with them, or NULL.
