@@ -1,3 +1,4 @@
+import type { GpmReport } from './gpm.ts';
 import { type GpuReadings, readingNames, settledReadings, slowReadings } from './gpu.ts';
 import type { DriverProcess } from './process.ts';
 import type { Missing, Reading } from './reading.ts';
@@ -52,6 +53,8 @@ export interface Inquiries {
   readonly processes: Reading<readonly DriverProcess[]>;
   /** The way to each other GPU of the node, by index. */
   readonly peers: Reading<readonly PeerPath[]>;
+  /** Since it was asked last; notReady where that is too short or too long ago. */
+  readonly gpm: Reading<GpmReport>;
 }
 
 export interface DriverInfo {

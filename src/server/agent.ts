@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { McpHttpHandler, Server } from '@modelcontextprotocol/server';
 
 import type { Driver } from '../core/driver.ts';
+import { firstGpmWindowMs, gpmIsBegun } from '../core/gpm.ts';
 import type { Log } from '../core/log.ts';
 import type { PciGpu } from '../core/pci.ts';
 import { driverEventsOf } from './events/driver-events.ts';
@@ -150,15 +152,24 @@ function knowledgeOf(
         events,
         processes: processes.view(snapshot.gpus),
         peers: sampler.answers().peers,
+        gpm: sampler.answers().gpm,
         pciGpus: pciGpus?.() ?? null,
         ...(history && { history }),
       };
     },
     async inquire(what) {
-      await within(sampler.inquire(what), inquiryMs);
+      await within(what === 'gpm' ? inquireGpm(sampler) : sampler.inquire(what), inquiryMs);
       if (what === 'processes') processes.update(sampler.snapshot().gpus, sampler.answers().processes);
     },
   };
+}
+
+/** The first time, or after a pause, it takes two samples. */
+async function inquireGpm(sampler: Sampler): Promise<void> {
+  await sampler.inquire('gpm');
+  if (![...sampler.answers().gpm.values()].some(({ answer }) => gpmIsBegun(answer))) return;
+  await sleep(firstGpmWindowMs);
+  await sampler.inquire('gpm');
 }
 
 async function within(work: Promise<unknown>, ms: number): Promise<void> {

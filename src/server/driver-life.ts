@@ -41,7 +41,7 @@ export class DriverLife {
   #slowReadDueMs = 0;
   #turn: Promise<unknown> = Promise.resolve();
   readonly #asking = new Map<keyof Inquiries, Promise<void>>();
-  #answers: Answers = { processes: new Map(), peers: new Map() };
+  #answers: Answers = { processes: new Map(), peers: new Map(), gpm: new Map() };
 
   constructor(options: DriverLifeOptions, book: GpuBook) {
     this.#options = options;

@@ -159,8 +159,10 @@ function audited({ node, context, inquire, log, metrics }: AgentMcp): Call<CallM
     let outcome = 'ok';
     try {
       const tool = toolNamed(name);
-      if (tool.inquires) await inquire(tool.inquires);
-      return answer(tool, args, _meta?.[structuredMeta] === true, {
+      const parsed = parseArguments(tool.input, args);
+      const what = tool.inquires?.(parsed);
+      if (what) await inquire(what);
+      return answer(tool, parsed, _meta?.[structuredMeta] === true, {
         node,
         nodeContext: context(),
       });
@@ -183,12 +185,11 @@ function audited({ node, context, inquire, log, metrics }: AgentMcp): Call<CallM
 
 function answer(
   tool: Tool,
-  args: unknown,
+  parsed: Record<string, unknown>,
   structured: boolean,
   { node, nodeContext }: { node: string; nodeContext: NodeContext },
 ): CallToolResult {
   const startedMs = performance.now();
-  const parsed = parseArguments(tool.input, args);
   const value = tool.answer(parsed, nodeContext);
   const _meta = () => ({
     [toolMsMeta]: Number((performance.now() - startedMs).toFixed(3)),

@@ -14,6 +14,7 @@ import { type GpuReadings, readingNames, symbolOf } from '../core/gpu.ts';
 import { faultForCode, missingForCode, nvmlReturn } from '../core/nvml-return.ts';
 import { orNull, type Reading } from '../core/reading.ts';
 import { codeOf, driverAt, type GpuCondition, gpuAt, hangEndsAfter } from './condition.ts';
+import { simulatedGpm } from './gpm.ts';
 import { simulatedPeers } from './links.ts';
 import { simulatedProcesses } from './processes.ts';
 import { nodeOf, type Scenario, type ScenarioNode } from './scenario.ts';
@@ -26,6 +27,7 @@ const INVALID_ARGUMENT = 2;
 const inquired: Readonly<Record<keyof Inquiries, string>> = {
   processes: 'nvmlDeviceGetComputeRunningProcesses_v3',
   peers: 'nvmlDeviceGetTopologyCommonAncestor',
+  gpm: 'nvmlGpmSampleGet',
 };
 
 export interface SimulatedDriverOptions {
@@ -115,16 +117,15 @@ class SimulatedDriver implements Driver {
     await this.#hangOver(index);
     this.#reading = null;
     const code = this.#alive() ? codeOf(this.#gpu(index), inquired[what]) : nvmlReturn.UNINITIALIZED;
-    return this.#answer<unknown>(code, { value: this.#said(what, index) }) as Inquiries[What];
+    return this.#answer<unknown>(code, this.#said(what, index)) as Inquiries[What];
   }
 
-  #said(what: keyof Inquiries, index: number): unknown {
-    if (what === 'peers') return simulatedPeers(this.#node, index);
-    const memory = orNull(this.#gpu(index).readings.memory);
-    return simulatedProcesses(`${this.#node.name}/${index}`, index, {
-      usedBytes: memory?.usedBytes ?? 0,
-      atMs: this.#nowMs(),
-    });
+  #said(what: keyof Inquiries, index: number): Reading<unknown> {
+    const seed = `${this.#node.name}/${index}`;
+    if (what === 'peers') return { value: simulatedPeers(this.#node, index) };
+    if (what === 'gpm') return simulatedGpm(seed, this.#node.gpus[index], this.#nowMs());
+    const usedBytes = orNull(this.#gpu(index).readings.memory)?.usedBytes ?? 0;
+    return { value: simulatedProcesses(seed, index, { usedBytes, atMs: this.#nowMs() }) };
   }
 
   async close(): Promise<void> {

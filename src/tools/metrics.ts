@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { byName } from '../core/names.ts';
 import { count, duration, gibibytes } from '../core/words.ts';
 import { commonArguments } from './arguments.ts';
+import { gpmRow, gpmRowOf, gpmRows, gpmRowsOf, gpmRowText } from './gpm-row.ts';
 import { troubleText } from './gpu-text.ts';
 import { type MetricsRow, metricsRow, metricsText } from './metrics-row.ts';
 import {
@@ -17,13 +18,26 @@ import {
 } from './node-answer.ts';
 import { type Answer, defineTool } from './tool.ts';
 
-const output = z.object({ ...nodeAnswer, gpus: z.array(metricsRow.schema) });
+const output = z.object({
+  ...nodeAnswer,
+  gpus: z.array(metricsRow.schema),
+  gpm: z.array(gpmRow).optional().describe('only when asked for'),
+});
 type NodeMetrics = z.output<typeof output>;
 
 const range = z.object({ min: z.number(), mean: z.number(), max: z.number() }).nullable();
 const ranked = z.object({ node: z.string(), index: z.int(), value: z.number() });
 
+const input = z.strictObject({
+  ...commonArguments,
+  gpm: z
+    .boolean()
+    .optional()
+    .describe('also SM occupancy, tensor, DRAM bandwidth and pipe activity (Hopper and newer, 250 ms)'),
+});
+
 const row = z.union([
+  ...gpmRows,
   z.object({ kind: z.literal('driverProblem'), node: z.string(), driver: driverAnswer }),
   z.object({ kind: z.literal('gpu'), node: z.string(), gpu: metricsRow.schema }),
   z.object({
@@ -52,7 +66,7 @@ export const metrics = defineTool({
     'What the GPUs are doing now. Utilisation, memory, temperatures with their limits, power, clocks and what holds them down, ' +
     'PCIe and NVLink traffic. Of the fleet: throttled GPUs, the busiest, the idle that hold memory, the hottest, and each node in one ' +
     'line. detail=full or gpu: every GPU with every value, encoder to fans, and how long it was held down by what.',
-  input: z.strictObject(commonArguments),
+  input,
   output,
   head: z.object({
     nodes: z.int(),
@@ -66,13 +80,18 @@ export const metrics = defineTool({
     oldestReadingMs: z.number().nullable(),
   }),
   row,
+  inquires: ({ gpm }) => (gpm ? 'gpm' : undefined),
 
-  answer({ gpu }, node) {
-    const gpus = selectGpus(node.snapshot, gpu).map((state) => metricsRow.of(state, node.nowMs));
-    return { ...answerOf(node), gpus };
+  answer({ gpu, gpm }, node) {
+    const selected = selectGpus(node.snapshot, gpu);
+    return {
+      ...answerOf(node),
+      gpus: selected.map((state) => metricsRow.of(state, node.nowMs)),
+      ...(gpm && { gpm: selected.map(({ index }) => gpmRowOf(index, node)) }),
+    };
   },
 
-  merge({ detail, gpu }, answers) {
+  merge({ detail, gpu, gpm }, answers) {
     const gpus = answers.flatMap(placed);
     const full = detail === 'full' || gpu !== undefined;
     const problems = answers.filter(({ value }) => value.driver.problem);
@@ -94,6 +113,7 @@ export const metrics = defineTool({
       rows: [
         ...problems.map(({ node, value }): Row => ({ kind: 'driverProblem', node, driver: value.driver })),
         ...odd.map((each): Row => ({ kind: 'gpu', ...each })),
+        ...(gpm ? gpmRowsOf(answers) : []),
         ...(full ? others.map((each): Row => ({ kind: 'gpu', ...each })) : summary(gpus, answers)),
       ],
       gpuCount: gpus.length,
@@ -118,6 +138,7 @@ export const metrics = defineTool({
   rowText(row) {
     if (row.kind === 'driverProblem') return `${row.node}: ${driverText(row.driver)}`;
     if (row.kind === 'gpu') return `${row.node} GPU ${row.gpu.index}: ${metricsText(row.gpu)}`;
+    if (row.kind === 'gpm' || row.kind === 'noGpm') return gpmRowText(row);
     if (row.kind === 'ranking') return rankingText(row);
     return nodeText(row);
   },

@@ -67,7 +67,7 @@ export const processes = defineTool({
     oldestAnswerMs: z.number().nullable(),
   }),
   row,
-  inquires: 'processes',
+  inquires: () => 'processes',
 
   answer({ gpu }, node) {
     const gpus = selectGpus(node.snapshot, gpu).map(({ index }) => gpuProcessesOf(index, node));

@@ -17,6 +17,7 @@ export interface NodeContext {
   readonly events: EventLog;
   readonly processes: NodeProcesses;
   readonly peers: Answers['peers'];
+  readonly gpm: Answers['gpm'];
   /** What the kernel sees; null where nobody can look, as on simulated nodes. */
   readonly pciGpus: readonly PciGpu[] | null;
   /** What the GPUs did before now; absent in a program that lives for one call, and has seen nothing yet. */
@@ -59,7 +60,7 @@ export interface Tool<
   readonly head: Head;
   readonly row: Row;
   /** What a node asks its driver before it answers; a driver that takes too long is not waited for. */
-  readonly inquires?: keyof Inquiries;
+  readonly inquires?: (args: z.output<In>) => keyof Inquiries | undefined;
   answer(args: z.output<In>, node: NodeContext): z.output<Out>;
   merge(args: z.output<In>, answers: readonly Answer<z.output<Out>>[]): Merged<z.output<Head>, z.output<Row>>;
   headText(head: z.output<Head>): readonly string[];

@@ -71,7 +71,7 @@ export const topology = defineTool({
     oldestReadingMs: z.number().nullable(),
   }),
   row,
-  inquires: 'peers',
+  inquires: () => 'peers',
 
   answer({ gpu }, node) {
     return {

@@ -9,6 +9,9 @@ export type Device = bigint & { readonly brand: 'nvmlDevice_t' };
 /** nvmlEventSet_t. */
 export type EventSet = bigint & { readonly brand: 'nvmlEventSet_t' };
 
+/** nvmlGpmSample_t: a struct whose only member is a pointer, which travels as that pointer does. */
+export type GpmSample = bigint & { readonly brand: 'nvmlGpmSample_t' };
+
 /** The structs we pass, under their names in nvml.h; a test holds size and offsets against nvml-layout.json. */
 export const structs = {
   nvmlPciInfo_t: koffi.struct('nvmlPciInfo_t', {
@@ -122,6 +125,20 @@ export const structs = {
   nvmlUnrepairableMemoryStatus_v1_t: koffi.struct('nvmlUnrepairableMemoryStatus_v1_t', {
     bUnrepairableMemory: 'uint32_t',
   }),
+  nvmlGpmSupport_t: koffi.struct('nvmlGpmSupport_t', { version: 'uint32_t', isSupportedDevice: 'uint32_t' }),
+  nvmlGpmMetric_t: koffi.struct('nvmlGpmMetric_t', {
+    metricId: 'uint32_t',
+    nvmlReturn: 'int32_t',
+    value: 'double',
+    metricInfo: koffi.array('uint8_t', 24),
+  }),
+  nvmlGpmMetricsGet_t: koffi.struct('nvmlGpmMetricsGet_t', {
+    version: 'uint32_t',
+    numMetrics: 'uint32_t',
+    sample1: 'void *',
+    sample2: 'void *',
+    metrics: koffi.array('uint8_t', 333 * 40),
+  }),
   nvmlFieldValue_t: koffi.struct('nvmlFieldValue_t', {
     fieldId: 'uint32_t',
     scopeId: 'uint32_t',
@@ -143,6 +160,8 @@ export const platformInfoV2Version = structVersion('nvmlPlatformInfo_v2_t', 2);
 export const fabricInfoV2Version = structVersion('nvmlGpuFabricInfo_v2_t', 2);
 export const sramEccVersion = structVersion('nvmlEccSramErrorStatus_v1_t', 1);
 export const repairStatusVersion = structVersion('nvmlRepairStatus_v1_t', 1);
+/** NVML_GPM_METRICS_GET_VERSION and NVML_GPM_SUPPORT_VERSION: the revision alone. */
+export const gpmVersion = 1;
 
 export interface PciInfo {
   domain: number;
@@ -332,6 +351,12 @@ export interface Nvml {
     count: Out<number>,
     lastSeen: number | bigint,
   ): number;
+  gpmSupport(device: Device, support: Uint8Array): number;
+  gpmSampleAlloc(sample: Out<GpmSample | null>): number;
+  gpmSampleGet(device: Device, sample: GpmSample): number;
+  gpmMigSampleGet(device: Device, gpuInstance: number, sample: GpmSample): number;
+  gpmMetricsGet(metrics: Uint8Array): number;
+  gpmSampleFree(sample: GpmSample): number;
   eventSetCreate(set: Out<EventSet | null>): number;
   eventSetFree(set: EventSet): number;
   supportedEventTypes(device: Device, types: Out<number>): number;
@@ -441,6 +466,12 @@ export const prototypes: Readonly<Record<keyof Nvml, readonly string[]>> = {
   remappedRows: [
     `int nvmlDeviceGetRemappedRows(void *device, ${u32}correctable, ${u32}uncorrectable, ${u32}pending, ${u32}failed)`,
   ],
+  gpmSupport: ['int nvmlGpmQueryDeviceSupport(void *device, void *support)'],
+  gpmSampleAlloc: ['int nvmlGpmSampleAlloc(_Out_ void **sample)'],
+  gpmSampleGet: ['int nvmlGpmSampleGet(void *device, void *sample)'],
+  gpmMigSampleGet: ['int nvmlGpmMigSampleGet(void *device, uint32_t gpuInstance, void *sample)'],
+  gpmMetricsGet: ['int nvmlGpmMetricsGet(void *metrics)'],
+  gpmSampleFree: ['int nvmlGpmSampleFree(void *sample)'],
   eventSetCreate: ['int nvmlEventSetCreate(_Out_ void **set)'],
   eventSetFree: ['int nvmlEventSetFree(void *set)'],
   supportedEventTypes: ['int nvmlDeviceGetSupportedEventTypes(void *device, _Out_ uint64_t *types)'],

@@ -16,7 +16,7 @@ import { kernelModuleText } from './kernel-module.ts';
 type Call = (...args: unknown[]) => number;
 
 /** What is held of the driver is given back also by who has been given up. */
-const givingBack = new Set(['shutdown', 'eventSetFree']);
+const givingBack = new Set(['shutdown', 'eventSetFree', 'gpmSampleFree']);
 
 /** Told of every driver call. */
 export interface CallWatch {

@@ -47,11 +47,31 @@ export function mode(current: number, pending: number): { current: boolean; pend
   return { current: current !== 0, pending: pending !== 0 };
 }
 
-/** Places without a device answer NOT_FOUND, and devices may stand behind them. */
 function migDevices(nvml: Nvml, device: Device): Reading<readonly MigDevice[]> {
+  return map(migHandles(nvml, device), (found) => found.map(({ mig, index }) => migDevice(nvml, mig, index)));
+}
+
+/** The MIG GPU instances with a device on them, each once; none where that cannot be told. */
+export function gpuInstancesOf(nvml: Nvml, device: Device): number[] {
+  const found = migHandles(nvml, device);
+  if ('missing' in found) return [];
+  const ids = found.value.flatMap(({ mig }) => {
+    const id = readNumber((out) => nvml.gpuInstanceId(mig, out));
+    return 'missing' in id ? [] : id.value;
+  });
+  return [...new Set(ids)];
+}
+
+interface MigHandle {
+  readonly mig: Device;
+  readonly index: number;
+}
+
+/** Places without a device answer NOT_FOUND, and devices may stand behind them. */
+function migHandles(nvml: Nvml, device: Device): Reading<readonly MigHandle[]> {
   const most = readNumber((out) => nvml.maxMigDeviceCount(device, out));
   if ('missing' in most) return most;
-  const devices: MigDevice[] = [];
+  const found: MigHandle[] = [];
   for (let index = 0; index < most.value; index++) {
     const out: [Device | null] = [null];
     let free = false;
@@ -66,9 +86,9 @@ function migDevices(nvml: Nvml, device: Device): Reading<readonly MigDevice[]> {
     );
     if (free) continue;
     if ('missing' in mig) return mig;
-    devices.push(migDevice(nvml, mig.value, index));
+    found.push({ mig: mig.value, index });
   }
-  return { value: devices };
+  return { value: found };
 }
 
 interface DeviceAttributes {

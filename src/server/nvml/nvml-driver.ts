@@ -12,6 +12,7 @@ import { type GpuReadings, slowReadings } from '../../core/gpu.ts';
 import { faultForCode, nvmlReturn } from '../../core/nvml-return.ts';
 import { map, type Reading } from '../../core/reading.ts';
 import { type Device, initFlags, type Nvml, structs } from './abi.ts';
+import { freeGpm, type GpmMemory, nvmlGpm } from './gpm.ts';
 import { nvmlReaders } from './gpu.ts';
 import { type CallWatch, type OpenLibrary, openLibrary } from './library.ts';
 import { nvmlPeers } from './peers.ts';
@@ -31,12 +32,16 @@ export function nvmlDriver(path: string | undefined, watch: CallWatch): NvmlDriv
   let library: OpenLibrary | undefined;
   let initialised = false;
   let remembered: Remembered[] = [];
-  let processMemories: ProcessMemory[] = [];
+  let memories: Memory[] = [];
 
   // NVML counts inits for the whole process: one too few leaves the old driver in use, one too many takes it from others.
   function close(): void {
-    if (initialised) library?.nvml.shutdown();
+    if (initialised && library) {
+      for (const { gpm } of memories) if (gpm) freeGpm(library.nvml, gpm);
+      library.nvml.shutdown();
+    }
     initialised = false;
+    memories = [];
     library?.unload();
     library = undefined;
   }
@@ -45,7 +50,6 @@ export function nvmlDriver(path: string | undefined, watch: CallWatch): NvmlDriv
     open() {
       close();
       remembered = [];
-      processMemories = [];
       library = openLibrary(path, watch);
       try {
         demand('nvmlInitWithFlags', library.nvml.initWithFlags(initFlags.NO_GPUS), library);
@@ -72,25 +76,32 @@ export function nvmlDriver(path: string | undefined, watch: CallWatch): NvmlDriv
     inquire<What extends keyof Inquiries>(what: What, index: number): Inquiries[What] {
       const device = library ? deviceAt(library.nvml, index) : ({ missing: 'driverUnavailable' } as const);
       if (!library || 'missing' in device) return device as Inquiries[What];
-      processMemories[index] ??= { lastSeen: 0n };
+      memories[index] ??= { processes: { lastSeen: 0n }, gpm: new Map() };
       const { nvml } = library;
-      return inquiries[what]({ nvml, device: device.value, index, memory: processMemories[index] });
+      return inquiries[what]({ nvml, device: device.value, index, memory: memories[index] });
     },
 
     close,
   };
 }
 
+/** Of one GPU, from one question to the next. */
+interface Memory {
+  readonly processes: ProcessMemory;
+  readonly gpm: GpmMemory;
+}
+
 interface Inquiry {
   readonly nvml: Nvml;
   readonly device: Device;
   readonly index: number;
-  readonly memory: ProcessMemory;
+  readonly memory: Memory;
 }
 
 /** How NVML answers each question. */
 const inquiries: { readonly [What in keyof Inquiries]: (inquiry: Inquiry) => Inquiries[What] } = {
-  processes: ({ nvml, device, memory }) => nvmlProcesses(nvml, device, memory),
+  processes: ({ nvml, device, memory }) => nvmlProcesses(nvml, device, memory.processes),
+  gpm: ({ nvml, device, memory }) => nvmlGpm(nvml, device, memory.gpm),
   peers: ({ nvml, device, index }) => {
     const count = readNumber((out) => nvml.deviceCount(out));
     if ('missing' in count) return count;

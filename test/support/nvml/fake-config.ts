@@ -104,6 +104,8 @@ export interface FakeGpu extends FakeBoard, FakeLinks, FakeProcesses {
   migMode?: Reading<{ current: number; pending: number }>;
   /** 0 off, 1 on. */
   persistenceMode?: Reading<number>;
+  /** Percent by NVML_GPM_METRIC_…, `1.5` for that of GPU instance 5; absent: GPM is not supported. */
+  gpm?: Readonly<Record<string, number>>;
   /** Answers of nvmlDeviceGetFieldValues; fields not named here are NOT_SUPPORTED each. */
   fields?: readonly FakeField[];
 }
@@ -180,7 +182,7 @@ function eventLine(event: FakeEvent): string {
   return `event ${number} ${gpu} ${type} ${data} ${gpuInstance} ${computeInstance}`;
 }
 
-function gpuLines({ fields = [], ...others }: FakeGpu): string[] {
+function gpuLines({ fields = [], gpm = {}, ...others }: FakeGpu): string[] {
   const { lines: processLines, rest: unlinked } = processesLines(others);
   const { lines: linkLines, rest: readings } = linksLines(unlinked);
   const { lines, rest } = boardLines(readings);
@@ -188,6 +190,7 @@ function gpuLines({ fields = [], ...others }: FakeGpu): string[] {
     ...Object.entries(rest).flatMap(([name, value]) => readingLines(name, value)),
     ...lines,
     ...fields.map(fieldLine),
+    ...Object.entries(gpm).map(([metric, percent]) => `gpm.${metric} ${percent}`.replace('NaN', 'nan')),
     ...processLines,
     ...linkLines,
   ];

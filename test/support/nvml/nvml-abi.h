@@ -17,6 +17,7 @@ typedef enum {
   NVML_ERROR_TIMEOUT = 10,
   NVML_ERROR_CORRUPTED_INFOROM = 14,
   NVML_ERROR_LIB_RM_VERSION_MISMATCH = 18,
+  NVML_ERROR_NO_DATA = 21,
   NVML_ERROR_ARGUMENT_VERSION_MISMATCH = 25,
   NVML_ERROR_GPU_NOT_FOUND = 28,
   NVML_ERROR_UNKNOWN = 999,
@@ -137,6 +138,31 @@ typedef union {
   long long sllVal;
   unsigned short usVal;
 } nvmlValue_t;
+
+typedef struct {
+  unsigned int version, isSupportedDevice;
+} nvmlGpmSupport_t;
+
+typedef struct {
+  char *shortName, *longName, *unit;
+} nvmlGpmMetricMetricInfo_t;
+
+typedef struct {
+  unsigned int metricId;
+  nvmlReturn_t nvmlReturn;
+  double value;
+  nvmlGpmMetricMetricInfo_t metricInfo;
+} nvmlGpmMetric_t;
+
+typedef struct {
+  void *handle;
+} nvmlGpmSample_t;
+
+typedef struct {
+  unsigned int version, numMetrics;
+  nvmlGpmSample_t sample1, sample2;
+  nvmlGpmMetric_t metrics[333];
+} nvmlGpmMetricsGet_t;
 
 typedef struct {
   unsigned int fieldId, scopeId;

@@ -60,6 +60,7 @@
 //   gpu I peer.J.ancestor LEVEL          gpu I peer.J.p2p.CAPABILITY STATUS
 //   gpu I field.ID[.SCOPE] TYPE VALUE    TYPE double|u32|ulong|u64|i64|i32|u16; or: return CODE
 //   gpu I process|graphicsProcess|mpsProcess PID BYTES GPUINSTANCE COMPUTEINSTANCE PROTECTEDBYTES   (any number of lines)
+//   gpu I gpm.METRIC VALUE               gpu I gpm.METRIC.INSTANCE VALUE: of that GPU instance; the first makes GPM supported
 //   gpu I growingProcesses N             who asks for the size is told N too few: they are there a moment later
 //   gpu I processSample MICROSECONDS PID SM MEMORY ENCODER DECODER         (any number of lines; none: NOT_FOUND)
 //
@@ -1052,4 +1053,84 @@ nvmlReturn_t nvmlDeviceGetP2PStatus(nvmlDevice_t device, nvmlDevice_t other, uns
   int peer = gpu_of(other);
   snprintf(key, sizeof key, "peer.%d.p2p.%u", peer, capability);
   return read_u32(__func__, device, key, (unsigned int *[]){peer >= 0 ? status : NULL}, 1);
+}
+
+// ---- GPU performance monitoring ------------------------------------------------------------------------
+
+enum { GPM_VERSION = 1, WHOLE_GPU = -1, GPM_LEAST_MS = 100 };
+
+struct gpm_sample {
+  int gpu, instance; // gpu NO_GPU: nothing was taken yet
+  struct timespec at;
+};
+
+nvmlReturn_t nvmlGpmQueryDeviceSupport(nvmlDevice_t device, nvmlGpmSupport_t *support) {
+  int gpu = gpu_of(device);
+  nvmlReturn_t code = enter(__func__, gpu);
+  if (code != NVML_SUCCESS) return code;
+  if (!support) return NVML_ERROR_INVALID_ARGUMENT;
+  if (support->version != GPM_VERSION) return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
+  char start[32];
+  snprintf(start, sizeof start, "\ngpu %d gpm.", gpu);
+  support->isSupportedDevice = strstr(file.text, start) != NULL;
+  return NVML_SUCCESS;
+}
+
+nvmlReturn_t nvmlGpmSampleAlloc(nvmlGpmSample_t *sample) {
+  nvmlReturn_t code = enter(__func__, NO_GPU);
+  if (code != NVML_SUCCESS) return code;
+  if (!sample) return NVML_ERROR_INVALID_ARGUMENT;
+  struct gpm_sample *made = calloc(1, sizeof *made);
+  made->gpu = NO_GPU;
+  sample->handle = made;
+  return NVML_SUCCESS;
+}
+
+nvmlReturn_t nvmlGpmSampleFree(nvmlGpmSample_t sample) {
+  nvmlReturn_t code = enter(__func__, NO_GPU);
+  free(sample.handle);
+  return code;
+}
+
+static nvmlReturn_t take_sample(const char *function, nvmlDevice_t device, int instance, nvmlGpmSample_t sample) {
+  int gpu = gpu_of(device);
+  nvmlReturn_t code = enter(function, gpu);
+  if (code != NVML_SUCCESS) return code;
+  struct gpm_sample *taken = sample.handle;
+  if (!taken) return NVML_ERROR_INVALID_ARGUMENT;
+  taken->gpu = gpu;
+  taken->instance = instance;
+  clock_gettime(CLOCK_MONOTONIC, &taken->at);
+  return NVML_SUCCESS;
+}
+
+nvmlReturn_t nvmlGpmSampleGet(nvmlDevice_t device, nvmlGpmSample_t sample) {
+  return take_sample(__func__, device, WHOLE_GPU, sample);
+}
+
+nvmlReturn_t nvmlGpmMigSampleGet(nvmlDevice_t device, unsigned int instance, nvmlGpmSample_t sample) {
+  return take_sample(__func__, device, (int)instance, sample);
+}
+
+static void read_metric(const struct gpm_sample *of, nvmlGpmMetric_t *metric, int too_near) {
+  const char *line = of->instance == WHOLE_GPU
+                         ? setting("gpu %d gpm.%u", of->gpu, metric->metricId)
+                         : setting("gpu %d gpm.%u.%d", of->gpu, metric->metricId, of->instance);
+  metric->nvmlReturn = !line ? NVML_ERROR_NOT_SUPPORTED : too_near ? NVML_ERROR_NO_DATA : NVML_SUCCESS;
+  if (metric->nvmlReturn == NVML_SUCCESS) metric->value = strtod(line, NULL); // also "nan"
+}
+
+// nvml.h: "Sample1 and Sample2 must be taken at least 100 ms apart". What a driver says of nearer ones: not measured.
+nvmlReturn_t nvmlGpmMetricsGet(nvmlGpmMetricsGet_t *get) {
+  nvmlReturn_t code = enter(__func__, NO_GPU);
+  if (code != NVML_SUCCESS) return code;
+  if (!get || get->numMetrics > sizeof get->metrics / sizeof get->metrics[0]) return NVML_ERROR_INVALID_ARGUMENT;
+  if (get->version != GPM_VERSION) return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
+  const struct gpm_sample *first = get->sample1.handle, *second = get->sample2.handle;
+  if (!first || !second || first->gpu == NO_GPU) return NVML_ERROR_INVALID_ARGUMENT;
+  if (first->gpu != second->gpu || first->instance != second->instance) return NVML_ERROR_INVALID_ARGUMENT;
+  long apart_ms = (second->at.tv_sec - first->at.tv_sec) * 1000 + (second->at.tv_nsec - first->at.tv_nsec) / 1000000;
+  for (unsigned int i = 0; i < get->numMetrics; i++)
+    read_metric(second, &get->metrics[i], apart_ms < GPM_LEAST_MS);
+  return NVML_SUCCESS;
 }
