@@ -23,7 +23,7 @@ export interface BesideDriver {
 }
 
 /** The kernel may hold one global lock: then each new thread would hang too, and a thread is all we would gain. */
-const maxReplacementsPerLife = 2;
+const mostGivenUp = 2;
 /** Of the readings that change rarely, or that the driver takes long to tell. */
 const slowReadEveryMs = 60_000;
 const firstRetryMs = 1000;
@@ -36,7 +36,8 @@ export class DriverLife {
   #driver: Driver;
   #info: DriverInfo | undefined;
   #state: DriverState = { state: 'starting' };
-  #replacements = 0;
+  /** What the threads were at that were given up in this driver life; a thread that was at a GPU counts until it is back. */
+  #givenUp = new Set<Promise<unknown>>();
   #failures = 0;
   #slowReadDueMs = 0;
   #turn: Promise<unknown> = Promise.resolve();
@@ -119,7 +120,7 @@ export class DriverLife {
     this.#info = info;
     this.#state = { state: 'ok', info };
     this.#failures = this.#offersGpus ? 0 : this.#failures + 1;
-    this.#replacements = 0;
+    this.#givenUp = new Set();
     this.#slowReadDueMs = 0;
     this.#book.begin(info.gpuCount);
     return this.#offersGpus;
@@ -163,19 +164,22 @@ export class DriverLife {
       const sinceMs = nowMs() - hangAfterMs;
       const index = driver.reading();
       if (!this.#info) this.#notResponding(sinceMs);
-      log.warn('a driver call does not return', { gpu: index, replacements: this.#replacements });
-      if (this.#replacements === maxReplacementsPerLife) return this.#hold(running, sinceMs);
+      log.warn('a driver call does not return', { gpu: index, threadsGivenUp: this.#givenUp.size });
+      if (this.#givenUp.size === mostGivenUp) return this.#hold(running, sinceMs);
       await this.#replace(running, sinceMs, index);
       return undefined;
     }
   }
 
   async #replace(running: Promise<unknown>, sinceMs: number, index: number | null): Promise<void> {
-    this.#replacements++;
+    const givenUp = this.#givenUp.add(running);
     this.#driver.abandon();
     if (index !== null) {
       this.#book.hung(index, sinceMs);
-      const returned = () => this.#book.returned(index);
+      const returned = () => {
+        givenUp.delete(running);
+        this.#book.returned(index);
+      };
       running.then(returned, returned);
     }
     this.#driver = this.#options.spawn();

@@ -6,19 +6,34 @@ import type { GpuState } from '../core/snapshot.ts';
 
 const identity = ['name', 'uuid', 'serial', 'pciAddress'] as const;
 
+/** A GPU on which calls have hung, as often in a row as it was asked. */
+interface Hangs {
+  readonly count: number;
+  readonly sinceMs: number;
+  /** Until then it is left alone. */
+  readonly notBeforeMs: number;
+}
+
+/** Of the time that a hang takes: how long a GPU that hung twice is left alone, doubled with each further hang, and at most. */
+const firstRest = 2;
+const longestRest = 120;
+
 /** Every GPU that this agent has seen. A GPU that goes is written down as gone, never struck out. */
 export class GpuBook {
   readonly #nowMs: () => number;
+  readonly #hangAfterMs: number;
   /** What the driver offers in this life, by index, with no more than it has said in this life. */
   #present: GpuState[] = [];
   /** Who was known when this life began. */
   #earlier: GpuState[] = [];
   #gpus: readonly GpuState[] = [];
-  /** GPU → since when a call on it has not returned. It outlives a driver life: the call may still be in the old driver. */
-  readonly #hanging = new Map<number, number>();
+  /** The GPUs with a call that has not returned. It outlives a driver life: the call may still be in the old driver. */
+  readonly #hanging = new Set<number>();
+  readonly #hangs = new Map<number, Hangs>();
 
-  constructor(nowMs: () => number) {
+  constructor(nowMs: () => number, hangAfterMs: number) {
     this.#nowMs = nowMs;
+    this.#hangAfterMs = hangAfterMs;
   }
 
   /** First those that the driver offers, by index. */
@@ -26,14 +41,25 @@ export class GpuBook {
     return this.#gpus;
   }
 
-  /** The GPUs that may be asked now, by index. */
+  /**
+   * The GPUs that may be asked now, by index; last those that have hung: whoever comes after one that hangs again waits for
+   * as long as it takes to notice. (A GPU whose firmware is dead answers each call after 6 s, and so hangs each time.)
+   */
   get readable(): readonly number[] {
-    return this.#present.map(({ index }) => index).filter((index) => !this.#hanging.has(index));
+    const nowMs = this.#nowMs();
+    const [well, hung] = [[] as number[], [] as number[]];
+    for (const { index } of this.#present) {
+      const hangs = this.#hangs.get(index);
+      if (!hangs) well.push(index);
+      else if (!this.#hanging.has(index) && nowMs >= hangs.notBeforeMs) hung.push(index);
+    }
+    return [...well, ...hung];
   }
 
   /** A driver life begins: the driver offers GPUs 0 … count-1. */
   begin(count: number): void {
     this.#earlier = this.#gpus.filter((gpu) => keyOf(gpu) !== null);
+    for (const index of this.#hangs.keys()) if (!this.#hanging.has(index)) this.#hangs.delete(index);
     this.#present = Array.from({ length: count }, (_, index) => ({
       index,
       readings: unreadable('notReady'),
@@ -57,19 +83,26 @@ export class GpuBook {
     const rates = ratesBetween(before, { readings, readAtMs });
     const slowReadAtMs = slowly ? readAtMs : (known?.slowReadAtMs ?? null);
     this.#present[index] = { index, readings: whole, readAtMs, slowReadAtMs, rates, trouble };
+    this.#hangs.delete(index);
     this.#reconcile();
   }
 
   hung(index: number, sinceMs: number): void {
-    this.#hanging.set(index, sinceMs);
+    const before = this.#hangs.get(index) ?? { count: 0, sinceMs };
+    this.#hanging.add(index);
+    this.#hangs.set(index, { count: before.count + 1, sinceMs: before.sinceMs, notBeforeMs: 0 });
     const gpu = this.#present[index];
     if (gpu) this.#present[index] = { ...gpu, trouble: this.#hangOf(index) };
     this.#reconcile();
   }
 
-  /** The call that hung on this GPU has returned. */
+  /** The call that hung on this GPU has returned: it may be asked again, the first time at once. */
   returned(index: number): void {
     this.#hanging.delete(index);
+    const hangs = this.#hangs.get(index);
+    if (!hangs || hangs.count === 1) return;
+    const rest = Math.min(firstRest * 2 ** (hangs.count - 2), longestRest);
+    this.#hangs.set(index, { ...hangs, notBeforeMs: this.#nowMs() + rest * this.#hangAfterMs });
   }
 
   driverGone(): void {
@@ -81,8 +114,8 @@ export class GpuBook {
   }
 
   #hangOf(index: number): GpuState['trouble'] {
-    const sinceMs = this.#hanging.get(index);
-    return sinceMs === undefined ? null : { kind: 'hung', sinceMs };
+    const hangs = this.#hangs.get(index);
+    return hangs ? { kind: 'hung', sinceMs: hangs.sinceMs } : null;
   }
 
   /** Finds out who of those known is who of this life, and who is gone once none is left to be read. */

@@ -35,7 +35,7 @@ export interface Sampler {
  */
 export function startSampler(options: SamplerOptions): Sampler {
   const { simulated, intervalMs, onRound, log } = options;
-  const book = new GpuBook(options.nowMs);
+  const book = new GpuBook(options.nowMs, options.hangAfterMs);
   const life = new DriverLife(options, book);
   const snapshot = (): Snapshot => ({ simulated, driver: life.state, gpus: book.gpus });
   const wait = new Wait();

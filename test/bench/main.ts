@@ -6,6 +6,7 @@ import { Command } from 'commander';
 import { agentCalls } from './agent-calls.ts';
 import { agentLimits, agentLimitsReadAhead } from './agent-limits.ts';
 import { agentMemory } from './agent-memory.ts';
+import { agentRounds } from './agent-rounds.ts';
 import { agentSample } from './agent-sample.ts';
 import { agentStart } from './agent-start.ts';
 import { type Benchmark, checkFigure, type Figure, meets } from './bench.ts';
@@ -20,6 +21,7 @@ import { table } from './table.ts';
 const benchmarks: readonly Benchmark[] = [
   agentStart,
   agentSample,
+  agentRounds,
   agentCalls,
   agentMemory,
   agentLimits,

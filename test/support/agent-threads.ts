@@ -13,6 +13,8 @@ export interface ToldDriver {
   temperatureC: number;
   /** Calls on these GPUs, or opening, do not return until they are let go. */
   readonly hanging: Set<number | 'open'>;
+  /** How long such a call takes if it is not let go. */
+  hangMs: number;
   /** What opening fails with. */
   refuses: Fault | undefined;
   /** In so many lives every reading says that the driver has gone away. */
@@ -42,6 +44,7 @@ export function samplerOf(
     gpus: 2,
     temperatureC: 40,
     hanging: new Set(),
+    hangMs: Number.POSITIVE_INFINITY,
     refuses: undefined,
     goneLives: 0,
     slow: false,
@@ -79,7 +82,8 @@ function threadOf(driver: ToldDriver): Driver {
   driver.spawned++;
   let returned = 0;
   const freed = async (what: number | 'open') => {
-    while (driver.hanging.has(what)) {
+    const sinceMs = performance.now();
+    while (driver.hanging.has(what) && performance.now() - sinceMs < driver.hangMs) {
       await new Promise((resolve) => setTimeout(resolve, 5));
       if (driver.slow) returned++;
     }

@@ -6,7 +6,7 @@ import { GpuBook } from '../../src/server/gpu-book.ts';
 
 function bookOf(...gpus: string[]) {
   const clock = { ms: 0 };
-  const book = new GpuBook(() => clock.ms);
+  const book = new GpuBook(() => clock.ms, 5000);
   const life = (...names: string[]) => {
     book.begin(names.length);
     for (const [index, name] of names.entries()) book.read(index, readings(name));
@@ -135,7 +135,29 @@ test('a GPU on which a call hangs is not to be read until the call has returned,
   expect([book.gpus[0]?.trouble, book.readable]).toEqual([{ kind: 'hung', sinceMs: 7 }, [1]]);
   book.returned(0);
 
-  expect(book.readable).toEqual([0, 1]);
+  expect(book.readable).toEqual([1, 0]); // it may hang again: the other one first
+});
+
+test('a GPU that hangs each time is asked more and more rarely, and as ever once it has answered', () => {
+  const { book, clock } = bookOf('a', 'b');
+  const rests = Array.from({ length: 9 }, () => {
+    book.hung(0, clock.ms);
+    book.returned(0);
+    const fromMs = clock.ms;
+    while (!book.readable.includes(0)) clock.ms += 1000;
+    return (clock.ms - fromMs) / 1000;
+  });
+
+  expect(rests).toEqual([0, 10, 20, 40, 80, 160, 320, 600, 600]);
+  expect(book.gpus[0]?.trouble).toEqual({ kind: 'hung', sinceMs: 0 });
+  book.read(0, readings('a'));
+  expect([known(book)[0], book.readable]).toEqual([
+    ['a', 'there'],
+    [0, 1],
+  ]);
+  book.hung(0, clock.ms);
+  book.returned(0);
+  expect(book.readable).toEqual([1, 0]);
 });
 
 test('a GPU that hangs over a reload keeps its name, and the GPU that the reload took is told at once', () => {

@@ -71,6 +71,22 @@ test.concurrent('two threads are replaced at most; the third is kept, and sampli
   expect(driver.spawned).toBe(3);
 });
 
+test.concurrent('a GPU whose calls take longer than a hang each time does not keep the others from being read', async (context) => {
+  const { sampler, driver } = samplerOf(context, { hangMs: 300 });
+  await sampler.firstSample;
+
+  driver.hanging.add(0);
+  await sleep(3500);
+  driver.temperatureC = 41;
+
+  await vi.waitFor(() => expect(seen(sampler)).toEqual(['hung', 41]), soon);
+  expect(sampler.snapshot().driver.state).toBe('ok');
+  expect(driver.spawned).toBeGreaterThan(3);
+  expect(driver.spawned).toBeLessThan(9); // asked all the time it would have hung a dozen times
+  driver.hanging.clear();
+  await vi.waitFor(() => expect(seen(sampler)).toEqual([41, 41]), soon);
+});
+
 test.concurrent('a driver that hangs when it is opened is not responding, and is used when it answers', async (context) => {
   const { sampler, driver } = samplerOf(context, { hanging: new Set(['open']) });
   await vi.waitFor(
