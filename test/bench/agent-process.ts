@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { agentBinary } from '../support/build.ts';
 import { freePort } from '../support/free-port.ts';
+import type { FakeNvmlConfig } from '../support/nvml/fake-config.ts';
 import { buildFakeNvml, h100, writeFakeNvml } from '../support/nvml/fake-nvml.ts';
 import { diesWithUs, temporaryFolder } from './processes.ts';
 
@@ -19,18 +20,24 @@ export interface FakeNode extends Disposable {
   readonly gpus: number;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** Changes what the driver says from now on; the values that are not given are those of healthy GPUs. */
+  write(values: Partial<FakeNvmlConfig>): void;
 }
 
 export function fakeNode(gpus: number): FakeNode {
   const { folder, ...temporary } = temporaryFolder();
   const config = join(folder, 'config');
-  writeFakeNvml(config, {
-    driverVersion: '580.126.20',
-    cudaVersion: 13_000,
-    gpus: Array.from({ length: gpus }, (_, index) => h100(index)),
-  });
+  const write = (values: Partial<FakeNvmlConfig>) =>
+    writeFakeNvml(config, {
+      driverVersion: '580.126.20',
+      cudaVersion: 13_000,
+      gpus: Array.from({ length: gpus }, (_, index) => h100(index)),
+      ...values,
+    });
+  write({});
   return {
     gpus,
+    write,
     args: ['--nvml-library', buildFakeNvml()],
     env: { FAKE_NVML_CONFIG: config },
     ...temporary,
@@ -48,6 +55,8 @@ export interface Agent extends AsyncDisposable {
   readonly pid: number;
   readonly port: number;
   readonly url: string;
+  /** GET of a path of the health listener. */
+  health(path: string): Promise<Response>;
   /** Tool calls so far, by outcome: `ok` or a fault's code. */
   calls(): Promise<Readonly<Record<string, number>>>;
   /** Resolves when the process is gone. */
@@ -80,11 +89,13 @@ export async function startAgent(
   let firstLines = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (firstLines += text));
   const ended = once(child, 'close');
+  const health = (path: string) => fetch(`http://127.0.0.1:${healthPort}${path}`);
   const agent: Agent = {
     pid: child.pid ?? 0,
     port,
     url: `http://127.0.0.1:${port}/mcp`,
-    calls: async () => outcomesIn(await (await fetch(`http://127.0.0.1:${healthPort}/metrics`)).text()),
+    health,
+    calls: async () => outcomesIn(await (await health('/metrics')).text()),
     ended,
     async [Symbol.asyncDispose]() {
       child.kill('SIGKILL');

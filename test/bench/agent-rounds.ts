@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { dataOf } from '../support/agent-client.ts';
 import type { FakeNvmlConfig } from '../support/nvml/fake-config.ts';
-import { h100, writeFakeNvml } from '../support/nvml/fake-nvml.ts';
 import { type Agent, type FakeNode, fakeNode, startAgent, whyNoAgent } from './agent-process.ts';
 import { type Benchmark, median } from './bench.ts';
 import { handlesOf, residentOf } from './proc.ts';
@@ -80,10 +79,11 @@ async function sampled(
   for (let look = 0; round < count; look++, round = await roundsOf(agent)) {
     looked(round);
     if (performance.now() > giveUpAt) throw new Error(`not ${count} rounds in ${givenUpAfterMs} ms`);
-    write(node, troubles[look % troubles.length] ?? {}, look);
+    const trouble = troubles[look % troubles.length] ?? {};
+    node.write({ ...trouble, ...('generation' in trouble && { generation: look }) });
     await sleep(lookEveryMs);
   }
-  write(node, {}, 0);
+  node.write({});
   await sleep(2 * lookEveryMs);
 }
 
@@ -100,16 +100,6 @@ const troubles: readonly Partial<FakeNvmlConfig>[] = [
   { generation: 1 },
   {},
 ];
-
-function write({ env }: FakeNode, trouble: Partial<FakeNvmlConfig>, look: number): void {
-  writeFakeNvml(env['FAKE_NVML_CONFIG'] ?? '', {
-    driverVersion: '580.126.20',
-    cudaVersion: 13_000,
-    gpus: Array.from({ length: gpus }, (_, index) => h100(index)),
-    ...trouble,
-    ...('generation' in trouble && { generation: look }),
-  });
-}
 
 /** Of the GPU that was seen in most: each is a row of its history. */
 async function roundsOf({ url }: Agent): Promise<number> {

@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { Command } from 'commander';
 
 import { agentCalls } from './agent-calls.ts';
+import { agentHealth } from './agent-health.ts';
 import { agentLimits, agentLimitsReadAhead } from './agent-limits.ts';
 import { agentMemory } from './agent-memory.ts';
 import { agentRounds } from './agent-rounds.ts';
@@ -22,6 +23,7 @@ const benchmarks: readonly Benchmark[] = [
   agentStart,
   agentSample,
   agentRounds,
+  agentHealth,
   agentCalls,
   agentMemory,
   agentLimits,
