@@ -5,6 +5,7 @@ import type { Driver } from '../core/driver.ts';
 import { firstGpmWindowMs, gpmIsBegun } from '../core/gpm.ts';
 import type { Log } from '../core/log.ts';
 import type { PciGpu } from '../core/pci.ts';
+import { publishEvents } from './event-resource.ts';
 import { driverEventsOf } from './events/driver-events.ts';
 import { EventBook } from './events/event-book.ts';
 import type { GpuSources } from './gpu-metrics.ts';
@@ -107,6 +108,7 @@ export function createAgent(options: AgentOptions, maxBodyBytes: number): Agent 
   const { context, inquire } = knowledgeOf(sampler, { ...options, nowMs, clock, events });
   const agent: AgentMcp = { node, context, inquire, log, metrics };
   const handler = agentHandler(agent, maxBodyBytes);
+  publishEvents(events, handler.bus);
   let ready = false;
   const started = within(sampler.firstSample, readyMs).then(() => {
     ready = true;

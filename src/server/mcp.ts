@@ -30,6 +30,7 @@ import { toolNamed } from '../tools/index.ts';
 import { present } from '../tools/present.ts';
 import type { NodeContext, Tool } from '../tools/tool.ts';
 import { version } from '../version.ts';
+import { serveEvents } from './event-resource.ts';
 import { listedTools } from './listed-tools.ts';
 import type { AgentMetrics } from './metrics.ts';
 
@@ -51,8 +52,9 @@ const serverInfo = { name: 'k8s-gpu-mcp-agent', title: 'k8s-gpu-mcp agent', vers
 
 /** Makes the MCP server of one connection or request: it holds nothing. */
 export function agentServer(agent: AgentMcp): Server {
-  const capabilities = { tools: { listChanged: false } };
+  const capabilities = { tools: { listChanged: false }, resources: { listChanged: false, subscribe: true } };
   const server = new Server(serverInfo, { instructions, cacheHints, capabilities });
+  serveEvents(server, agent.context);
   const call = audited(agent);
   serveTools(server, listedTools, (name, args, { mcpReq }) => call(name, args, mcpReq));
   return server;
@@ -74,6 +76,9 @@ interface Direct {
 
 type CallMeta = Pick<ServerContext['mcpReq'], 'id' | '_meta'>;
 
+/** Bridges and hosts that wait for events of one node; each holds a connection. */
+const maxSubscriptions = 64;
+
 interface StatelessOptions {
   readonly maxRequestBodySize: number;
   readonly direct: Direct;
@@ -86,7 +91,7 @@ export function statelessHandler(
   { maxRequestBodySize, direct, log }: StatelessOptions,
 ): McpHttpHandler {
   const onerror = (error: Error) => log.debug('mcp', { error: error.message });
-  const handler = createMcpHandler(server, { maxRequestBodySize, onerror });
+  const handler = createMcpHandler(server, { maxRequestBodySize, maxSubscriptions, onerror });
   return {
     ...handler,
     fetch: async (given) => {
