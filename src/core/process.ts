@@ -72,6 +72,8 @@ export interface GpuProcesses {
   readonly processes: Reading<readonly GpuProcess[]>;
   /** Every container that was given this GPU or a part of it, used or not. */
   readonly holders: readonly DeviceHolder[];
+  /** Whether the kubelet can give it, or a part of it, to pods; null where it does not tell. Oracle: kubectl describe node, "Allocatable" */
+  readonly offered: boolean | null;
 }
 
 /** What runs on the GPUs of a node. */

@@ -4,14 +4,23 @@ import type { Log } from '../core/log.ts';
 import { grpcCall } from './grpc-call.ts';
 import type { Allocation } from './pod-holders.ts';
 
-const list = {
-  path: '/v1.PodResourcesLister/List',
+const service = '/v1.PodResourcesLister';
+const limits = {
   deadlineMs: 2000,
   answerBytesAtMost: 4 * 2 ** 20, // far more than a node full of pods needs
 };
 
+export interface Given {
+  readonly allocations: readonly Allocation[];
+  /**
+   * The devices that the kubelet can give to pods, in use or not: those that a device plugin offers as healthy. Null where
+   * it offers none of NVIDIA's (claims are not in this list), or does not tell: before 1.28.
+   */
+  readonly offered: readonly string[] | null;
+}
+
 /** What the kubelet last said of who was given what; `reason` while it does not answer. */
-export type Allocations = { readonly allocations: readonly Allocation[] } | { readonly reason: string };
+export type Allocations = Given | { readonly reason: string };
 
 /**
  * Asks the kubelet again and again who was given which GPU. That it does not answer, or does again, is one line of the log.
@@ -27,9 +36,7 @@ export function watchAllocations(
   let refused: string | undefined;
   async function look(): Promise<void> {
     try {
-      const answer = await grpcCall({ ...list, socket }, new Uint8Array());
-      const ours = daemonSetOf(pod);
-      known = { allocations: allocationsIn(answer).filter((each) => daemonSetOf(each.pod) !== ours) };
+      known = await given(socket, daemonSetOf(pod));
       if (refused !== undefined) log.info('the kubelet tells again who has which GPU');
       refused = undefined;
     } catch (thrown) {
@@ -43,6 +50,14 @@ export function watchAllocations(
   }
   void look();
   return () => known;
+}
+
+async function given(socket: string, ours: string): Promise<Given> {
+  const ask = (method: string) =>
+    grpcCall({ ...limits, socket, path: `${service}/${method}` }, new Uint8Array());
+  const allocations = allocationsIn(await ask('List')).filter((each) => daemonSetOf(each.pod) !== ours);
+  const offered = await ask('GetAllocatableResources').then(offeredIn, () => []);
+  return { allocations, offered: offered.length > 0 ? offered : null };
 }
 
 /**
@@ -81,6 +96,13 @@ export function allocationsIn(answer: Uint8Array): Allocation[] {
     },
   });
   return allocations;
+}
+
+/** The devices of NVIDIA's plugins in an answer to GetAllocatableResources. Source: the same file. */
+export function offeredIn(answer: Uint8Array): string[] {
+  const devices: string[] = [];
+  each(answer, { 1: (pbf) => devices.push(...pluginDevicesIn(pbf)) });
+  return devices;
 }
 
 interface Container {

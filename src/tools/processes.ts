@@ -1,26 +1,12 @@
 import { z } from 'zod';
 
 import { byName, foldNames } from '../core/names.ts';
-import { orNull } from '../core/reading.ts';
 import { count, duration, gibibytes } from '../core/words.ts';
 import { commonArguments } from './arguments.ts';
 import { answerOf, driverAnswer, driverText, nodeAnswer, selectGpus, simulatedText } from './node-answer.ts';
-import { holder, isStuck, type ProcessRow, processRow, processRowOf, processText } from './process-row.ts';
-import { type Answer, defineTool, type NodeContext } from './tool.ts';
-
-const gpuProcesses = z.object({
-  index: z.int(),
-  name: z.string().nullable(),
-  uuid: z.string().nullable(),
-  pciAddress: z.string().nullable(),
-  ageMs: z.number().nullable(),
-  /** Null: why stands in `missing`. */
-  processes: z.array(processRow).nullable(),
-  missing: z.string().nullable(),
-  memoryUsedBytes: z.number().nullable(),
-  holders: z.array(holder),
-});
-type GpuProcessesRow = z.output<typeof gpuProcesses>;
+import { holder, isStuck, type ProcessRow, processRow, processText } from './process-row.ts';
+import { type GpuProcessesRow, gpuProcesses, gpuProcessesOf } from './processes-gpu.ts';
+import { type Answer, defineTool } from './tool.ts';
 
 const output = z.object({
   ...nodeAnswer,
@@ -45,6 +31,7 @@ const row = z.union([
     gpus: z.array(z.int()),
     holders: z.array(holder),
   }),
+  z.object({ kind: z.literal('notOffered'), node: z.string(), gpus: z.array(z.int()) }),
   z.object({ kind: z.literal('unused'), nodes: z.array(z.string()), gpus: z.int() }),
   z.object({ kind: z.literal('notTold'), nodes: z.array(z.string()), reason: z.string() }),
 ]);
@@ -92,6 +79,7 @@ export const processes = defineTool({
         ...answers.flatMap(stuckRows),
         ...answers.flatMap(usedRows).sort(heaviestFirst),
         ...answers.flatMap(idleRows),
+        ...answers.flatMap(notOfferedRows),
         ...unusedRows(answers),
         ...notToldRows(answers),
       ],
@@ -117,6 +105,8 @@ export const processes = defineTool({
         return gpuText(row);
       case 'idleAllocation':
         return `held and unused: ${row.node} GPU ${row.gpus.join(', ')}: ${row.holders.map(holderText).join(', ')}`;
+      case 'notOffered':
+        return `not offered to pods: ${row.node} GPU ${row.gpus.join(', ')}: the device plugin holds it for unhealthy, or leaves it out`;
       case 'unused':
         return `no process: ${foldNames(row.nodes)}: ${count(row.gpus, 'GPU')}`;
       case 'notTold':
@@ -124,23 +114,6 @@ export const processes = defineTool({
     }
   },
 });
-
-function gpuProcessesOf(index: number, { snapshot, nowMs, processes: node }: NodeContext): GpuProcessesRow {
-  const gpu = snapshot.gpus.find((each) => each.index === index);
-  const known = node.gpus.find((each) => each.index === index);
-  const list = known?.processes ?? { missing: 'notReady' as const };
-  return {
-    index,
-    name: gpu ? orNull(gpu.readings.name) : null,
-    uuid: gpu ? orNull(gpu.readings.uuid) : null,
-    pciAddress: gpu ? orNull(gpu.readings.pciAddress) : null,
-    ageMs: known?.readAtMs == null ? null : Math.round(nowMs - known.readAtMs),
-    processes: 'value' in list ? list.value.map(processRowOf) : null,
-    missing: 'missing' in list ? list.missing : null,
-    memoryUsedBytes: gpu ? (orNull(gpu.readings.memory)?.usedBytes ?? null) : null,
-    holders: (known?.holders ?? []).map((each) => ({ ...each })),
-  };
-}
 
 function pidsOf({ node, value }: Answer<NodeProcessesAnswer>): string[] {
   return value.gpus.flatMap(({ processes: list }) => (list ?? []).map(({ pid }) => `${node} ${pid}`));
@@ -196,6 +169,11 @@ function idleRows({ node, value }: Answer<NodeProcessesAnswer>): Row[] {
     byHolders.set(key, { ...group, gpus: [...group.gpus, index] });
   }
   return [...byHolders.values()].map((group): Row => ({ kind: 'idleAllocation', node, ...group }));
+}
+
+function notOfferedRows({ node, value }: Answer<NodeProcessesAnswer>): Row[] {
+  const gpus = value.gpus.filter(({ offered }) => offered === false).map(({ index }) => index);
+  return gpus.length > 0 ? [{ kind: 'notOffered', node, gpus }] : [];
 }
 
 function unusedRows(answers: readonly Answer<NodeProcessesAnswer>[]): Row[] {

@@ -61,7 +61,7 @@ describe.skipIf(skipped)(`what a real node knows of its GPUs besides the driver 
     return Number(onNode);
   }
 
-  test('a pod that was given a GPU holds that one, and what it runs there is known as its own, until it is deleted', async () => {
+  test('a pod that was given a GPU holds that one, and what it runs there is known as its own; that the device plugin takes it for unhealthy, too', async () => {
     await cluster.apply(trainer);
     const [started] = await cluster.waitForPods('app=trainer', { namespace: 'default' });
     const containerId = started?.status.containerStatuses?.[0]?.containerID ?? '';
@@ -94,10 +94,21 @@ describe.skipIf(skipped)(`what a real node knows of its GPUs besides the driver 
       },
     ]);
 
+    plugin.offer(uuids.map((id) => ({ id, healthy: id !== given })));
+    await cluster.waitFor('unhealthy GPU', async () =>
+      (await rowsOf('get_gpu_processes')).some(({ kind }) => kind === 'notOffered'),
+    );
+    const notOffered = { kind: 'notOffered', node: 'gpu-1', gpus: [index] };
+    expect(await rowsOf('get_gpu_processes')).toContainEqual(notOffered);
+
+    plugin.offer(uuids.map((id) => ({ id, healthy: true })));
     await cluster.kubectl('delete', 'pod', 'trainer', '--namespace=default');
     cluster.drivers['gpu-1'].write({ gpus: gpusOf('gpu-1') });
-    await cluster.waitFor('end of the pod', async () => !(await named()));
-    expect(await rowsOf('get_gpu_processes')).toEqual([{ kind: 'unused', nodes: ['gpu-1'], gpus: 2 }]);
+    await cluster.waitFor('end of the pod, and health', async () => {
+      const [row] = await rowsOf('get_gpu_processes');
+      return row?.kind === 'unused' && row.gpus === 2;
+    });
+    expect(await named()).toBe(false);
   });
 
   test('an Xid in the kernel log is told once with what it means, also by the next agent; a line with the word Xid is not', async () => {

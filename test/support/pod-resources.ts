@@ -87,6 +87,33 @@ function writeClaimed(
   resource?.writeStringField(4, device);
 }
 
+/** AllocatableResourcesResponse of the same file. */
+export function allocatableAnswer(devices: Readonly<Record<string, readonly string[]>>): Buffer {
+  const pbf = new PbfWriter();
+  for (const [resource, ids] of Object.entries(devices))
+    pbf.writeMessage(
+      1,
+      (_, given) => {
+        given?.writeStringField(1, resource);
+        for (const id of ids) given?.writeStringField(2, id);
+      },
+      null,
+    );
+  pbf.writePackedVarint(2, [0, 1, 2]); // cpu_ids
+  return Buffer.from(pbf.finish());
+}
+
+const same = (bytes: Buffer) => bytes;
+const method = (name: string) => ({
+  path: `/v1.PodResourcesLister/${name}`,
+  requestStream: false,
+  responseStream: false,
+  requestSerialize: same,
+  requestDeserialize: same,
+  responseSerialize: same,
+  responseDeserialize: same,
+});
+
 type Answer = readonly GivenContainer[] | Partial<ServiceError> | 'never';
 
 export interface FakeKubelet {
@@ -94,6 +121,8 @@ export interface FakeKubelet {
   readonly calls: () => number;
   /** What it answers from now on: who has what, a refusal, or nothing at all. */
   answer(next: Answer): void;
+  /** The devices that it can give to pods, by resource; until then it does not know that question, as before 1.28. */
+  offer(devices: Readonly<Record<string, readonly string[]>>): void;
   stop(): void;
 }
 
@@ -104,22 +133,18 @@ export async function startFakeKubelet(first: readonly GivenContainer[] = []): P
   const encoded = (given: Answer) =>
     Array.isArray(given) ? listAnswer(given) : (given as Exclude<Answer, readonly GivenContainer[]>);
   let current = encoded(first);
+  let offered: Buffer | undefined;
   let calls = 0;
   const server = new Server();
-  const same = (bytes: Buffer) => bytes;
-  const List = {
-    path: '/v1.PodResourcesLister/List',
-    requestStream: false,
-    responseStream: false,
-    requestSerialize: same,
-    requestDeserialize: same,
-    responseSerialize: same,
-    responseDeserialize: same,
-  };
+  type Reply = (error: Partial<ServiceError> | null, answer?: Buffer) => void;
   server.addService(
-    { List },
+    { List: method('List'), GetAllocatableResources: method('GetAllocatableResources') },
     {
-      List(_: unknown, reply: (error: Partial<ServiceError> | null, answer?: Buffer) => void) {
+      GetAllocatableResources(_: unknown, reply: Reply) {
+        if (offered) reply(null, offered);
+        else reply({ code: status.UNIMPLEMENTED });
+      },
+      List(_: unknown, reply: Reply) {
         calls++;
         if (current === 'never') return;
         if (Buffer.isBuffer(current)) reply(null, current);
@@ -141,6 +166,9 @@ export async function startFakeKubelet(first: readonly GivenContainer[] = []): P
     calls: () => calls,
     answer(next) {
       current = encoded(next);
+    },
+    offer(devices) {
+      offered = allocatableAnswer(devices);
     },
     stop: () => {
       server.forceShutdown();

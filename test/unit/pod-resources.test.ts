@@ -175,3 +175,19 @@ test('a kubelet that does not answer is not waited for', async () => {
   expect(who()).toBeUndefined();
   await expect.poll(() => lines, { timeout: 5000 }).toMatchObject([{ reason: 'no answer within 2000 ms' }]);
 });
+
+test('what the kubelet can give to pods is told; nothing of NVIDIA’s, and a kubelet that does not know the question, is not "none"', async () => {
+  const { log } = told();
+  const kubelet = await startFakeKubelet([{ pod: 'a', devices: [uuid(0)] }]);
+  const known = watchAllocations(kubelet.socket, { pod: 'agent-x', intervalMs: 10, log });
+  const offered = () => {
+    const now = known();
+    return 'reason' in now ? now.reason : now.offered;
+  };
+  await expect.poll(offered).toBeNull();
+
+  kubelet.offer({ 'nvidia.com/gpu': [uuid(0), uuid(2)], 'example.com/fpga': ['fpga-0'] });
+  await expect.poll(offered).toEqual([uuid(0), uuid(2)]);
+  kubelet.offer({ 'example.com/fpga': ['fpga-0'] });
+  await expect.poll(offered).toBeNull();
+});

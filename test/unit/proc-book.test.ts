@@ -45,7 +45,8 @@ const given = (pod: string, devices: string[]): Allocation => ({
 
 function bookOf(allocations: readonly Allocation[] | string = []) {
   const onNode = new Map<number, ProcessOnNode>();
-  const known: Allocations = typeof allocations === 'string' ? { reason: allocations } : { allocations };
+  const known: Allocations =
+    typeof allocations === 'string' ? { reason: allocations } : { allocations, offered: null };
   const book = new ProcessBook({ onNode: (pid) => onNode.get(pid) ?? gone, allocations: () => known });
   const list = (processes: readonly DriverProcess[], index = 0) =>
     book.update(gpus, new Map([[index, { readAtMs: 1, answer: { value: processes } }]]));
@@ -59,8 +60,8 @@ function seen(book: ProcessBook, index = 0) {
 
 test('a GPU that nobody has asked is not ready, and not without processes', () => {
   expect(bookOf().book.view(gpus).gpus).toEqual([
-    { index: 0, readAtMs: null, processes: { missing: 'notReady' }, holders: [] },
-    { index: 1, readAtMs: null, processes: { missing: 'notReady' }, holders: [] },
+    { index: 0, readAtMs: null, processes: { missing: 'notReady' }, holders: [], offered: null },
+    { index: 1, readAtMs: null, processes: { missing: 'notReady' }, holders: [], offered: null },
   ]);
 });
 
@@ -94,7 +95,10 @@ test('under MIG the holders are those of the part that the process uses', () => 
     given('a', ['MIG-00000000-0000-0000-0000-000000000000']),
     given('b', ['nvidia.com/gpu=MIG-00000000-0000-0000-0000-000000000001']),
   ];
-  const book = new ProcessBook({ onNode: () => running(), allocations: () => ({ allocations }) });
+  const book = new ProcessBook({
+    onNode: () => running(),
+    allocations: () => ({ allocations, offered: null }),
+  });
 
   const answer = { value: [process(7, { gpuInstanceId: 4, computeInstanceId: 0 })] };
   book.update([parted], new Map([[0, { readAtMs: 1, answer }]]));
@@ -148,4 +152,20 @@ test('a GPU that cannot be asked any more keeps what was known of it', () => {
   book.update(gpus, new Map());
 
   expect(seen(book)).toMatchObject([{ pid: 7 }]);
+});
+
+test('a GPU is offered to pods if the kubelet has it, or a part of it, to give', () => {
+  const offered = (devices: readonly string[] | null) => {
+    const book = new ProcessBook({
+      onNode: () => running(),
+      allocations: () => ({ allocations: [], offered: devices }),
+    });
+    const nothing = { readAtMs: 1, answer: { value: [] } };
+    book.update(gpus, new Map(gpus.map(({ index }) => [index, nothing])));
+    return book.view(gpus).gpus.map((each) => each.offered);
+  };
+
+  expect(offered([`${uuid(1)}::0`])).toEqual([false, true]);
+  expect(offered(['nvidia0/gi1', uuid(0)])).toEqual([true, false]);
+  expect(offered(null)).toEqual([null, null]);
 });

@@ -40,7 +40,7 @@ function runs(
   list: readonly GpuProcess[],
   holders: readonly DeviceHolder[] = [],
 ): GpuProcesses {
-  return { index, readAtMs: nowMs - 20, processes: { value: list }, holders };
+  return { index, readAtMs: nowMs - 20, processes: { value: list }, holders, offered: null };
 }
 
 function ask(
@@ -113,7 +113,7 @@ test('memory that no listed process holds is said', () => {
 
 test('a GPU whose processes cannot be told is not called unused', () => {
   const text = ask([
-    { index: 0, readAtMs: nowMs, processes: { missing: 'noPermission' }, holders: [] },
+    { index: 0, readAtMs: nowMs, processes: { missing: 'noPermission' }, holders: [], offered: null },
     runs(1, [job(4101)]),
   ]);
 
@@ -155,4 +155,14 @@ test('one GPU is asked for alone', () => {
 
   expect(text.join('\n')).not.toContain('4001');
   expect(text[0]).toContain('1 process on 1 GPU');
+});
+
+test('a GPU that the kubelet cannot give to pods is told, whoever has it; where it does not tell, nothing is', () => {
+  const healthy = { ...runs(0, []), offered: true };
+  const takenOut = { ...runs(1, [job(4101)], [main]), offered: false };
+
+  expect(ask([healthy, takenOut])).toContain(
+    'not offered to pods: a GPU 1: the device plugin holds it for unhealthy, or leaves it out',
+  );
+  expect(ask([runs(0, []), runs(1, [])]).join('\n')).not.toContain('not offered');
 });

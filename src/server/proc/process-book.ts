@@ -8,7 +8,7 @@ import type {
 import { map, orNull, type Reading } from '../../core/reading.ts';
 import type { Answers, GpuState } from '../../core/snapshot.ts';
 import { type HoldersOf, sharers } from '../pod-holders.ts';
-import type { Allocations } from '../pod-resources.ts';
+import type { Allocations, Given } from '../pod-resources.ts';
 
 export interface ProcessBookOptions {
   readonly onNode: (pid: number) => ProcessOnNode;
@@ -42,11 +42,11 @@ export class ProcessBook {
 
   /** The driver was asked anew: looks up whose the processes are now. */
   update(gpus: readonly GpuState[], listed: Listed): void {
-    const allocations = this.#options.allocations();
-    const holdersOf = sharers('allocations' in allocations ? allocations.allocations : []);
+    const given = this.#options.allocations();
+    const kubelet = 'reason' in given ? silentKubelet : kubeletOf(given);
     for (const gpu of gpus) {
       const now = listed.get(gpu.index);
-      if (now) this.#seen.set(gpu.index, this.#look(gpu, now, holdersOf));
+      if (now) this.#seen.set(gpu.index, this.#look(gpu, now, kubelet));
     }
   }
 
@@ -59,9 +59,13 @@ export class ProcessBook {
     };
   }
 
-  #look(gpu: GpuState, { readAtMs, answer: processes }: ListedGpu, holdersOf: HoldersOf): GpuProcesses {
+  #look(
+    gpu: GpuState,
+    { readAtMs, answer: processes }: ListedGpu,
+    { holdersOf, offers }: Kubelet,
+  ): GpuProcesses {
     const whole = namesOf(gpu);
-    const parts = migNamesOf(gpu);
+    const all = [...whole, ...migNamesOf(gpu)];
     const named = (process: DriverProcess, left: boolean): GpuProcess => ({
       ...process,
       onNode: this.#options.onNode(process.pid),
@@ -73,7 +77,7 @@ export class ProcessBook {
       ...this.#left(gpu.index, list).map((process) => named(process, true)),
     ]);
     this.#remember(gpu.index, known);
-    return { index: gpu.index, readAtMs, processes: known, holders: holdersOf([...whole, ...parts]) };
+    return { index: gpu.index, readAtMs, processes: known, holders: holdersOf(all), offered: offers(all) };
   }
 
   /** Those that were listed before and are stuck: the same process, not another that has its pid now. */
@@ -99,7 +103,24 @@ export class ProcessBook {
 }
 
 function unknown(index: number): GpuProcesses {
-  return { index, readAtMs: null, processes: { missing: 'notReady' }, holders: [] };
+  return { index, readAtMs: null, processes: { missing: 'notReady' }, holders: [], offered: null };
+}
+
+/** What the kubelet says of a GPU, by its names and those of its parts. */
+interface Kubelet {
+  readonly holdersOf: HoldersOf;
+  offers(names: readonly (string | null)[]): boolean | null;
+}
+
+const silentKubelet: Kubelet = { holdersOf: () => [], offers: () => null };
+
+function kubeletOf({ allocations, offered }: Given): Kubelet {
+  const nobody = { namespace: '', pod: '', container: '' };
+  const offeredTo = offered && sharers([{ ...nobody, devices: offered }]);
+  return {
+    holdersOf: sharers(allocations),
+    offers: (names) => offeredTo && offeredTo(names).length > 0,
+  };
 }
 
 function namesOf({ readings: { uuid, minorNumber } }: GpuState): (string | null)[] {
