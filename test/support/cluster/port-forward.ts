@@ -12,21 +12,32 @@ export interface Asking {
   readonly namespace: string;
 }
 
+type Reached = Pick<Cluster, 'kubeconfig' | 'kubectlPath'>;
+
 /** The body that one GET through the real `kubectl port-forward` brings. @throws Error with what kubectl said */
-export async function askByKubectl(
-  cluster: Pick<Cluster, 'kubeconfig' | 'kubectlPath'>,
+export function askByKubectl(cluster: Reached, asking: Asking): Promise<string> {
+  return withPortForward(cluster, asking, async (url) => {
+    const response = await fetch(`${url}/`, { headers: { connection: 'close' } });
+    return response.text();
+  });
+}
+
+/**
+ * Does some work while the real `kubectl port-forward` leads from a URL of this machine to port 8080 of the pod.
+ * @throws Error with what kubectl said
+ */
+export async function withPortForward<T>(
+  cluster: Reached,
   { user, pod, namespace }: Asking,
-): Promise<string> {
+  work: (url: string) => Promise<T>,
+): Promise<T> {
   const kubeconfig = cluster.kubeconfig(user, namespace);
   const cache = join(dirname(kubeconfig), `kubectl-${user}`);
   const args = [`--kubeconfig=${kubeconfig}`, `--cache-dir=${cache}`, 'port-forward', `pod/${pod}`, ':8080'];
   const child = spawn(cluster.kubectlPath, args, { stdio: 'pipe' });
   const gone = once(child, 'exit');
   try {
-    const response = await fetch(`http://127.0.0.1:${await localPort(child)}/`, {
-      headers: { connection: 'close' },
-    });
-    return await response.text();
+    return await work(`http://127.0.0.1:${await localPort(child)}`);
   } finally {
     child.kill('SIGKILL');
     await gone;

@@ -2,7 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { dataOf } from '../agent-client.ts';
 import { chart, namespace, release } from '../chart.ts';
+import { withPortForward } from '../cluster/port-forward.ts';
 import { packImage } from '../image.ts';
 import type { FakeGpu } from '../nvml/fake-config.ts';
 import { h100 } from '../nvml/fake-nvml.ts';
@@ -22,6 +24,8 @@ export interface GpuCluster extends NodeCluster {
   release(verb: 'install' | 'upgrade', values: object, options?: ReleaseOptions): Promise<string>;
   /** The agents of a release, Ready, one on each GPU node. */
   agents(where?: string): Promise<Readonly<Record<GpuNode, Pod>>>;
+  /** What the agent of one node answers in data: by its /mcp, which a viewer reaches by a real port-forward. */
+  askAgent<T>(node: GpuNode, tool: string, args?: object): Promise<T>;
   /** What a pod of somebody else gets when it asks with `probe`. @throws Error with what it said */
   stranger(...command: string[]): Promise<string>;
 }
@@ -101,7 +105,15 @@ export async function startGpuCluster(): Promise<GpuCluster> {
     await stop();
     throw cause;
   }
-  return { ...cluster, drivers, stop, ...releases(cluster), stranger: strangerIn(cluster) };
+  const released = releases(cluster);
+  return {
+    ...{ ...cluster, drivers, stop, ...released, stranger: strangerIn(cluster) },
+    askAgent: async <T>(node: GpuNode, tool: string, args: object = {}) => {
+      const { [node]: agent } = await released.agents();
+      const asking = { user: 'viewer', pod: agent.metadata.name, namespace };
+      return (await withPortForward(cluster, asking, (url) => dataOf(`${url}/mcp`, tool, args))) as T;
+    },
+  };
 }
 
 async function putOnNode(cluster: NodeCluster, name: GpuNode, driver: NvidiaRuntime): Promise<void> {
