@@ -13,7 +13,7 @@ import type { EventBook } from './events/event-book.ts';
 /** What has happened to the GPUs of this node. Who subscribes is told of news, and reads them with a cursor. */
 export const eventsUri = 'gpu-events://node';
 /** In the `_meta` of notifications/resources/updated: the number of the newest event. */
-export const newestMeta = 'k8s-gpu-mcp/newest';
+const newestMeta = 'k8s-gpu-mcp/newest';
 
 const resource = {
   uri: eventsUri,

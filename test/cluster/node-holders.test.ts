@@ -26,6 +26,7 @@ interface Answer {
   readonly gpus: readonly {
     readonly uuid: string;
     readonly holders: readonly Place[];
+    readonly offered: boolean | null;
     readonly processes: readonly object[] | null;
   }[];
 }
@@ -114,6 +115,32 @@ describe.skipIf(skipped)(`who has which GPU on real nodes ${skipped ?? ''}`, () 
     const told = Object.fromEntries(gpus.map(({ uuid, processes }) => [uuid, one(processes ?? [])]));
     expect(told[given]).toMatchObject({ ...trains, attribution: 'device', holders: [trainer] });
     expect(told[spare]).toMatchObject({ ...waits, attribution: 'container', holders: [] });
+  });
+
+  test('a GPU that its device plugin takes for unhealthy is told as not to be had; where there is no plugin nothing is', async () => {
+    const offer = (healthy: (uuid: string) => boolean) =>
+      plugin.offer(uuidsOf('gpu-1').map((id) => ({ id, healthy: healthy(id) })));
+    const offered = async (node: GpuNode) => {
+      const { gpus } = await processesOn(node);
+      return Object.fromEntries(gpus.map((gpu) => [gpu.uuid, gpu.offered]));
+    };
+    const comesTo = (sick: boolean) =>
+      cluster.waitFor(
+        'health',
+        async () => {
+          expect(await offered('gpu-1')).toEqual({ [given]: !sick, [spare]: true });
+          return true;
+        },
+        15_000,
+      );
+    await comesTo(false);
+
+    offer((uuid) => uuid !== given);
+
+    await comesTo(true);
+    expect(Object.values(await offered('gpu-2'))).toEqual([null, null]);
+    offer(() => true);
+    await comesTo(false);
   });
 
   test('each of two pods is told as the holder of its own GPU, until it is deleted', async () => {
