@@ -76,6 +76,7 @@ function typed(value: string, schema: unknown): unknown {
   const type = (schema as { type?: string } | undefined)?.type;
   if (type === 'array') return splitNames(value);
   if (type === 'integer' && /^\d+$/.test(value)) return Number(value);
+  if (type === 'boolean' && /^(true|false)$/.test(value)) return value === 'true';
   return value;
 }
 

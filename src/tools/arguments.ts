@@ -71,6 +71,7 @@ function expected(issue: z.core.$ZodIssue): string {
     number: 'a whole number',
     string: 'text',
     object: 'an object',
+    boolean: 'true or false',
   };
   return words[kind] ?? 'another value';
 }

@@ -3,6 +3,7 @@ import { test } from 'vitest';
 import { startAgent } from '../support/agent.ts';
 import { dataOf, textOf } from '../support/agent-client.ts';
 import { fakeDriver } from '../support/agent-driver.ts';
+import { runBridge } from '../support/bridge-process.ts';
 import { h100 } from '../support/nvml/fake-nvml.ts';
 
 const gpm = { 2: 84, 3: 31.5, 5: 47, 10: 42 };
@@ -25,6 +26,17 @@ test.concurrent('the first who asks for GPM is told, and what the GPUs did since
     ],
   });
   expect(text).toMatch(/GPU 0 GPM: SM active 12 %, SM occupancy 31\.5 %, .* over \d+ ms/);
+});
+
+test.concurrent('a person asks for it on the command line by gpm=true', async (context) => {
+  const { url } = await startAgent(context, fakeDriver(context, { gpus }));
+
+  const { stdout, stderr, code } = await runBridge(context.onTestFinished, {
+    args: ['--node', `a=${url}`, 'call', 'get_gpu_metrics', 'gpm=true'],
+  });
+
+  context.expect(stdout + stderr).toContain('a GPU 0 GPM: SM active 84 %');
+  context.expect(code).toBe(0);
 });
 
 test.concurrent('nobody takes GPM samples until someone wants to know', async (context) => {

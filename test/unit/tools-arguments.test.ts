@@ -4,6 +4,7 @@ import { fleetInput } from '../../src/bridge/bridge.ts';
 import { parseArguments } from '../../src/tools/arguments.ts';
 import { health } from '../../src/tools/health.ts';
 import { tools } from '../../src/tools/index.ts';
+import { metrics } from '../../src/tools/metrics.ts';
 import { selectGpus } from '../../src/tools/node-answer.ts';
 import { gpu, snapshot } from '../support/gpus.ts';
 
@@ -60,6 +61,13 @@ test.for([['text'], [7], [[]]] as const)('arguments that are no object are refus
 test('no arguments at all are the defaults', () => {
   expect(parseArguments(fleetInput(health), undefined)).toEqual({ detail: 'summary' });
   expect(parseArguments(fleetInput(health), null)).toEqual({ detail: 'summary' });
+});
+
+test('a switch takes true or false, as a command line gives them', () => {
+  expect(parseArguments(fleetInput(metrics), { gpm: true })).toMatchObject({ gpm: true });
+  expect(() => parseArguments(fleetInput(metrics), { gpm: 'yes' })).toThrow(
+    'gpm: "yes" is not possible; it takes true or false',
+  );
 });
 
 test('several mistakes are named together', () => {
