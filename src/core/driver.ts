@@ -23,13 +23,10 @@ export interface Driver {
   read(index: number, slowly?: boolean): Promise<GpuReadings>;
   /**
    * Reads these GPUs one after another and tells of each as soon as may be; several that are read at once may be told
-   * together. Ends with the first that says the driver has gone away.
+   * together. While one of them takes long the others may be told again. Ends with the first that says the driver has
+   * gone away.
    */
-  readAll(
-    indices: readonly number[],
-    slowly: boolean,
-    told: (index: number, readings: GpuReadings) => void,
-  ): Promise<void>;
+  readAll(indices: readonly number[], options: ReadOptions, told: Told): Promise<void>;
   /** The GPU on which a call is running; null between calls, and for calls on the driver. */
   reading(): number | null;
   /** Asks one GPU what no sample holds. Never rejects for what the driver says. */
@@ -41,6 +38,26 @@ export interface Driver {
   /** How many driver calls have returned so far. As long as it grows the driver is slow, not hung. */
   callsReturned(): number;
 }
+
+export interface ReadOptions {
+  /** Also the readings that are taken rarely. */
+  readonly slowly: boolean;
+  /** How often GPUs are read while another one takes long. */
+  readonly againMs: number;
+}
+
+export type Told = (index: number, readings: GpuReadings, how: HowRead) => void;
+
+export interface HowRead {
+  readonly slowly: boolean;
+  /** From the first call to the last: the oldest of the values is that much older. */
+  readonly tookMs: number;
+  /** While another GPU was being read, which takes long. */
+  readonly between: boolean;
+}
+
+/** Of the readings that change rarely, or that the driver takes long to tell. */
+export const slowReadEveryMs = 60_000;
 
 export function driverWentAway(readings: GpuReadings): boolean {
   return Object.values(readings).some(

@@ -1,4 +1,10 @@
-import { type Driver, type DriverInfo, driverWentAway, type Inquiries } from '../core/driver.ts';
+import {
+  type Driver,
+  type DriverInfo,
+  driverWentAway,
+  type Inquiries,
+  slowReadEveryMs,
+} from '../core/driver.ts';
 import { Fault } from '../core/fault.ts';
 import type { Log } from '../core/log.ts';
 import type { Answers, DriverState } from '../core/snapshot.ts';
@@ -11,6 +17,8 @@ export interface DriverLifeOptions {
   /** What else holds the driver while a driver life lasts. */
   readonly beside?: BesideDriver | undefined;
   readonly hangAfterMs: number;
+  /** GPUs have been read while another one takes long. */
+  readonly onBetween?: () => void;
   readonly nowMs: () => number;
   readonly log: Log;
 }
@@ -24,8 +32,6 @@ export interface BesideDriver {
 
 /** The kernel may hold one global lock: then each new thread would hang too, and a thread is all we would gain. */
 const mostGivenUp = 2;
-/** Of the readings that change rarely, or that the driver takes long to tell. */
-const slowReadEveryMs = 60_000;
 const firstRetryMs = 1000;
 const lastRetryMs = 30_000;
 
@@ -40,6 +46,7 @@ export class DriverLife {
   #givenUp = new Set<Promise<unknown>>();
   #failures = 0;
   #slowReadDueMs = 0;
+  #between = false;
   #turn: Promise<unknown> = Promise.resolve();
   readonly #asking = new Map<keyof Inquiries, Promise<void>>();
   #answers: Answers = { processes: new Map(), peers: new Map(), gpm: new Map() };
@@ -58,9 +65,13 @@ export class DriverLife {
     return Math.min(firstRetryMs * 2 ** Math.max(0, this.#failures - 1), lastRetryMs);
   }
 
-  /** One round over all GPUs; false when there is no driver to ask, or no GPU. */
-  sample(): Promise<boolean> {
-    return this.#inTurn(() => this.#sample());
+  /**
+   * One round over all GPUs; false when there is no driver to ask, or no GPU.
+   *
+   * @param againMs how often the others are read while one GPU takes long
+   */
+  sample(againMs: number): Promise<boolean> {
+    return this.#inTurn(() => this.#sample(againMs));
   }
 
   inquire(what: keyof Inquiries): Promise<void> {
@@ -96,9 +107,9 @@ export class DriverLife {
     this.#answers = { ...this.#answers, [what]: answers };
   }
 
-  async #sample(): Promise<boolean> {
+  async #sample(againMs: number): Promise<boolean> {
     try {
-      return (this.#offersGpus || (await this.#open())) && (await this.#readAll());
+      return (this.#offersGpus || (await this.#open())) && (await this.#readAll(againMs));
     } catch (thrown) {
       this.#unavailable(Fault.from(thrown));
       return false;
@@ -127,24 +138,35 @@ export class DriverLife {
   }
 
   /** A driver that has gone away is opened anew, and all is read at once; only once, in case it says so again. */
-  async #readAll(mayReopen = true): Promise<boolean> {
+  async #readAll(againMs: number, mayReopen = true): Promise<boolean> {
     const slowly = this.#options.nowMs() >= this.#slowReadDueMs;
     if (slowly) this.#slowReadDueMs = this.#options.nowMs() + slowReadEveryMs;
     const done = new Set<number>();
     let wentAway = false;
     for (let left = this.#book.readable; left.length > 0 && !wentAway; left = this.#left(done)) {
       await this.#ask((driver) =>
-        driver.readAll(left, slowly, (index, readings) => {
+        driver.readAll(left, { slowly, againMs }, (index, readings, how) => {
           if (driver !== this.#driver) return; // given up in the meantime
           done.add(index);
-          this.#book.read(index, readings, slowly);
+          this.#book.read(index, readings, how);
+          if (how.between) this.#readBetween();
           wentAway ||= mayReopen && driverWentAway(readings);
         }),
       );
     }
     if (!wentAway) return true;
     this.#info = undefined;
-    return (await this.#open()) && (await this.#readAll(false));
+    return (await this.#open()) && (await this.#readAll(againMs, false));
+  }
+
+  /** Once for all that are told together. */
+  #readBetween(): void {
+    if (!this.#between)
+      queueMicrotask(() => {
+        this.#between = false;
+        this.#options.onBetween?.();
+      });
+    this.#between = true;
   }
 
   /** After a hang another thread goes on with those that were not read yet. */

@@ -1,4 +1,4 @@
-import { unreadable } from '../core/driver.ts';
+import { type HowRead, unreadable } from '../core/driver.ts';
 import type { GpuReadings } from '../core/gpu.ts';
 import { ratesBetween } from '../core/rates.ts';
 import { type Missing, orNull, type Reading } from '../core/reading.ts';
@@ -71,10 +71,10 @@ export class GpuBook {
     this.#reconcile();
   }
 
-  /** @param slowly whether those that are taken rarely were taken, too */
-  read(index: number, readings: GpuReadings, slowly = true): void {
+  /** All is told to be as old as the oldest of it: what was read first, when that took long. */
+  read(index: number, readings: GpuReadings, { slowly = true, tookMs = 0 }: Partial<HowRead> = {}): void {
     const known = this.#present[index];
-    const readAtMs = this.#nowMs();
+    const readAtMs = this.#nowMs() - tookMs;
     const whole = known ? { ...readings, ...identityOf(known, readings) } : readings;
     const lost = Object.values(readings).some((one) => 'missing' in one && one.missing === 'gpuLost');
     const sinceMs = known?.trouble?.kind === 'lost' ? known.trouble.sinceMs : readAtMs;

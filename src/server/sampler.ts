@@ -3,11 +3,11 @@ import type { Answers, Snapshot } from '../core/snapshot.ts';
 import { DriverLife, type DriverLifeOptions } from './driver-life.ts';
 import { GpuBook } from './gpu-book.ts';
 
-export interface SamplerOptions extends DriverLifeOptions {
+export interface SamplerOptions extends Omit<DriverLifeOptions, 'onBetween'> {
   readonly simulated: boolean;
   /** How long to wait now before the next round. */
   readonly intervalMs: () => number;
-  /** After each round, also where nothing could be read. */
+  /** After each round, also where nothing could be read, and when GPUs have been read while another one takes long. */
   readonly onRound?: (snapshot: Snapshot) => void;
 }
 
@@ -36,13 +36,13 @@ export interface Sampler {
 export function startSampler(options: SamplerOptions): Sampler {
   const { simulated, intervalMs, onRound, log } = options;
   const book = new GpuBook(options.nowMs, options.hangAfterMs);
-  const life = new DriverLife(options, book);
+  const life = new DriverLife({ ...options, onBetween: () => onRound?.(snapshot()) }, book);
   const snapshot = (): Snapshot => ({ simulated, driver: life.state, gpus: book.gpus });
   const wait = new Wait();
 
-  const firstSample = life.sample();
+  const firstSample = life.sample(intervalMs());
   async function run(): Promise<void> {
-    for (let sampled = await firstSample; ; sampled = await life.sample()) {
+    for (let sampled = await firstSample; ; sampled = await life.sample(intervalMs())) {
       onRound?.(snapshot());
       await wait.begin(sampled ? intervalMs() : life.retryInMs);
       if (wait.ended) return;

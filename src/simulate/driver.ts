@@ -5,7 +5,9 @@ import {
   type Inquiries,
   nothingRemembered,
   type Readers,
+  type ReadOptions,
   type Remembered,
+  type Told,
   takeReadings,
   unreadable,
 } from '../core/driver.ts';
@@ -93,16 +95,12 @@ class SimulatedDriver implements Driver {
     return takeReadings(this.#readers(gpu), remembered, slowly);
   }
 
-  async readAll(
-    indices: readonly number[],
-    slowly: boolean,
-    told: (index: number, readings: GpuReadings) => void,
-  ): Promise<void> {
+  async readAll(indices: readonly number[], { slowly }: ReadOptions, told: Told): Promise<void> {
     for (const index of indices) {
       this.#reading = index;
       const readings = await this.read(index, slowly);
       this.#reading = null;
-      told(index, readings);
+      told(index, readings, { slowly, tookMs: 0, between: false });
       if (driverWentAway(readings)) return;
     }
   }

@@ -21,6 +21,8 @@ export interface ToldDriver {
   goneLives: number;
   /** While a call hangs others return: the driver is slow and not hung. */
   slow: boolean;
+  /** Each GPU is said to have been read while another one takes long. */
+  between: boolean;
   spawned: number;
   abandoned: number;
   opened: number;
@@ -48,6 +50,7 @@ export function samplerOf(
     refuses: undefined,
     goneLives: 0,
     slow: false,
+    between: false,
     spawned: 0,
     abandoned: 0,
     opened: 0,
@@ -104,12 +107,12 @@ function threadOf(driver: ToldDriver): Driver {
       return { ...info, gpuCount: driver.gpus };
     },
     read,
-    async readAll(indices, _slowly, told) {
+    async readAll(indices, { slowly }, told) {
       for (const index of indices) {
         reading = index;
         const readings = await read(index);
         reading = null;
-        told(index, readings);
+        told(index, readings, { slowly, tookMs: 0, between: driver.between });
         if (driverWentAway(readings)) return;
       }
     },

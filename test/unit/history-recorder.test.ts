@@ -84,6 +84,16 @@ test('a driver that has gone away leaves rows that say so', () => {
   expect(rows.map(({ absence }) => absence)).toEqual([null, 'driverUnavailable']);
 });
 
+test('a GPU that is still being read has no row until it is: it is not unreadable', () => {
+  const later = gpu(0, {}, { readAtMs: readAtMs + 20_000 });
+  const rows = recorded([[gpu(0)], [gpu(0)], [later]])(gpu(0));
+
+  expect(rows.map(({ absence, atMs }) => [absence, atMs - moment.atMs])).toEqual([
+    [null, -1000],
+    [null, 19_000],
+  ]);
+});
+
 test('a GPU whose index changes keeps its history; one without UUID is known by its PCI address', () => {
   const noUuid = (index: number, read: number) =>
     gpu(index, { uuid: { missing: 'notSupported' }, pciAddress: '0000:3b:00.0' }, { readAtMs: read });

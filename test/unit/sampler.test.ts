@@ -231,3 +231,14 @@ test.concurrent('each round is told of when it is over, also one in which there 
     await vi.waitFor(() => expect(states).toContain(state), soon);
   }
 });
+
+test.concurrent('what is read while another GPU takes long is told before the round is over', async (context) => {
+  const rounds: (number | string)[][] = [];
+  const { sampler } = samplerOf(
+    context,
+    { slow: true, hanging: new Set([1]), between: true },
+    { onRound: () => void rounds.push(seen(sampler)) },
+  );
+
+  await vi.waitFor(() => expect(rounds).toEqual([[40, 'notReady']]), soon);
+});

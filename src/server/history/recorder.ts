@@ -1,6 +1,6 @@
 import { type Absence, historyKey, type Moment, seriesKinds } from '../../core/history.ts';
 import { orNull } from '../../core/reading.ts';
-import type { GpuState, Snapshot } from '../../core/snapshot.ts';
+import type { DriverState, GpuState, Snapshot } from '../../core/snapshot.ts';
 import type { History } from './history.ts';
 import { maskOf } from './sample.ts';
 
@@ -15,22 +15,23 @@ export class Recorder {
   }
 
   /**
-   * One round is over. A GPU that has not been read in it gets a row without values.
+   * One round is over. A GPU that could not be read in it gets a row without values; one that is still being read, none.
    *
    * @param nowMs by the clock of the snapshot
    * @param moment the same moment by the node's clocks
    */
   round({ gpus, driver }: Snapshot, nowMs: number, moment: Moment): void {
-    const away = driver.state === 'unavailable' ? 'driverUnavailable' : 'unreadable';
     for (const gpu of gpus) {
       const key = historyKey(gpu);
       if (key === null) continue;
       const readAtMs = this.#newlyRead(key, gpu);
+      const taken = readAtMs === null ? whyNot(gpu, driver) : valuesOf(gpu);
+      if (!taken) continue;
       const ageMs = readAtMs === null ? 0 : nowMs - readAtMs;
       this.#history.add(key, {
         atMs: Math.round(moment.atMs - ageMs),
         monotonicMs: Math.round(moment.monotonicMs - ageMs),
-        ...(readAtMs === null ? nothing(gpu.trouble?.kind ?? away) : valuesOf(gpu)),
+        ...taken,
       });
     }
   }
@@ -41,6 +42,13 @@ export class Recorder {
     this.#readAtMs.set(key, readAtMs);
     return readAtMs;
   }
+}
+
+/** Null: the driver takes long to tell, and the GPU is still being read. */
+function whyNot({ trouble }: GpuState, { state }: DriverState) {
+  if (trouble) return nothing(trouble.kind);
+  if (state === 'ok') return null;
+  return nothing(state === 'unavailable' ? 'driverUnavailable' : 'unreadable');
 }
 
 /** The values of a GPU that was read; a lost one has said only that it is lost. */

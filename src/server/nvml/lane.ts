@@ -1,6 +1,13 @@
 import { Worker } from 'node:worker_threads';
 
-import { type Driver, type DriverInfo, type Inquiries, unreadable } from '../../core/driver.ts';
+import {
+  type Driver,
+  type DriverInfo,
+  type Inquiries,
+  type ReadOptions,
+  type Told,
+  unreadable,
+} from '../../core/driver.ts';
 import { Fault } from '../../core/fault.ts';
 import type { GpuReadings } from '../../core/gpu.ts';
 import {
@@ -10,16 +17,15 @@ import {
   type LaneReply,
   type LaneRequest,
   readingGpu,
-  type TakenReadings,
+  type Taken,
 } from './messages.ts';
 
-type Told = (index: number, readings: GpuReadings) => void;
 type Answer = Extract<LaneReply, { value: unknown }>['value'];
 
 /** The request that the Worker is at. */
 interface Waiting {
   /** Of a request to read, what has come so far. */
-  taken(index: number, readings: TakenReadings): void;
+  taken(taken: Taken): void;
   resolve(answer: Answer): void;
   reject(fault: Fault): void;
 }
@@ -58,15 +64,15 @@ class NvmlLane implements Driver {
   }
 
   async read(index: number, slowly = true): Promise<GpuReadings> {
-    await this.readAll([index], slowly, () => undefined);
+    await this.readAll([index], { slowly, againMs: 0 }, () => undefined);
     return this.#known[index] ?? unreadable('driverUnavailable');
   }
 
-  async readAll(indices: readonly number[], slowly: boolean, told: Told): Promise<void> {
-    await this.#ask({ op: 'read', indices, slowly }, (index, taken) => {
+  async readAll(indices: readonly number[], options: ReadOptions, told: Told): Promise<void> {
+    await this.#ask({ op: 'read', indices, options }, ([index, taken, how]) => {
       const readings = { ...this.#known[index], ...taken } as GpuReadings; // the first message has all
       this.#known[index] = readings;
-      told(index, readings);
+      told(index, readings, how);
     });
   }
 
@@ -100,7 +106,7 @@ class NvmlLane implements Driver {
   }
 
   #reply(reply: LaneReply): void {
-    if ('taken' in reply) for (const [index, readings] of reply.taken) this.#waiting?.taken(index, readings);
+    if ('taken' in reply) for (const taken of reply.taken) this.#waiting?.taken(taken);
     else if ('value' in reply) this.#waiting?.resolve(reply.value);
     else this.#waiting?.reject(new Fault(reply.fault.message, { code: reply.fault.code }));
   }

@@ -1,19 +1,21 @@
-import type { DriverInfo, Inquiries } from '../../core/driver.ts';
+import type { DriverInfo, HowRead, Inquiries, ReadOptions } from '../../core/driver.ts';
 import type { FaultCode } from '../../core/fault.ts';
 import type { GpuReadings } from '../../core/gpu.ts';
 
 /** What the main thread asks of the Worker that calls NVML: one request at a time. */
 export type LaneRequest =
   | { readonly op: 'open' | 'close' }
-  | { readonly op: 'read'; readonly indices: readonly number[]; readonly slowly: boolean }
+  | { readonly op: 'read'; readonly indices: readonly number[]; readonly options: ReadOptions }
   | { readonly op: 'inquire'; readonly what: keyof Inquiries; readonly index: number };
 
 /** Only the readings that were taken since the last message about this GPU: most of them never change. */
 export type TakenReadings = Partial<GpuReadings>;
 
+export type Taken = readonly [index: number, readings: TakenReadings, how: HowRead];
+
 /** Travels as JSON. Of one request to read there may be several with `taken` before the last, which has `value`. */
 export type LaneReply =
-  | { readonly taken: readonly (readonly [index: number, TakenReadings])[] }
+  | { readonly taken: readonly Taken[] }
   | { readonly value: DriverInfo | Inquiries[keyof Inquiries] | null }
   | { readonly fault: { readonly code: FaultCode; readonly message: string } };
 

@@ -1,7 +1,7 @@
 // The Worker's entry: only such threads call NVML. One may hang in a call for ever; the main thread then forgets it.
 import { parentPort, workerData } from 'node:worker_threads';
 
-import { driverWentAway } from '../../core/driver.ts';
+import type { HowRead } from '../../core/driver.ts';
 import { Fault } from '../../core/fault.ts';
 import type { GpuReadings } from '../../core/gpu.ts';
 import { type EventMessage, type EventRequest, watchDriverEvents } from './event-watch.ts';
@@ -13,22 +13,35 @@ import {
   type LaneReply,
   type LaneRequest,
   readingGpu,
+  type Taken,
   type TakenReadings,
 } from './messages.ts';
 import { nvmlDriver } from './nvml-driver.ts';
+import { Rounds } from './rounds.ts';
 
 const { library, shared, events = false } = workerData as LaneData;
 const counters = new Int32Array(shared);
 /** Of each GPU what the main thread was told last in this driver life. */
 let sent: GpuReadings[] = [];
+/** A message wakes the main thread: while the driver is quick one is enough for all, while it is slow each GPU has its own. */
+const gatherMs = 20;
+let gathered: Taken[] = [];
+let gatheredSinceMs = 0;
 
 const watch: CallWatch = {
   before() {
     if (isAbandoned()) throw new Fault('given up', { code: 'DRIVER_NOT_RESPONDING' });
+    rounds.between();
+    tellSoon();
   },
   after: () => void Atomics.add(counters, callsReturned, 1),
 };
 const driver = nvmlDriver(library, watch);
+const rounds = new Rounds({
+  read: (index, slowly) => onGpu(index, () => driver.read(index, slowly)),
+  told: gather,
+  nowMs: () => performance.now(),
+});
 
 if (events)
   parentPort?.on('message', (request: EventRequest) => {
@@ -73,9 +86,12 @@ function perform(request: LaneRequest) {
   switch (request.op) {
     case 'open':
       sent = [];
+      rounds.begin();
       return driver.open();
     case 'read':
-      return readAll(request.indices, request.slowly);
+      rounds.run(request.indices, request.options);
+      tell();
+      return null;
     case 'inquire':
       return onGpu(request.index, () => driver.inquire(request.what, request.index));
     case 'close':
@@ -84,31 +100,28 @@ function perform(request: LaneRequest) {
   }
 }
 
-/** A message wakes the main thread: while the driver is quick one is enough for all, while it is slow each GPU has its own. */
-const gatherMs = 20;
+function gather(index: number, readings: GpuReadings, how: HowRead): void {
+  if (gathered.length === 0) gatheredSinceMs = performance.now() - how.tookMs;
+  gathered.push([index, unsent(index, readings), how]);
+  tellSoon();
+}
 
-function readAll(indices: readonly number[], slowly: boolean): null {
-  let gathered: [number, TakenReadings][] = [];
-  let sinceMs = performance.now();
-  for (const index of indices) {
-    const readings = onGpu(index, () => driver.read(index, slowly));
-    gathered.push([index, unsent(index, readings)]);
-    if (driverWentAway(readings)) break;
-    if (performance.now() - sinceMs < gatherMs) continue;
-    send({ taken: gathered });
-    [gathered, sinceMs] = [[], performance.now()];
-  }
+function tellSoon(): void {
+  if (gathered.length > 0 && performance.now() - gatheredSinceMs >= gatherMs) tell();
+}
+
+function tell(): void {
   send({ taken: gathered });
-  return null;
+  gathered = [];
 }
 
 /** Whoever waits for this thread can tell which GPU it is at. */
 function onGpu<T>(index: number, ask: () => T): T {
-  Atomics.store(counters, readingGpu, index + 1);
+  const before = Atomics.exchange(counters, readingGpu, index + 1);
   try {
     return ask();
   } finally {
-    Atomics.store(counters, readingGpu, 0);
+    Atomics.store(counters, readingGpu, before);
   }
 }
 
