@@ -23,8 +23,8 @@ export interface Driver {
   read(index: number, slowly?: boolean): Promise<GpuReadings>;
   /**
    * Reads these GPUs one after another and tells of each as soon as may be; several that are read at once may be told
-   * together. While one of them takes long the others may be told again. Ends with the first that says the driver has
-   * gone away.
+   * together. While one of them takes long the others may be told again, and also later, while an inquiry does. Ends
+   * with the first that says the driver has gone away.
    */
   readAll(indices: readonly number[], options: ReadOptions, told: Told): Promise<void>;
   /** The GPU on which a call is running; null between calls, and for calls on the driver. */

@@ -16,20 +16,24 @@ function roundsOf(msPerCall: readonly number[]) {
   const clock = { ms: 1_000_000 };
   const told: Told[] = [];
   const state = { msPerCall: [...msPerCall], gone: false };
+  const callsOn = (index: number) => {
+    for (let call = 0; call < callsPerGpu; call++) {
+      rounds.between();
+      clock.ms += state.msPerCall[index] ?? 0;
+    }
+  };
   const rounds: Rounds = new Rounds({
     nowMs: () => clock.ms,
     told: (index, _, how) => void told.push({ ...how, index, atMs: clock.ms }),
     read(index) {
-      for (let call = 0; call < callsPerGpu; call++) {
-        rounds.between();
-        clock.ms += state.msPerCall[index] ?? 0;
-      }
+      callsOn(index);
       return unreadable(state.gone ? 'driverUnavailable' : 'notSupported');
     },
   });
   const indices = msPerCall.map((_, index) => index);
   const run = (slowly = false) => rounds.run(indices, { slowly, againMs });
-  return { clock, told, state, run };
+  const inquire = (index: number) => rounds.beside(index, () => callsOn(index));
+  return { clock, told, state, run, inquire };
 }
 
 /** The longest time between two readings of a GPU, and until the end. */
@@ -90,6 +94,27 @@ test('two slow GPUs hold up neither the others nor each other for ever', () => {
   }
 });
 
+test('where all are slow each is read once a round, and none is kept from its end', () => {
+  const { told, clock, run } = roundsOf(Array.from({ length: 16 }, () => 100));
+
+  for (let round = 0; round < 3; round++) {
+    const fromMs = clock.ms;
+    run();
+    expect(clock.ms - fromMs).toBe(16 * callsPerGpu * 100);
+  }
+
+  expect(told).toHaveLength(3 * 16);
+});
+
+test('many that are nearly slow do not keep a slow one from its end', () => {
+  const { clock, run } = roundsOf([1000, ...Array.from({ length: 15 }, () => 9)]);
+  const [ownMs, fromMs] = [callsPerGpu * 1000, clock.ms];
+
+  run();
+
+  expect(clock.ms - fromMs).toBeLessThan(2.5 * ownMs);
+});
+
 test('a GPU that is slow no longer is read like the others', () => {
   const { told, state, run } = roundsOf([1, 100, 1]);
   run();
@@ -103,6 +128,29 @@ test('a GPU that is slow no longer is read like the others', () => {
     [1, false],
     [2, false],
   ]);
+});
+
+test('an inquiry that takes long does not make the others old', () => {
+  const { told, clock, run, inquire } = roundsOf([1, 500, 1]);
+  run();
+  const [fromMs, from] = [clock.ms, told.length];
+
+  inquire(1);
+
+  for (const quick of [0, 2])
+    expect(longestWithout(told.slice(from), quick, fromMs, clock.ms)).toBeLessThanOrEqual(againMs + 1000);
+  expect(told.slice(from).filter(({ index }) => index === 1)).toEqual([]);
+});
+
+test('a quick inquiry right after a round reads nothing, and one before the first round has nothing to read', () => {
+  const { told, run, inquire } = roundsOf([1, 1]);
+
+  inquire(0);
+  expect(told).toEqual([]);
+  run();
+  inquire(0);
+
+  expect(told).toHaveLength(2);
 });
 
 test('what is taken rarely is taken rarely in between, too', () => {

@@ -24,8 +24,6 @@ type Answer = Extract<LaneReply, { value: unknown }>['value'];
 
 /** The request that the Worker is at. */
 interface Waiting {
-  /** Of a request to read, what has come so far. */
-  taken(taken: Taken): void;
   resolve(answer: Answer): void;
   reject(fault: Fault): void;
 }
@@ -46,6 +44,7 @@ class NvmlLane implements Driver {
   #waiting: Waiting | undefined;
   /** Of each GPU all that is known in this driver life. */
   #known: GpuReadings[] = [];
+  #told: Told = () => undefined;
 
   constructor(workerUrl: URL, library: string | undefined) {
     const shared = new SharedArrayBuffer(3 * Int32Array.BYTES_PER_ELEMENT);
@@ -69,11 +68,8 @@ class NvmlLane implements Driver {
   }
 
   async readAll(indices: readonly number[], options: ReadOptions, told: Told): Promise<void> {
-    await this.#ask({ op: 'read', indices, options }, ([index, taken, how]) => {
-      const readings = { ...this.#known[index], ...taken } as GpuReadings; // the first message has all
-      this.#known[index] = readings;
-      told(index, readings, how);
-    });
+    this.#told = told;
+    await this.#ask({ op: 'read', indices, options });
   }
 
   reading(): number | null {
@@ -98,15 +94,21 @@ class NvmlLane implements Driver {
     return Atomics.load(this.#counters, callsReturned);
   }
 
-  #ask(request: LaneRequest, taken: Waiting['taken'] = () => undefined): Promise<Answer> {
+  #ask(request: LaneRequest): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      this.#waiting = { taken, resolve, reject };
+      this.#waiting = { resolve, reject };
       this.#worker.postMessage(request);
     });
   }
 
+  #take([index, taken, how]: Taken): void {
+    const readings = { ...this.#known[index], ...taken } as GpuReadings; // the first message has all
+    this.#known[index] = readings;
+    this.#told(index, readings, how);
+  }
+
   #reply(reply: LaneReply): void {
-    if ('taken' in reply) for (const taken of reply.taken) this.#waiting?.taken(taken);
+    if ('taken' in reply) for (const taken of reply.taken) this.#take(taken);
     else if ('value' in reply) this.#waiting?.resolve(reply.value);
     else this.#waiting?.reject(new Fault(reply.fault.message, { code: reply.fault.code }));
   }

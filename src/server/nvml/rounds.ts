@@ -8,10 +8,8 @@ export interface RoundsOptions {
   readonly nowMs: () => number;
 }
 
-/** A GPU that takes longer is slow: the others do not wait for it any longer. */
+/** A GPU that takes longer is slow: the others do not wait for it, and it is not read while they wait. */
 export const slowGpuMs = 1000;
-/** In between a GPU is read only when it costs no more than this part of the time: a second slow one would hold up all. */
-const share = 0.1;
 
 interface Round extends ReadOptions {
   readonly indices: readonly number[];
@@ -25,15 +23,16 @@ interface Round extends ReadOptions {
 export class Rounds {
   readonly #options: RoundsOptions;
   /** Of each GPU, of its last reading. */
-  #takenAtMs: number[] = [];
   #tookMs: number[] = [];
   #slowlyAtMs: number[] = [];
   #round: Round | undefined;
+  #last: Round | undefined;
   /** The one that is read, after those that wait for it to be done. */
   readonly #underWay: number[] = [];
   /** When the others are to be read in between. */
   #dueMs = 0;
-  #passedAtMs: number | undefined;
+  /** When all that are quick began to be read last. */
+  #freshAtMs = 0;
 
   constructor(options: RoundsOptions) {
     this.#options = options;
@@ -41,26 +40,44 @@ export class Rounds {
 
   /** A driver life begins, in which GPUs may have other numbers. */
   begin(): void {
-    this.#takenAtMs = [];
     this.#tookMs = [];
     this.#slowlyAtMs = [];
+    this.#last = undefined;
   }
 
   run(indices: readonly number[], options: ReadOptions): void {
     const round = { ...options, indices, left: new Set(indices) };
+    const sinceMs = this.#options.nowMs();
     this.#round = round;
-    this.#passedAtMs = undefined;
+    this.#last = round;
+    this.#freshAtMs = sinceMs;
     try {
       for (const index of indices) {
         if (round.left.has(index) && !this.#read(round, index, options.slowly, false)) return;
       }
       // The wait for the next round begins when all is fresh.
-      if (this.#passedAtMs !== undefined && this.#options.nowMs() - this.#passedAtMs > slowGpuMs)
-        this.#pass(round);
+      const hasPassed = this.#freshAtMs !== sinceMs;
+      if (hasPassed && this.#options.nowMs() - this.#freshAtMs > slowGpuMs) this.#pass(round);
     } finally {
-      this.#round = undefined;
-      this.#underWay.length = 0;
+      this.#end();
     }
+  }
+
+  /** Something else is asked of a GPU, between two rounds. The others do not wait for that either. */
+  beside<T>(index: number, ask: () => T): T {
+    this.#round = this.#last;
+    this.#dueMs = this.#freshAtMs + (this.#last?.againMs ?? 0);
+    this.#underWay.push(index);
+    try {
+      return ask();
+    } finally {
+      this.#end();
+    }
+  }
+
+  #end(): void {
+    this.#round = undefined;
+    this.#underWay.length = 0;
   }
 
   /** To be called between any two driver calls. */
@@ -70,12 +87,16 @@ export class Rounds {
 
   #pass(round: Round): void {
     const sinceMs = this.#options.nowMs();
-    for (const index of round.indices.filter((each) => this.#isQuick(each))) {
+    let quickMs = 0;
+    for (const index of round.indices) {
+      if (!this.#isQuick(index)) continue;
       const slowly = round.left.has(index) ? round.slowly : this.#isSlowlyDue(index);
       if (!this.#read(round, index, slowly, true)) break;
+      if (this.#isQuick(index)) quickMs += this.#tookMs[index] ?? 0;
     }
-    this.#passedAtMs = sinceMs;
-    this.#dueMs = sinceMs + round.againMs;
+    this.#freshAtMs = sinceMs;
+    // They take half of the time at most: whoever is under way must come to its end.
+    this.#dueMs = Math.max(sinceMs + round.againMs, this.#options.nowMs() + quickMs);
   }
 
   /** @returns whether the driver is still there */
@@ -88,7 +109,6 @@ export class Rounds {
     const readings = read(index, slowly);
     this.#underWay.pop();
     const tookMs = nowMs() - sinceMs;
-    this.#takenAtMs[index] = sinceMs;
     this.#tookMs[index] = tookMs;
     if (slowly) this.#slowlyAtMs[index] = sinceMs;
     told(index, readings, { slowly, tookMs, between });
@@ -96,10 +116,7 @@ export class Rounds {
   }
 
   #isQuick(index: number): boolean {
-    if (this.#underWay.includes(index)) return false;
-    const [takenAtMs, tookMs] = [this.#takenAtMs[index], this.#tookMs[index]];
-    if (takenAtMs === undefined || tookMs === undefined) return true;
-    return tookMs <= share * (this.#options.nowMs() - takenAtMs);
+    return !this.#underWay.includes(index) && (this.#tookMs[index] ?? 0) <= slowGpuMs;
   }
 
   #isSlowlyDue(index: number): boolean {

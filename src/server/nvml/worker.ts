@@ -50,7 +50,9 @@ if (events)
   });
 else
   parentPort?.on('message', (request: LaneRequest) => {
-    send(answer(request));
+    const reply = answer(request);
+    if (gathered.length > 0) tell();
+    send(reply);
     if (isAbandoned()) leave();
   });
 
@@ -90,10 +92,11 @@ function perform(request: LaneRequest) {
       return driver.open();
     case 'read':
       rounds.run(request.indices, request.options);
-      tell();
       return null;
     case 'inquire':
-      return onGpu(request.index, () => driver.inquire(request.what, request.index));
+      return rounds.beside(request.index, () => {
+        return onGpu(request.index, () => driver.inquire(request.what, request.index));
+      });
     case 'close':
       driver.close();
       return null;
