@@ -52,8 +52,8 @@ export interface HowRead {
   readonly slowly: boolean;
   /** From the first call to the last: the oldest of the values is that much older. */
   readonly tookMs: number;
-  /** While another GPU was being read, which takes long. */
-  readonly between: boolean;
+  /** Another GPU that takes long, while which it was read; null where it was its turn. */
+  readonly between: { readonly index: number; readonly forMs: number } | null;
 }
 
 /** Of the readings that change rarely, or that the driver takes long to tell. */

@@ -40,6 +40,8 @@ export interface GpuState {
   readonly readAtMs: number | null;
   /** When those were taken that are taken rarely: `slowReadings`. */
   readonly slowReadAtMs: number | null;
+  /** How long the driver took to tell them, or has taken so far to tell them anew. */
+  readonly tookMs?: number;
   /** Null where there are no readings. */
   readonly rates: Rates | null;
   readonly trouble: GpuTrouble | null;

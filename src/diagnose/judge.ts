@@ -22,6 +22,7 @@ export function judge(gpu: GpuState, driver: DriverState, nowMs: number): Judgem
   const findings = [
     ...presence(gpu, nowMs),
     ...freshness(gpu, driver, nowMs),
+    ...slowness(gpu, driver),
     ...unreadable(gpu, driver, ageMs),
     ...judged.flatMap((result) =>
       result === null || typeof result === 'string' ? [] : [aged(result, ageMs)],
@@ -102,6 +103,23 @@ function freshness(gpu: GpuState, driver: DriverState, nowMs: number): Finding[]
       action: 'runDiagnostics',
       text: `the driver ${what}, for ${duration(forMs)}; ${age}`,
       evidence,
+    },
+  ];
+}
+
+/** A call that takes so long counts as hung. */
+const longMs = 5000;
+
+/** Why its values are older than those of others. */
+function slowness({ trouble, tookMs = 0 }: GpuState, driver: DriverState): Finding[] {
+  if (trouble || driver.state !== 'ok' || tookMs < longMs) return [];
+  const value = Math.round(tookMs);
+  return [
+    {
+      verdict: 'watch',
+      action: 'runDiagnostics',
+      text: `the driver takes long to tell its values: ${duration(value)}`,
+      evidence: [{ name: 'readingTime', value, unit: 'ms', threshold: longMs, source: 'agent', ageMs: 0 }],
     },
   ];
 }

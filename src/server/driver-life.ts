@@ -2,6 +2,7 @@ import {
   type Driver,
   type DriverInfo,
   driverWentAway,
+  type HowRead,
   type Inquiries,
   slowReadEveryMs,
 } from '../core/driver.ts';
@@ -149,7 +150,7 @@ export class DriverLife {
           if (driver !== this.#driver) return; // given up in the meantime
           done.add(index);
           this.#book.read(index, readings, how);
-          if (how.between) this.#readBetween();
+          if (how.between) this.#readBetween(how.between);
           wentAway ||= mayReopen && driverWentAway(readings);
         }),
       );
@@ -160,7 +161,8 @@ export class DriverLife {
   }
 
   /** Once for all that are told together. */
-  #readBetween(): void {
+  #readBetween({ index, forMs }: NonNullable<HowRead['between']>): void {
+    this.#book.takesLong(index, forMs);
     if (!this.#between)
       queueMicrotask(() => {
         this.#between = false;

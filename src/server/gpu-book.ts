@@ -82,8 +82,15 @@ export class GpuBook {
     const before = known && known.readAtMs !== null ? known : undefined;
     const rates = ratesBetween(before, { readings, readAtMs });
     const slowReadAtMs = slowly ? readAtMs : (known?.slowReadAtMs ?? null);
-    this.#present[index] = { index, readings: whole, readAtMs, slowReadAtMs, rates, trouble };
+    this.#present[index] = { index, readings: whole, readAtMs, slowReadAtMs, tookMs, rates, trouble };
     this.#hangs.delete(index);
+    this.#reconcile();
+  }
+
+  /** Reading it has taken so long, and is not done: if it took longer the last time, that is still to be told. */
+  takesLong(index: number, forMs: number): void {
+    const gpu = this.#present[index];
+    if (gpu) this.#present[index] = { ...gpu, tookMs: Math.max(gpu.tookMs ?? 0, forMs) };
     this.#reconcile();
   }
 

@@ -100,7 +100,7 @@ class SimulatedDriver implements Driver {
       this.#reading = index;
       const readings = await this.read(index, slowly);
       this.#reading = null;
-      told(index, readings, { slowly, tookMs: 0, between: false });
+      told(index, readings, { slowly, tookMs: 0, between: null });
       if (driverWentAway(readings)) return;
     }
   }

@@ -64,7 +64,6 @@ test(
     expect(last.gpus.map(({ trouble }) => trouble)).toEqual([null, null, null, null]);
     expect(last.driver).toMatchObject({ state: 'ok', problem: null });
     expect(agent.log().filter(({ level }) => level === 'warn')).toEqual([]);
-    expect((await healthOf(agent.url)).gpus.map(({ verdict }) => verdict)).toEqual(['ok', 'ok', 'ok', 'ok']);
     expect(await textOf(agent.url, 'get_gpu_health')).toMatch(/Readings at most \d+ s old/);
 
     driver.write({ gpus: gpusAt(70) });
@@ -97,8 +96,14 @@ test(
     expect(ages.seen.others).toBeLessThan(10_000);
     expect(inventory.gpus.map(({ trouble }) => trouble)).toEqual([null, null, null, null]);
     expect(agent.log().filter(({ level }) => level === 'warn')).toEqual([]);
+    const { gpus } = await healthOf(agent.url);
+    expect(gpus.map(({ verdict }) => verdict)).toEqual(['ok', 'watch', 'ok', 'ok']);
+    expect(gpus[1]?.findings).toMatchObject([
+      { text: expect.stringMatching(/^the driver takes long to tell its values: \d+ s$/) },
+    ]);
 
     driver.write({ gpus: gpusAt(60) });
     await until('all are read', async () => temperatures(await inventoryOf(agent.url)) === '60,60,60,60');
+    await until('it is quick again', async () => (await healthOf(agent.url)).gpus[1]?.verdict === 'ok');
   },
 );

@@ -1,6 +1,12 @@
 import type { TestContext } from 'vitest';
 
-import { type Driver, type DriverInfo, driverWentAway, unreadable } from '../../src/core/driver.ts';
+import {
+  type Driver,
+  type DriverInfo,
+  driverWentAway,
+  type HowRead,
+  unreadable,
+} from '../../src/core/driver.ts';
 import type { Fault } from '../../src/core/fault.ts';
 import type { GpuReadings } from '../../src/core/gpu.ts';
 import { createLog } from '../../src/core/log.ts';
@@ -22,7 +28,7 @@ export interface ToldDriver {
   /** While a call hangs others return: the driver is slow and not hung. */
   slow: boolean;
   /** Each GPU is said to have been read while another one takes long. */
-  between: boolean;
+  between: HowRead['between'];
   spawned: number;
   abandoned: number;
   opened: number;
@@ -50,7 +56,7 @@ export function samplerOf(
     refuses: undefined,
     goneLives: 0,
     slow: false,
-    between: false,
+    between: null,
     spawned: 0,
     abandoned: 0,
     opened: 0,

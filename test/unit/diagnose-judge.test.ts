@@ -28,6 +28,18 @@ describe('a GPU that is not there is failed, whatever was read of it before', ()
   });
 });
 
+test('a GPU whose values take long to read says so, but not where something worse explains it', () => {
+  const slow = { ...gpu(0), tookMs: 12_000 };
+
+  expect(judge(slow, driverOk, nowMs)).toMatchObject({
+    verdict: 'watch',
+    action: 'runDiagnostics',
+    findings: [{ text: 'the driver takes long to tell its values: 12 s' }],
+  });
+  expect(judge({ ...slow, tookMs: 900 }, driverOk, nowMs).findings).toEqual([]);
+  expect(judge(slow, hanging, nowMs).findings).toHaveLength(1);
+});
+
 describe('what cannot be told is unknown, never ok', () => {
   test.for([
     ['nothing was read yet', unreadableGpu(0, 'notReady', {}, { readAtMs: null }), driverOk],

@@ -34,6 +34,19 @@ test('values that took long to read are as old as the first of them', () => {
   expect(book.gpus[0]).toMatchObject({ readAtMs: 10, slowReadAtMs: 0 });
 });
 
+test('how long reading takes is known before it is done, and no less than the last time', () => {
+  const { book } = bookOf('a');
+  const took = () => book.gpus[0]?.tookMs;
+
+  book.takesLong(0, 6000);
+  expect(took()).toBe(6000);
+  book.read(0, readings('a'), { tookMs: 9000 });
+  book.takesLong(0, 1000);
+  expect(took()).toBe(9000);
+  book.read(0, readings('a'), { tookMs: 10 });
+  expect(took()).toBe(10);
+});
+
 test('a GPU that the next driver life does not have has vanished, whatever its index was', () => {
   const { book, clock, life } = bookOf('a', 'b', 'c');
   clock.ms = 5;

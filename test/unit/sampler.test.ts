@@ -236,9 +236,10 @@ test.concurrent('what is read while another GPU takes long is told before the ro
   const rounds: (number | string)[][] = [];
   const { sampler } = samplerOf(
     context,
-    { slow: true, hanging: new Set([1]), between: true },
+    { slow: true, hanging: new Set([1]), between: { index: 1, forMs: 7000 } },
     { onRound: () => void rounds.push(seen(sampler)) },
   );
 
   await vi.waitFor(() => expect(rounds).toEqual([[40, 'notReady']]), soon);
+  expect(sampler.snapshot().gpus[1]).toMatchObject({ tookMs: 7000, trouble: null });
 });

@@ -28,7 +28,7 @@ export class Rounds {
   #round: Round | undefined;
   #last: Round | undefined;
   /** The one that is read, after those that wait for it to be done. */
-  readonly #underWay: number[] = [];
+  readonly #underWay: { readonly index: number; readonly sinceMs: number }[] = [];
   /** When the others are to be read in between. */
   #dueMs = 0;
   /** When all that are quick began to be read last. */
@@ -53,7 +53,7 @@ export class Rounds {
     this.#freshAtMs = sinceMs;
     try {
       for (const index of indices) {
-        if (round.left.has(index) && !this.#read(round, index, options.slowly, false)) return;
+        if (round.left.has(index) && !this.#read(round, index, options.slowly)) return;
       }
       // The wait for the next round begins when all is fresh.
       const hasPassed = this.#freshAtMs !== sinceMs;
@@ -67,7 +67,7 @@ export class Rounds {
   beside<T>(index: number, ask: () => T): T {
     this.#round = this.#last;
     this.#dueMs = this.#freshAtMs + (this.#last?.againMs ?? 0);
-    this.#underWay.push(index);
+    this.#underWay.push({ index, sinceMs: this.#options.nowMs() });
     try {
       return ask();
     } finally {
@@ -91,7 +91,7 @@ export class Rounds {
     for (const index of round.indices) {
       if (!this.#isQuick(index)) continue;
       const slowly = round.left.has(index) ? round.slowly : this.#isSlowlyDue(index);
-      if (!this.#read(round, index, slowly, true)) break;
+      if (!this.#read(round, index, slowly)) break;
       if (this.#isQuick(index)) quickMs += this.#tookMs[index] ?? 0;
     }
     this.#freshAtMs = sinceMs;
@@ -100,23 +100,30 @@ export class Rounds {
   }
 
   /** @returns whether the driver is still there */
-  #read(round: Round, index: number, slowly: boolean, between: boolean): boolean {
+  #read(round: Round, index: number, slowly: boolean): boolean {
     const { read, told, nowMs } = this.#options;
     const sinceMs = nowMs();
     round.left.delete(index);
     this.#dueMs = sinceMs + slowGpuMs;
-    this.#underWay.push(index);
+    this.#underWay.push({ index, sinceMs });
     const readings = read(index, slowly);
     this.#underWay.pop();
     const tookMs = nowMs() - sinceMs;
     this.#tookMs[index] = tookMs;
     if (slowly) this.#slowlyAtMs[index] = sinceMs;
-    told(index, readings, { slowly, tookMs, between });
+    told(index, readings, { slowly, tookMs, between: this.#interrupted() });
     return !driverWentAway(readings);
   }
 
+  #interrupted(): HowRead['between'] {
+    const interrupted = this.#underWay.at(-1);
+    return interrupted
+      ? { index: interrupted.index, forMs: this.#options.nowMs() - interrupted.sinceMs }
+      : null;
+  }
+
   #isQuick(index: number): boolean {
-    return !this.#underWay.includes(index) && (this.#tookMs[index] ?? 0) <= slowGpuMs;
+    return !this.#underWay.some((each) => each.index === index) && (this.#tookMs[index] ?? 0) <= slowGpuMs;
   }
 
   #isSlowlyDue(index: number): boolean {
