@@ -102,6 +102,8 @@ function values(limitMiB: number, sampleInterval = '10s'): object {
   return {
     agent: { sampleInterval },
     metrics: { gpu: true },
+    hostPID: { enabled: true },
+    history: { enabled: true },
     nodeSelector: { 'kubernetes.io/hostname': node },
     resources: { requests: { cpu: '10m', memory: '32Mi' }, limits: { memory: `${limitMiB}Mi` } },
   };

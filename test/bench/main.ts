@@ -5,6 +5,7 @@ import { Command } from 'commander';
 
 import { agentCalls } from './agent-calls.ts';
 import { agentHealth } from './agent-health.ts';
+import { agentIdle } from './agent-idle.ts';
 import { agentLimits, agentLimitsReadAhead } from './agent-limits.ts';
 import { agentMemory } from './agent-memory.ts';
 import { agentRounds } from './agent-rounds.ts';
@@ -25,6 +26,7 @@ const benchmarks: readonly Benchmark[] = [
   agentRounds,
   agentHealth,
   agentCalls,
+  agentIdle,
   agentMemory,
   agentLimits,
   agentLimitsReadAhead,

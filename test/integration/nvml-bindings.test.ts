@@ -97,6 +97,17 @@ test('every function that is bound is exported by both real drivers', () => {
     expect([driver, bound.filter((symbol) => !symbols.includes(symbol))]).toEqual([driver, []]);
 });
 
+test('no function is bound that blocks for tens of milliseconds, or that changes anything', () => {
+  const blocking = ['nvmlDeviceGetPcieThroughput', 'nvmlInit_v2', 'nvmlSystemGetCudaDriverVersion_v2'];
+
+  expect(bound.filter((symbol) => blocking.includes(symbol))).toEqual([]);
+  expect(
+    bound.filter((symbol) =>
+      /^nvml(?:Device|System|Unit|Gpm)?(?:Set|Reset|Clear|Modify|Remove)/.test(symbol),
+    ),
+  ).toEqual([]);
+});
+
 test('where a function has versions, none is bound without one: that would be the oldest ABI', () => {
   const versioned = new Set(
     [...known].filter((symbol) => /_v\d+$/.test(symbol)).map((symbol) => symbol.replace(/_v\d+$/, '')),
