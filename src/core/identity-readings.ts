@@ -34,7 +34,7 @@ export interface IdentityReadings {
   readonly inforomValid: Reading<boolean>;
   /** Source: nvmlDeviceGetGspFirmwareVersion. Oracle: nvidia-smi -q, "GSP Firmware Version" */
   readonly gspFirmwareVersion: Reading<string>;
-  /** Slot of the board on its baseboard, where that has several. Source: nvmlDeviceGetModuleId. Oracle: --query-gpu=module_id */
+  /** Slot of the board on its baseboard, where that has several. Source: nvmlDeviceGetModuleId. Oracle: --query-gpu=platform.module_id */
   readonly moduleId: Reading<number>;
   /** Where in a rack it is; Blackwell and newer. Source: nvmlDeviceGetPlatformInfo. Oracle: nvidia-smi -q, "Platform Info" */
   readonly platform: Reading<PlatformInfo>;

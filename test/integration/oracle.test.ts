@@ -1,54 +1,182 @@
-import { spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, type TestContext, test } from 'vitest';
 
-import { fakeDriver } from '../support/agent-driver.ts';
-import { fakeNvidiaSmi } from '../support/fake-nvidia-smi.ts';
+import { type FakeDriver, fakeDriver } from '../support/agent-driver.ts';
+import { type FakeSmiGpu, smiH100, writeFakeNvidiaSmi } from '../support/fake-nvidia-smi.ts';
+import { told } from '../support/nvml/every-reading.ts';
+import { h100 } from '../support/nvml/fake-nvml.ts';
+import { smiTold } from '../support/smi-told.ts';
 
 const root = join(import.meta.dirname, '../..');
 
-/** As `npm run oracle` runs it, on the C fake and without pynvml. */
-function oracle(context: TestContext, edit?: (xml: string) => string) {
-  const driver = fakeDriver(context);
-  const nvidiaSmi = fakeNvidiaSmi(driver.folder, edit);
-  return run(['--nvml-library', driver.library, '--nvidia-smi', nvidiaSmi], driver.env);
+interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
 }
 
-function run(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
-  const program = join(root, 'node_modules/.bin/bun');
-  return spawnSync(
-    program,
-    [join(root, 'test/oracle/main.ts'), '--python', '/does/not/exist/python', ...args],
+function runOracle(
+  { library, env }: FakeDriver,
+  nvidiaSmi: string,
+  python = '/nowhere/python',
+): Promise<Ran> {
+  const programs = ['--nvidia-smi', nvidiaSmi, '--python', python];
+  const args = ['test/oracle/main.ts', '--nvml-library', library, ...programs];
+  return new Promise((resolve) => {
+    execFile(
+      join(root, 'node_modules/.bin/bun'),
+      args,
+      { cwd: root, env: { PATH: process.env['PATH'], ...env } },
+      (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
+    );
+  });
+}
+
+function oracle(context: TestContext, gpus: readonly FakeSmiGpu[]): Promise<Ran> {
+  const driver = fakeDriver(context);
+  return runOracle(driver, writeFakeNvidiaSmi(driver.folder, gpus));
+}
+
+function telling(index: number, query: Record<string, string>, xml: Record<string, string> = {}): FakeSmiGpu {
+  const gpu = smiH100(index);
+  return { query: { ...gpu.query, ...query }, xml: { ...gpu.xml, ...xml } };
+}
+
+test('where nvidia-smi says the same of both GPUs nothing differs', async (context) => {
+  const { code, stdout, stderr } = await oracle(context, [smiH100(0), smiH100(1)]);
+
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(stdout).toMatch(/^\| temperatureC +\| query temperature\.gpu +\| 32 +\| 32 +\| agrees +\| all/m);
+  expect(stdout).toMatch(
+    /^2 GPUs, \d+ comparisons with nvidia-smi 580\.126\.20 \(not with pynvml: .*\): \d+ agree, 0 moved, 0 differ,/m,
+  );
+  expect(stdout).toMatch(/^Missing here, told by the oracle: none\.$/m);
+  expect(stdout).toMatch(/^No oracle for \d+: .*energyJoules \(/m);
+});
+
+test('a GPU that says something else for every reading agrees in all of them', async (context) => {
+  const driver = fakeDriver(context, { gpus: [told] });
+
+  const { code, stdout } = await runOracle(driver, writeFakeNvidiaSmi(driver.folder, [smiTold]));
+
+  expect([code, stdout]).toEqual([
+    0,
+    expect.stringMatching(/ 0 moved, 0 differ, 0 missing here, 0 missing there,/),
+  ]);
+});
+
+test('GPUs that nvidia-smi lists in another order are matched all the same', async (context) => {
+  const { code, stdout } = await oracle(context, [smiH100(1), smiH100(0)]);
+
+  expect([code, stdout]).toEqual([0, expect.stringContaining(' 0 differ,')]);
+});
+
+test('one value that differs on one GPU is named, with both sides and the GPU', async (context) => {
+  const { code, stdout } = await oracle(context, [
+    smiH100(0),
+    telling(1, { 'enforced.power.limit': '650.00' }),
+  ]);
+
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/^\| powerLimitWatts .*\| 700 +\| 650\.00 +\| differs +\| 0000:2b:00\.0 +\|$/m);
+  expect(stdout).toMatch(/^\| powerLimitWatts .*\| agrees +\| 0000:1b:00\.0 +\|$/m);
+  expect(stdout).toContain(' 1 differ,');
+});
+
+test('a value of the XML that differs is named, too', async (context) => {
+  const shifted = { 'remapped_rows/remapped_row_pending': 'Yes' };
+
+  const { code, stdout } = await oracle(context, [telling(0, {}, shifted), smiH100(1)]);
+
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/^\| remappedRows\.pending .*\| false +\| Yes +\| differs +\| 0000:1b:00\.0 +\|$/m);
+});
+
+test('a temperature a little away has moved, one far away differs after three rounds', async (context) => {
+  const { code, stdout } = await oracle(context, [
+    telling(0, { 'temperature.gpu': '34' }),
+    telling(1, { 'temperature.gpu': '60' }),
+  ]);
+
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/^\| temperatureC .*\| moved +\| 0000:1b:00\.0 +\|$/m);
+  expect(stdout).toMatch(/^\| temperatureC .*\| differs +\| 0000:2b:00\.0 +\|$/m);
+});
+
+test('a GPU that only one side knows differs', async (context) => {
+  const { code, stdout } = await oracle(context, [smiH100(0)]);
+
+  expect(code).toBe(1);
+  expect(stdout).toMatch(
+    /^\| the GPU itself .*\| is there +\| is not there +\| differs +\| 0000:2b:00\.0 +\|$/m,
+  );
+});
+
+test('an older nvidia-smi is asked for what it knows only, and what it lacks is named', async (context) => {
+  const { query, xml } = smiH100(0);
+  const { 'clocks_event_reasons.active': reasons = '', gpu_recovery_action: _, ...others } = query;
+  const older = { query: { ...others, 'clocks_throttle_reasons.active': reasons }, xml };
+
+  const driver = fakeDriver(context);
+  const { code, stdout } = await runOracle(
+    driver,
+    writeFakeNvidiaSmi(driver.folder, [
+      older,
+      { query: { ...older.query, ...secondNames() }, xml: smiH100(1).xml },
+    ]),
+  );
+
+  expect([code, stdout]).toEqual([0, expect.stringContaining(' 0 differ,')]);
+  expect(stdout).toMatch(/^\| clocksEventReasons +\| query clocks_throttle_reasons\.active .*\| agrees/m);
+  expect(stdout).toMatch(/^Missing there, told by us: .*recoveryAction/m);
+});
+
+function secondNames(): Record<string, string> {
+  const { uuid = '', serial = '', 'pci.bus_id': pci = '' } = smiH100(1).query;
+  return { uuid, serial, 'pci.bus_id': pci };
+}
+
+test('what pynvml tells is compared too, and less is left without an oracle', async (context) => {
+  const driver = fakeDriver(context, { gpus: [h100(0)] });
+  const smi = writeFakeNvidiaSmi(driver.folder, [smiH100(0)]);
+  const answers = {
+    'nvmlDeviceGetTotalEnergyConsumption(gpu) / 1000': '6049.123',
+    'field(gpu, 194)': '-3',
+    'field(gpu, 30)': '[error: Not Supported]',
+  };
+  const python = writeFakePython(driver, { [smiH100(0).query['uuid'] ?? '']: answers });
+
+  const { code, stdout } = await runOracle(driver, smi, python);
+
+  expect([code, stdout]).toEqual([
+    1,
+    expect.stringMatching(/^1 GPU, \d+ comparisons with .* and pynvml: .* 1 differ,/m),
+  ]);
+  expect(stdout).toMatch(/^\| energyJoules +\| pynvml .*\| 6049\.123 +\| 6049\.123 +\| agrees/m);
+  expect(stdout).toMatch(/^\| slowdownMarginC +\| pynvml .*\| -2 +\| -3 +\| differs/m);
+  expect(stdout).toMatch(/^\| retiredPagesDoubleBit +\| pynvml .*\| missing in both/m);
+  expect(stdout).not.toMatch(/^No oracle for .*energyJoules/m);
+});
+
+/** It answers whatever it is asked with these, as our script would. */
+function writeFakePython({ folder }: FakeDriver, answers: object): string {
+  const path = join(folder, 'python');
+  const said = JSON.stringify(JSON.stringify(answers));
+  writeFileSync(
+    path,
+    `#!/usr/bin/env node\nprocess.stdin.resume().on('end', () => process.stdout.write(${said}));\n`,
     {
-      encoding: 'utf8',
-      env: { PATH: process.env['PATH'], ...env },
+      mode: 0o755,
     },
   );
+  return path;
 }
 
-test('where nvidia-smi tells the same as the agent, all of it agrees', (context) => {
-  const { stdout, status } = oracle(context);
+test('without nvidia-smi it ends with 2 and says what to do', async (context) => {
+  const { code, stdout, stderr } = await runOracle(fakeDriver(context), '/nowhere/nvidia-smi');
 
-  expect(stdout).toMatch(/^\| temperatureC +\| nvidia-smi -q -x +\| 32 +\| 32 C +\| agrees +\| 2 +\|$/m);
-  expect(stdout).toMatch(/^\| fanPercents\.0 .*\| missing +\| N\/A +\| bothMissing/m);
-  expect(stdout).toMatch(/^\| computeCapability +\| nvidia-smi --query-gpu +\| 9\.0 +\| 9\.0 +\| agrees/m);
-  expect(stdout).toContain('pynvml was left out: ');
-  const [, agrees] = /^(\d+) agrees, .* 0 moved, .* 0 missingHere, 0 differs$/m.exec(stdout) ?? [];
-  expect(Number(agrees)).toBe(2 * 37); // all that it tells
-  expect(status).toBe(0);
-});
-
-test('one value of one GPU that differs is named, and is a failure', (context) => {
-  const { stdout, status } = oracle(context, (xml) => xml.replace('<gpu_temp>32 C', '<gpu_temp>41 C'));
-
-  expect(stdout).toMatch(/^\| temperatureC +\| nvidia-smi -q -x +\| 32 +\| 41 C +\| differs +\| 1 +\|$/m);
-  expect(stdout).toMatch(/, 1 differs$/m);
-  expect(status).toBe(1);
-});
-
-test('where there is no GPU it says what it needs', () => {
-  const { stderr, status } = run(['--nvidia-smi', '/does/not/exist/nvidia-smi']);
-
-  expect(stderr).toMatch(/\/does\/not\/exist\/nvidia-smi.*\nThis needs a machine with an NVIDIA GPU/);
-  expect(status).toBe(2);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  expect(stderr).toMatch(/nowhere\/nvidia-smi was not found\. Run this on a machine with an NVIDIA GPU/);
 });

@@ -1,212 +1,308 @@
-import { pciSlot } from '../../src/core/pci.ts';
+import { eccLocationNames } from '../../src/core/errors-readings.ts';
+import type { GpuReadings } from '../../src/core/gpu.ts';
+import { clocksEventReasonBits } from '../../src/core/power-readings.ts';
+import {
+  bits,
+  type Check,
+  drift,
+  type Form,
+  json,
+  lowerCase,
+  mebibytes,
+  microseconds,
+  number,
+  onOff,
+  pciAddress,
+  type Source,
+  text,
+  type Untold,
+  watts,
+  words,
+  yesNo,
+} from './check.ts';
 
-/** How others tell one value of ours. */
-export interface Mapped {
-  /** Where it is in our rows, `memory.totalBytes`; an item of a list by its place, `location` or `link`. */
-  readonly ours: string;
-  /** Below `<gpu>` of nvidia-smi -q -x; drivers have renamed some: the first that is there. */
-  readonly xml?: readonly string[];
-  /** A field of nvidia-smi --query-gpu. */
-  readonly query?: string;
-  /** An expression of Python: see ask-pynvml.py. */
-  readonly pynvml?: string;
-  /** Their number times this is ours. */
-  readonly scale?: number;
-  /** What rounding and time may take, in our unit. */
-  readonly tolerance?: number;
-  /** Their word → ours, where it is not the same but for case and signs. */
-  readonly words?: Readonly<Record<string, string>>;
-  /** What two texts must have in common; else all letters and digits. */
-  readonly essence?: (text: string) => string;
+const count = number();
+
+const whole = (reading: unknown) => reading;
+const member = (name: string) => (reading: unknown) => (reading as Record<string, unknown>)[name];
+
+/** A reading of one value. */
+function one(form: Form, from: readonly Source[], moves?: number): Check {
+  return { of: whole, from, form, ...(moves !== undefined && { moves }) };
 }
 
-const mebibyte = { scale: 2 ** 20, tolerance: 2 ** 20 };
-const microseconds = { scale: 1e-6, tolerance: 0.001 };
-const nanoseconds = { scale: 1e-9, tolerance: 0.001 };
-const watts = { tolerance: 1 };
+/** A value of a reading that has several. */
+function part(name: string, form: Form, from: readonly Source[], moves?: number): Check {
+  return { ...one(form, from, moves), part: name, of: member(name) };
+}
 
-const xml = (ours: string, path: string, more: Partial<Mapped> = {}): Mapped => ({
-  ours,
-  xml: path.split('|'),
-  ...more,
-});
-const pynvml = (ours: string, expression: string, more: Partial<Mapped> = {}): Mapped => ({
-  ours,
-  pynvml: expression,
-  ...more,
-});
+const mode = (query: string) =>
+  (['current', 'pending'] as const).map((when) => part(when, onOff, [`query ${query}.${when}`]));
 
-const identity: readonly Mapped[] = [
-  xml('name', 'product_name', { pynvml: 'nvmlDeviceGetName(h)' }),
-  xml('uuid', 'uuid', { pynvml: 'nvmlDeviceGetUUID(h)' }),
-  xml('serial', 'serial', { pynvml: 'nvmlDeviceGetSerial(h)' }),
-  xml('pciAddress', 'pci.pci_bus_id', { pynvml: 'nvmlDeviceGetPciInfo(h).busId', essence: pciSlot }),
-  xml('minorNumber', 'minor_number', { pynvml: 'nvmlDeviceGetMinorNumber(h)' }),
-  xml('brand', 'product_brand'),
-  xml('architecture', 'product_architecture', { words: { 'Ada Lovelace': 'ada' } }),
-  {
-    ours: 'computeCapability',
-    query: 'compute_cap',
-    pynvml: '"%d.%d" % nvmlDeviceGetCudaComputeCapability(h)',
+const recoveryWords = words({
+  None: 'none',
+  Reset: 'gpuReset',
+  'GPU Reset': 'gpuReset',
+  Reboot: 'nodeReboot',
+  'Node Reboot': 'nodeReboot',
+  'Drain P2P': 'drainP2P',
+  'Drain and Reset': 'drainAndReset',
+});
+const computeModes = words({
+  Default: 'default',
+  Exclusive_Thread: 'exclusiveThread',
+  Prohibited: 'prohibited',
+  Exclusive_Process: 'exclusiveProcess',
+});
+const virtualizationModes = words({
+  None: 'none',
+  'Pass-Through': 'passthrough',
+  VGPU: 'vgpu',
+  'Host VGPU': 'hostVgpu',
+  'Host VSGA': 'hostVsga',
+});
+const fabricStates = words({
+  'N/A': 'notSupported',
+  'Not Supported': 'notSupported',
+  'Not Started': 'notStarted',
+  'In Progress': 'inProgress',
+  Completed: 'completed',
+});
+const architecture: Form = { read: (told) => lowerCase.read(told === 'Ada Lovelace' ? 'Ada' : told) };
+const withoutDashes: Form = { read: (told) => told.replaceAll('-', '') };
+
+/** `0/1/0`: index, GPU instance and compute instance of each. */
+const migDevices: Form = {
+  read(told) {
+    if (told === 'None') return [];
+    const { mig_device: devices = [] } = (json.read(told) ?? {}) as { mig_device?: Record<string, string>[] };
+    return devices.map(
+      (each) => `${each['index']}/${each['gpu_instance_id']}/${each['compute_instance_id']}`,
+    );
   },
-  xml('boardPartNumber', 'board_part_number', { pynvml: 'nvmlDeviceGetBoardPartNumber(h)' }),
-  xml('vbiosVersion', 'vbios_version', { pynvml: 'nvmlDeviceGetVbiosVersion(h)' }),
-  xml('inforomImageVersion', 'inforom_version.img_version'),
-  xml('inforomOemVersion', 'inforom_version.oem_object'),
-  xml('inforomEccVersion', 'inforom_version.ecc_object'),
-  xml('inforomPowerVersion', 'inforom_version.pwr_object'),
-  { ours: 'inforomValid', query: 'inforom.checksum_validation' },
-  xml('gspFirmwareVersion', 'gsp_firmware_version', { pynvml: 'nvmlDeviceGetGspFirmwareVersion(h)' }),
-  pynvml('moduleId', 'nvmlDeviceGetModuleId(h)'),
-  xml('platform.slotNumber', 'platformInfo.slot_number'),
-  xml('platform.trayIndex', 'platformInfo.tray_index'),
-  xml('platform.hostId', 'platformInfo.host_id'),
-  pynvml('numaNode', 'nvmlDeviceGetNumaNodeId(h)'),
-  pynvml('numaAffinity', 'bits(nvmlDeviceGetMemoryAffinity(h, 64, NVML_AFFINITY_SCOPE_NODE))'),
-  pynvml('cpuAffinity', 'ranges(bits(nvmlDeviceGetCpuAffinity(h, 64)))', { essence: (text) => text }),
-];
+};
+const migNumbers = (reading: unknown) =>
+  (reading as Record<string, unknown>[]).map(
+    (each) => `${each['index']}/${each['gpuInstanceId']}/${each['computeInstanceId']}`,
+  );
 
-const modes: readonly Mapped[] = [
-  xml('computeMode', 'compute_mode', { words: { Exclusive_Thread: 'exclusiveThread' } }),
-  xml('virtualizationMode', 'gpu_virtualization_mode.virtualization_mode'),
-  xml('persistenceMode', 'persistence_mode', { pynvml: 'nvmlDeviceGetPersistenceMode(h)' }),
-  xml('migMode.current', 'mig_mode.current_mig'),
-  xml('migMode.pending', 'mig_mode.pending_mig'),
-  pynvml('migDevices.length', 'migs(h)'),
-  xml('fabric.state', 'fabric.state'),
-  xml('fabric.cliqueId', 'fabric.cliqueId'),
-];
+const eccCounts = {
+  correctedVolatile: 'corrected.volatile',
+  uncorrectedVolatile: 'uncorrected.volatile',
+  correctedAggregate: 'corrected.aggregate',
+  uncorrectedAggregate: 'uncorrected.aggregate',
+} as const;
+/** As nvidia-smi names our eccLocationNames. */
+const eccPlaces = ['l1_cache', 'l2_cache', 'dram', 'register_file', 'texture_memory', '', 'cbu', 'sram'];
 
-const load: readonly Mapped[] = [
-  xml('memory.totalBytes', 'fb_memory_usage.total', mebibyte),
-  xml('memory.reservedBytes', 'fb_memory_usage.reserved', mebibyte),
-  xml('memory.usedBytes', 'fb_memory_usage.used', mebibyte),
-  xml('memory.freeBytes', 'fb_memory_usage.free', mebibyte),
-  xml('bar1Memory.totalBytes', 'bar1_memory_usage.total', mebibyte),
-  xml('bar1Memory.usedBytes', 'bar1_memory_usage.used', mebibyte),
-  xml('utilization.gpuPercent', 'utilization.gpu_util', { pynvml: 'nvmlDeviceGetUtilizationRates(h).gpu' }),
-  xml('utilization.memoryPercent', 'utilization.memory_util', {
-    pynvml: 'nvmlDeviceGetUtilizationRates(h).memory',
-  }),
-  xml('encoderPercent', 'utilization.encoder_util', { pynvml: 'nvmlDeviceGetEncoderUtilization(h)[0]' }),
-  xml('decoderPercent', 'utilization.decoder_util', { pynvml: 'nvmlDeviceGetDecoderUtilization(h)[0]' }),
-  xml('jpegPercent', 'utilization.jpeg_util'),
-  xml('ofaPercent', 'utilization.ofa_util'),
-  xml('performanceState', 'performance_state', { pynvml: 'nvmlDeviceGetPerformanceState(h)' }),
-  xml('graphicsClockMhz', 'clocks.graphics_clock', {
-    pynvml: 'nvmlDeviceGetClockInfo(h, NVML_CLOCK_GRAPHICS)',
-  }),
-  xml('smClockMhz', 'clocks.sm_clock', { pynvml: 'nvmlDeviceGetClockInfo(h, NVML_CLOCK_SM)' }),
-  xml('memoryClockMhz', 'clocks.mem_clock', { pynvml: 'nvmlDeviceGetClockInfo(h, NVML_CLOCK_MEM)' }),
-  xml('videoClockMhz', 'clocks.video_clock', { pynvml: 'nvmlDeviceGetClockInfo(h, NVML_CLOCK_VIDEO)' }),
-  xml('maxGraphicsClockMhz', 'max_clocks.graphics_clock'),
-  xml('maxSmClockMhz', 'max_clocks.sm_clock'),
-  xml('maxMemoryClockMhz', 'max_clocks.mem_clock'),
-  xml('pcieGeneration', 'pci.pci_gpu_link_info.pcie_gen.current_link_gen'),
-  xml('maxPcieGeneration', 'pci.pci_gpu_link_info.pcie_gen.max_link_gen'),
-  xml('pcieWidth', 'pci.pci_gpu_link_info.link_widths.current_link_width'),
-  xml('maxPcieWidth', 'pci.pci_gpu_link_info.link_widths.max_link_width'),
-  pynvml('pcieTxBytes', 'field(h, 197)'),
-  pynvml('pcieRxBytes', 'field(h, 198)'),
-  pynvml('nvlinkTxBytes', 'field(h, 138, 0xffffffff)', { scale: 1024 }),
-  pynvml('nvlinkRxBytes', 'field(h, 139, 0xffffffff)', { scale: 1024 }),
-  pynvml('nvlinks.length', 'field(h, 91)'),
-  pynvml('nvlinks.0.active', 'nvmlDeviceGetNvLinkState(h, 0)'),
-];
+const eccLocations = eccLocationNames.flatMap((location, at): readonly (Check | Untold)[] => {
+  const place = eccPlaces[at];
+  if (!place) return [{ part: location, why: 'no field of --query-gpu' }];
+  return Object.entries(eccCounts).map(([name, field]) => ({
+    ...one(count, [`query ecc.errors.${field}.${place}`]),
+    part: `${location}.${name}`,
+    of: (reading) =>
+      (reading as Record<string, unknown>[]).find((each) => each['location'] === location)?.[name],
+  }));
+});
 
-const heat = (ours: string, path: string, threshold: string): Mapped =>
-  xml(ours, path, {
-    pynvml: `nvmlDeviceGetTemperatureThreshold(h, NVML_TEMPERATURE_THRESHOLD_${threshold})`,
-  });
+const unretold = (why: string): readonly Untold[] => [{ why }];
+const noField = 'only a field of NVML tells it';
+const topology = 'nvidia-smi topo -m tells it, in a table for people';
 
-const power: readonly Mapped[] = [
-  xml('temperatureC', 'temperature.gpu_temp', {
-    pynvml: 'nvmlDeviceGetTemperature(h, NVML_TEMPERATURE_GPU)',
-  }),
-  xml('temperatureMarginC', 'temperature.gpu_temp_tlimit'),
-  xml('memoryTemperatureC', 'temperature.memory_temp', { pynvml: 'field(h, 82)' }),
-  heat('slowdownTemperatureC', 'temperature.gpu_temp_slow_threshold', 'SLOWDOWN'),
-  heat('shutdownTemperatureC', 'temperature.gpu_temp_max_threshold', 'SHUTDOWN'),
-  heat('maxMemoryTemperatureC', 'temperature.gpu_temp_max_mem_threshold', 'MEM_MAX'),
-  heat('maxTemperatureC', 'temperature.gpu_temp_max_gpu_threshold', 'GPU_MAX'),
-  xml('slowdownMarginC', 'temperature.gpu_temp_slow_tlimit_threshold'),
-  xml('shutdownMarginC', 'temperature.gpu_temp_max_tlimit_threshold'),
-  xml('fanPercents.0', 'fan_speed', { pynvml: 'nvmlDeviceGetFanSpeed_v2(h, 0)' }),
-  { ours: 'powerWatts', query: 'power.draw', pynvml: 'nvmlDeviceGetPowerUsage(h) / 1000', ...watts },
-  xml('instantPowerWatts', 'gpu_power_readings.instant_power_draw', {
-    pynvml: 'field(h, 186) / 1000',
-    ...watts,
-  }),
-  xml('averagePowerWatts', 'gpu_power_readings.average_power_draw', {
-    pynvml: 'field(h, 185) / 1000',
-    ...watts,
-  }),
-  xml('modulePowerWatts', 'module_power_readings.instant_power_draw', watts),
-  xml('powerLimitWatts', 'gpu_power_readings.current_power_limit|power_readings.enforced_power_limit'),
-  xml('defaultPowerLimitWatts', 'gpu_power_readings.default_power_limit|power_readings.default_power_limit'),
-  xml('powerLimitRange.minWatts', 'gpu_power_readings.min_power_limit|power_readings.min_power_limit'),
-  xml('powerLimitRange.maxWatts', 'gpu_power_readings.max_power_limit|power_readings.max_power_limit'),
-  pynvml('energyJoules', 'nvmlDeviceGetTotalEnergyConsumption(h) / 1000'),
-  xml('clocksEventReasons', 'clocks_event_reasons|clocks_throttle_reasons'),
-];
+/** Every reading of the inventory, the metrics and the health, and who else tells it. */
+export const mapping: Readonly<Record<keyof GpuReadings, readonly (Check | Untold)[]>> = {
+  name: [one(text, ['query name'])],
+  uuid: [one(text, ['query uuid'])],
+  serial: [one(text, ['query serial'])],
+  pciAddress: [one(pciAddress, ['query pci.bus_id'])],
+  minorNumber: [one(count, ['xml minor_number'])],
+  brand: [one(text, ['xml product_brand'])],
+  architecture: [one(architecture, ['xml product_architecture'])],
+  computeCapability: [one(text, ['query compute_cap'])],
+  boardPartNumber: [one(text, ['xml board_part_number'])],
+  vbiosVersion: [one(text, ['query vbios_version'])],
+  inforomImageVersion: [one(text, ['query inforom.img'])],
+  inforomOemVersion: [one(text, ['query inforom.oem'])],
+  inforomEccVersion: [one(text, ['query inforom.ecc'])],
+  inforomPowerVersion: [one(text, ['query inforom.pwr'])],
+  inforomValid: [one(words({ valid: true, invalid: false }), ['query inforom.checksum_validation'])],
+  gspFirmwareVersion: [one(text, ['xml gsp_firmware_version'])],
+  moduleId: [one(count, ['query platform.module_id', 'xml platformInfo/module_id'])],
+  platform: [
+    part('chassisSerialNumber', text, ['query platform.chassis_serial_number']),
+    part('slotNumber', count, ['query platform.slot_number']),
+    part('trayIndex', count, ['query platform.tray_index']),
+    part('hostId', count, ['query platform.host_id']),
+    part('peerType', words({ 'Direct Connected': 'direct', 'Switch Connected': 'switch' }), [
+      'query platform.peer_type',
+    ]),
+    { part: 'moduleId', why: 'platform.module_id of nvidia-smi is the reading moduleId' },
+    { part: 'ibGuid', why: 'nvidia-smi tells a gpu_fabric_guid of 8 bytes, this has 16' },
+  ],
+  numaNode: unretold(topology),
+  numaAffinity: unretold(topology),
+  cpuAffinity: unretold(topology),
 
-const counters = 'clocks_event_reasons_counters';
-const throttle: readonly Mapped[] = [
-  pynvml('powerViolationSeconds', 'field(h, 74)', nanoseconds),
-  pynvml('thermalViolationSeconds', 'field(h, 75)', nanoseconds),
-  pynvml('syncBoostViolationSeconds', 'field(h, 76)', nanoseconds),
-  pynvml('boardLimitViolationSeconds', 'field(h, 77)', nanoseconds),
-  pynvml('lowUtilizationViolationSeconds', 'field(h, 78)', nanoseconds),
-  pynvml('reliabilityViolationSeconds', 'field(h, 79)', nanoseconds),
-  pynvml('appClocksViolationSeconds', 'field(h, 80)', nanoseconds),
-  pynvml('baseClocksViolationSeconds', 'field(h, 81)', nanoseconds),
-  xml('swThermalSlowdownSeconds', `${counters}.${counters}_sw_therm_slowdown`, microseconds),
-  xml('hwThermalSlowdownSeconds', `${counters}.${counters}_hw_therm_slowdown`, microseconds),
-  xml('hwPowerBrakeSlowdownSeconds', `${counters}.${counters}_hw_power_brake`, microseconds),
-];
+  memory: [
+    part('totalBytes', mebibytes, ['query memory.total']),
+    part('reservedBytes', mebibytes, ['query memory.reserved'], drift.memory),
+    part('usedBytes', mebibytes, ['query memory.used'], drift.memory),
+    part('freeBytes', mebibytes, ['query memory.free'], drift.memory),
+  ],
+  bar1Memory: [
+    part('totalBytes', mebibytes, ['xml bar1_memory_usage/total']),
+    part('usedBytes', mebibytes, ['xml bar1_memory_usage/used'], drift.memory),
+    part('freeBytes', mebibytes, ['xml bar1_memory_usage/free'], drift.memory),
+  ],
+  utilization: [
+    part('gpuPercent', count, ['query utilization.gpu'], drift.percent),
+    part('memoryPercent', count, ['query utilization.memory'], drift.percent),
+  ],
+  encoderPercent: [one(count, ['query utilization.encoder'], drift.percent)],
+  decoderPercent: [one(count, ['query utilization.decoder'], drift.percent)],
+  jpegPercent: [one(count, ['query utilization.jpeg', 'xml utilization/jpeg_util'], drift.percent)],
+  ofaPercent: [one(count, ['query utilization.ofa', 'xml utilization/ofa_util'], drift.percent)],
+  performanceState: [one(count, ['query pstate'], drift.none)],
+  graphicsClockMhz: [one(count, ['query clocks.current.graphics'], drift.megahertz)],
+  smClockMhz: [one(count, ['query clocks.current.sm'], drift.megahertz)],
+  memoryClockMhz: [one(count, ['query clocks.current.memory'], drift.megahertz)],
+  videoClockMhz: [one(count, ['query clocks.current.video'], drift.megahertz)],
+  maxGraphicsClockMhz: [one(count, ['query clocks.max.graphics'])],
+  maxSmClockMhz: [one(count, ['query clocks.max.sm'])],
+  maxMemoryClockMhz: [one(count, ['query clocks.max.memory'])],
+  pcieGeneration: [one(count, ['query pcie.link.gen.gpucurrent', 'query pcie.link.gen.current'], drift.none)],
+  maxPcieGeneration: [one(count, ['query pcie.link.gen.max'])],
+  pcieWidth: [one(count, ['query pcie.link.width.current'], drift.none)],
+  maxPcieWidth: [one(count, ['query pcie.link.width.max'])],
+  pcieTxBytes: unretold(noField),
+  pcieRxBytes: unretold(noField),
+  nvlinkTxBytes: unretold('nvidia-smi nvlink -gt d tells it link by link'),
+  nvlinkRxBytes: unretold('nvidia-smi nvlink -gt d tells it link by link'),
 
-const errors: readonly Mapped[] = [
-  xml('eccMode.current', 'ecc_mode.current_ecc'),
-  xml('eccMode.pending', 'ecc_mode.pending_ecc'),
-  { ours: 'eccCorrectedVolatile', query: 'ecc.errors.corrected.volatile.total' },
-  { ours: 'eccUncorrectedVolatile', query: 'ecc.errors.uncorrected.volatile.total' },
-  { ours: 'eccCorrectedAggregate', query: 'ecc.errors.corrected.aggregate.total' },
-  { ours: 'eccUncorrectedAggregate', query: 'ecc.errors.uncorrected.aggregate.total' },
-  xml('eccLocations.dram.correctedVolatile', 'ecc_errors.volatile.dram_correctable'),
-  xml('eccLocations.dram.uncorrectedVolatile', 'ecc_errors.volatile.dram_uncorrectable'),
-  xml('eccLocations.dram.correctedAggregate', 'ecc_errors.aggregate.dram_correctable'),
-  xml('eccLocations.dram.uncorrectedAggregate', 'ecc_errors.aggregate.dram_uncorrectable'),
-  xml('sramEcc.thresholdExceeded', 'ecc_errors.aggregate.sram_threshold_exceeded'),
-  xml('sramEcc.correctedVolatile', 'ecc_errors.volatile.sram_correctable'),
-  xml('sramEcc.uncorrectedParityVolatile', 'ecc_errors.volatile.sram_uncorrectable_parity'),
-  xml('sramEcc.uncorrectedSecDedVolatile', 'ecc_errors.volatile.sram_uncorrectable_secded'),
-  xml('sramEcc.correctedAggregate', 'ecc_errors.aggregate.sram_correctable'),
-  xml('sramEcc.uncorrectedParityAggregate', 'ecc_errors.aggregate.sram_uncorrectable_parity'),
-  xml('sramEcc.uncorrectedSecDedAggregate', 'ecc_errors.aggregate.sram_uncorrectable_secded'),
-  ...['l2', 'sm', 'microcontroller', 'pcie', 'other'].map((place) =>
-    xml(`sramEcc.${place}`, `ecc_errors.aggregate_uncorrectable_sram_sources.sram_${place}`),
+  temperatureC: [one(count, ['query temperature.gpu'], drift.celsius)],
+  temperatureMarginC: [
+    one(count, ['query temperature.gpu.tlimit', 'xml temperature/gpu_temp_tlimit'], drift.celsius),
+  ],
+  memoryTemperatureC: [one(count, ['query temperature.memory'], drift.celsius)],
+  slowdownTemperatureC: [one(count, ['xml temperature/gpu_temp_slow_threshold'])],
+  shutdownTemperatureC: [one(count, ['xml temperature/gpu_temp_max_threshold'])],
+  maxMemoryTemperatureC: [one(count, ['xml temperature/gpu_temp_max_mem_threshold'])],
+  maxTemperatureC: [one(count, ['xml temperature/gpu_temp_max_gpu_threshold'])],
+  slowdownMarginC: [one(count, ['xml temperature/gpu_temp_slow_tlimit_threshold'])],
+  shutdownMarginC: [one(count, ['xml temperature/gpu_temp_max_tlimit_threshold'])],
+  fanPercents: [
+    { ...one(count, ['query fan.speed'], drift.percent), part: 'first', of: (fans) => (fans as number[])[0] },
+    { part: 'others', why: 'nvidia-smi tells one fan' },
+  ],
+  powerWatts: [one(watts, ['query power.draw'], drift.watts)],
+  instantPowerWatts: [one(watts, ['query power.draw.instant'], drift.watts)],
+  averagePowerWatts: [one(watts, ['query power.draw.average'], drift.watts)],
+  modulePowerWatts: [one(watts, ['query module.power.draw.instant'], drift.watts)],
+  powerLimitWatts: [one(watts, ['query enforced.power.limit'])],
+  defaultPowerLimitWatts: [one(watts, ['query power.default_limit'])],
+  powerLimitRange: [
+    part('minWatts', watts, ['query power.min_limit']),
+    part('maxWatts', watts, ['query power.max_limit']),
+  ],
+  energyJoules: unretold('nvidia-smi does not tell it'),
+  clocksEventReasons: [
+    one(
+      bits(clocksEventReasonBits),
+      ['query clocks_event_reasons.active', 'query clocks_throttle_reasons.active'],
+      drift.none,
+    ),
+  ],
+
+  powerViolationSeconds: [
+    one(microseconds, ['query clocks_event_reasons_counters.sw_power_cap'], drift.none),
+  ],
+  thermalViolationSeconds: unretold(noField),
+  syncBoostViolationSeconds: [
+    one(microseconds, ['query clocks_event_reasons_counters.sync_boost'], drift.none),
+  ],
+  boardLimitViolationSeconds: unretold(noField),
+  lowUtilizationViolationSeconds: unretold(noField),
+  reliabilityViolationSeconds: unretold(noField),
+  appClocksViolationSeconds: unretold(noField),
+  baseClocksViolationSeconds: unretold(noField),
+  swThermalSlowdownSeconds: [
+    one(microseconds, ['query clocks_event_reasons_counters.sw_thermal_slowdown'], drift.none),
+  ],
+  hwThermalSlowdownSeconds: [
+    one(microseconds, ['query clocks_event_reasons_counters.hw_thermal_slowdown'], drift.none),
+  ],
+  hwPowerBrakeSlowdownSeconds: [
+    one(microseconds, ['query clocks_event_reasons_counters.hw_power_brake_slowdown'], drift.none),
+  ],
+
+  eccMode: mode('ecc.mode'),
+  eccCorrectedVolatile: [one(count, ['query ecc.errors.corrected.volatile.total'], drift.none)],
+  eccUncorrectedVolatile: [one(count, ['query ecc.errors.uncorrected.volatile.total'], drift.none)],
+  eccCorrectedAggregate: [one(count, ['query ecc.errors.corrected.aggregate.total'], drift.none)],
+  eccUncorrectedAggregate: [one(count, ['query ecc.errors.uncorrected.aggregate.total'], drift.none)],
+  eccLocations,
+  sramEcc: [
+    part('thresholdExceeded', yesNo, [
+      'query ecc.errors.uncorrected.aggregate.sram.thresholdExceeded',
+      'xml ecc_errors/aggregate/sram_threshold_exceeded',
+    ]),
+    part('correctedVolatile', count, ['xml ecc_errors/volatile/sram_correctable']),
+    part('uncorrectedParityVolatile', count, ['xml ecc_errors/volatile/sram_uncorrectable_parity']),
+    part('uncorrectedSecDedVolatile', count, ['xml ecc_errors/volatile/sram_uncorrectable_secded']),
+    part('correctedAggregate', count, ['xml ecc_errors/aggregate/sram_correctable']),
+    part('uncorrectedParityAggregate', count, ['xml ecc_errors/aggregate/sram_uncorrectable_parity']),
+    part('uncorrectedSecDedAggregate', count, ['xml ecc_errors/aggregate/sram_uncorrectable_secded']),
+    part('l2', count, ['xml ecc_errors/aggregate_uncorrectable_sram_sources/sram_l2']),
+    part('sm', count, ['xml ecc_errors/aggregate_uncorrectable_sram_sources/sram_sm']),
+    part('microcontroller', count, [
+      'xml ecc_errors/aggregate_uncorrectable_sram_sources/sram_microcontroller',
+    ]),
+    part('pcie', count, ['xml ecc_errors/aggregate_uncorrectable_sram_sources/sram_pcie']),
+    part('other', count, ['xml ecc_errors/aggregate_uncorrectable_sram_sources/sram_other']),
+  ],
+  remappedRows: [
+    part('correctable', count, ['xml remapped_rows/remapped_row_corr']),
+    part('uncorrectable', count, ['xml remapped_rows/remapped_row_unc']),
+    part('pending', yesNo, ['xml remapped_rows/remapped_row_pending']),
+    part('failed', yesNo, ['xml remapped_rows/remapped_row_failure']),
+  ],
+  rowRemapHistogram: (['max', 'high', 'partial', 'low', 'none'] as const).map((left) =>
+    part(left, count, [
+      `query remapped_rows.histogram.${left}`,
+      `xml remapped_rows/row_remapper_histogram/row_remapper_histogram_${left}`,
+    ]),
   ),
-  xml('remappedRows.correctable', 'remapped_rows.remapped_row_corr'),
-  xml('remappedRows.uncorrectable', 'remapped_rows.remapped_row_unc'),
-  xml('remappedRows.pending', 'remapped_rows.remapped_row_pending'),
-  xml('remappedRows.failed', 'remapped_rows.remapped_row_failure'),
-  ...['max', 'high', 'partial', 'low', 'none'].map((banks) =>
-    xml(`rowRemapHistogram.${banks}`, `remapped_rows.row_remapper_histogram.row_remapper_histogram_${banks}`),
-  ),
-  xml('retiredPagesPending', 'retired_pages.pending_retirement'),
-  xml('retiredPagesSingleBit', 'retired_pages.multiple_single_bit_retirement.retired_count'),
-  xml('retiredPagesDoubleBit', 'retired_pages.double_bit_retirement.retired_count'),
-  xml('repairPending.channel', 'ecc_errors.channel_repair_pending'),
-  xml('repairPending.tpc', 'ecc_errors.tpc_repair_pending'),
-  xml('unrepairableMemory', 'ecc_errors.unrepairable_memory'),
-  xml('recoveryAction', 'gpu_recovery_action', {
-    words: { Reset: 'gpuReset', Reboot: 'nodeReboot' },
-  }),
-  xml('pcieReplays', 'pci.replay_counter', { pynvml: 'nvmlDeviceGetPcieReplayCounter(h)' }),
-  pynvml('pcieCorrectableErrors', 'field(h, 173)'),
-  pynvml('pcieNonFatalErrors', 'field(h, 179)'),
-  pynvml('pcieFatalErrors', 'field(h, 180)'),
-];
+  retiredPagesPending: [one(yesNo, ['query retired_pages.pending'])],
+  retiredPagesSingleBit: [one(count, ['query retired_pages.single_bit_ecc.count'])],
+  retiredPagesDoubleBit: [one(count, ['query retired_pages.double_bit.count'])],
+  repairPending: [
+    part('channel', yesNo, ['xml ecc_errors/channel_repair_pending']),
+    part('tpc', yesNo, ['xml ecc_errors/tpc_repair_pending']),
+  ],
+  unrepairableMemory: [one(yesNo, ['xml ecc_errors/unrepairable_memory'])],
+  recoveryAction: [one(recoveryWords, ['query gpu_recovery_action', 'xml gpu_recovery_action'])],
+  pcieReplays: [one(count, ['xml pci/replay_counter'], drift.none)],
+  pcieCorrectableErrors: unretold(noField),
+  pcieNonFatalErrors: unretold(noField),
+  pcieFatalErrors: unretold(noField),
 
-/** In the order of the table. */
-export const mapping: readonly Mapped[] = [...identity, ...modes, ...load, ...power, ...throttle, ...errors];
+  computeMode: [one(computeModes, ['query compute_mode'])],
+  virtualizationMode: [one(virtualizationModes, ['xml gpu_virtualization_mode/virtualization_mode'])],
+  persistenceMode: [one(onOff, ['query persistence_mode'])],
+  migMode: mode('mig.mode'),
+  migDevices: [
+    { ...one(migDevices, ['xml mig_devices']), part: 'instances', of: migNumbers },
+    { part: 'uuid, name, memory, slices', why: 'the UUID and the name are in nvidia-smi -L only' },
+  ],
+  fabric: [
+    part('state', fabricStates, ['query fabric.state', 'xml fabric/state']),
+    part('status', words({ Success: 0 }), ['query fabric.status', 'xml fabric/status']),
+    part('cliqueId', count, ['query fabric.cliqueId', 'xml fabric/cliqueId']),
+    part('clusterUuid', withoutDashes, ['query fabric.clusterUuid', 'xml fabric/clusterUuid']),
+    { part: 'faults', why: 'nvidia-smi words its health by driver version' },
+  ],
+  nvlinks: ['active', 'version', 'speedMegabytesPerSecond', 'remoteType', 'remotePciAddress', 'errors'].map(
+    (name) => ({ part: name, why: 'nvidia-smi nvlink --status and -e tell it, link by link' }),
+  ),
+};

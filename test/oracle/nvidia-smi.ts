@@ -1,78 +1,104 @@
-import { spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { XMLParser } from 'fast-xml-parser';
 
-import { pciSlot } from '../../src/core/pci.ts';
-import { mapping } from './mapping.ts';
+import { pciAddress, type Source } from './check.ts';
 
-/** What an oracle tells: GPU (its place on the PCI bus) → our path → their text. */
-export type Tellings = ReadonlyMap<string, ReadonlyMap<string, string>>;
+const run = promisify(execFile);
+/** Of a driver that takes long to start, with many GPUs. */
+export const patienceMs = 120_000;
+const largeBytes = 64 * 2 ** 20; // the XML lists every clock of every GPU
 
-type Element = { readonly [name: string]: Element | readonly Element[] | string | undefined };
+/** What one oracle tells of one GPU. */
+export interface OracleGpu {
+  readonly uuid: string;
+  readonly pciAddress: string;
+  /** Undefined: this oracle has no such field. */
+  tell(source: Source): string | undefined;
+}
 
-/** @throws Error when the program is not there, or does not answer */
-export function readXml(program: string): Tellings {
-  const parsed = new XMLParser({ ignoreAttributes: false, parseTagValue: false }).parse(
-    run(program, ['-q', '-x']),
-  );
-  const gpus: Element[] = [
-    (parsed as { nvidia_smi_log?: Element }).nvidia_smi_log?.['gpu'] ?? [],
-  ].flat() as Element[];
-  return new Map(
-    gpus.map((gpu) => {
-      const told = mapping.flatMap(({ ours, xml = [] }) => {
-        const text = xml.map((path) => textAt(gpu, path)).find((each) => each !== undefined);
-        return text === undefined ? [] : [[ours, text] as const];
-      });
-      return [pciSlot(String(gpu['@_id'])), new Map(told)];
+/** Nothing can be compared here; the message says what to do. */
+export class NotHere extends Error {
+  override readonly name = 'NotHere';
+}
+
+export interface NvidiaSmi {
+  readonly driverVersion: string;
+  readonly cudaVersion: string;
+  readonly gpus: readonly OracleGpu[];
+}
+
+/** Reads every GPU with `nvidia-smi -q -x` and `nvidia-smi --query-gpu`, one directly after the other. */
+export async function readNvidiaSmi(program: string, wanted: readonly string[]): Promise<NvidiaSmi> {
+  const log = parseXml(await output(program, ['-q', '-x']));
+  const rows = parseQuery(await output(program, queryOf(wanted)), wanted);
+  return {
+    driverVersion: leaf(log, 'driver_version') ?? '',
+    cudaVersion: leaf(log, 'cuda_version') ?? '',
+    gpus: rows.map((row) => {
+      const uuid = row.get('uuid') ?? '';
+      const xml = log.gpu.find((each) => leaf(each, 'uuid') === uuid);
+      return {
+        uuid,
+        pciAddress: String(pciAddress.read(row.get('pci.bus_id') ?? '')),
+        tell(source) {
+          const [kind, ...name] = source.split(' ');
+          if (kind === 'query') return row.get(name.join(' '));
+          return kind === 'xml' && xml ? leaf(xml, name.join(' ')) : undefined;
+        },
+      };
     }),
-  );
+  };
 }
 
-/** Field by field: one that this nvidia-smi does not know would cost all others. */
-export function readQueries(program: string): Tellings {
-  const gpus = new Map<string, Map<string, string>>();
-  for (const { ours, query } of mapping) {
-    if (query === undefined) continue;
-    for (const line of queried(program, query)) {
-      const [slot = '', ...value] = line.split(', ');
-      const told = gpus.get(pciSlot(slot)) ?? new Map<string, string>();
-      gpus.set(pciSlot(slot), told.set(ours, value.join(', ').trim()));
-    }
-  }
-  return gpus;
+/** Those of these fields that this nvidia-smi knows: it refuses a query with a single one that it does not. */
+export async function knownFields(program: string, fields: readonly string[]): Promise<string[]> {
+  const help = await output(program, ['--help-query-gpu']);
+  const known = new Set([...help.matchAll(/"([\w.]+)"/g)].map(([, name]) => name));
+  return [...new Set(['uuid', 'pci.bus_id', ...fields])].filter((field) => known.has(field));
 }
 
-function queried(program: string, field: string): string[] {
-  try {
-    const text = run(program, [`--query-gpu=pci.bus_id,${field}`, '--format=csv,noheader,nounits']);
-    return text.trim().split('\n');
-  } catch {
-    return []; // "Field … is not a valid field to query."
-  }
+function queryOf(fields: readonly string[]): string[] {
+  return [`--query-gpu=${fields.join(',')}`, '--format=csv,noheader,nounits'];
 }
 
-/** Of an element with elements: the names of those that are active, as in `clocks_event_reasons`. */
-function textAt(gpu: Element, path: string): string | undefined {
-  let found: Element[string] = gpu;
-  for (const name of path.split('.')) {
-    if (typeof found !== 'object' || Array.isArray(found)) return undefined;
-    found = (found as Element)[name];
-  }
-  if (typeof found !== 'object') return found?.trim();
-  const active = Object.entries(found).filter(([, value]) => value === 'Active');
-  return active.map(([name]) => reasonIn(name)).join(' ') || 'none';
-}
-
-function reasonIn(element: string): string {
-  return element.replace(/^clocks_(event|throttle)_reason_/, '').replace('display_clocks', 'display_clock');
-}
-
-function run(program: string, args: readonly string[]): string {
-  const { status, stdout, stderr, error } = spawnSync(program, args, {
-    encoding: 'utf8',
-    maxBuffer: 2 ** 26,
+export function parseQuery(csv: string, fields: readonly string[]): ReadonlyMap<string, string>[] {
+  const lines = csv.split('\n').filter((line) => line.trim() !== '');
+  return lines.map((line) => {
+    const values = line.split(/, ?/).map((value) => value.trim());
+    if (values.length !== fields.length)
+      throw new NotHere(
+        `nvidia-smi was asked for ${fields.length} fields and told ${values.length}: ${line}`,
+      );
+    return new Map(fields.map((field, at) => [field, values[at] ?? '']));
   });
-  if (error) throw new Error(`${program}: ${error.message}`);
-  if (status !== 0) throw new Error(`${program} ${args.join(' ')}: ${(stdout + stderr).trim()}`);
-  return stdout;
+}
+
+type Element = Readonly<Record<string, unknown>>;
+
+export function parseXml(xml: string): Element & { readonly gpu: readonly Element[] } {
+  const isArray = (name: string) => name === 'gpu' || name === 'mig_device';
+  const { nvidia_smi_log: log } = new XMLParser({ parseTagValue: false, isArray }).parse(xml);
+  return { ...log, gpu: log?.gpu ?? [] };
+}
+
+/** The text at a path like `temperature/gpu_temp`; of an element that has others in it, these as JSON. */
+export function leaf(element: Element, path: string): string | undefined {
+  let at: unknown = element;
+  for (const name of path.split('/')) at = (at as Element | undefined)?.[name];
+  return at === undefined || typeof at === 'string' ? at : JSON.stringify(at);
+}
+
+async function output(program: string, args: readonly string[]): Promise<string> {
+  try {
+    return (await run(program, args, { maxBuffer: largeBytes, timeout: patienceMs })).stdout;
+  } catch (cause) {
+    const { code, stdout = '', message } = cause as { code?: unknown; stdout?: string; message: string };
+    const [line] = (stdout.trim() || message).split('\n');
+    const why = code === 'ENOENT' ? `${program} was not found` : line;
+    throw new NotHere(
+      `${why}. Run this on a machine with an NVIDIA GPU whose driver is loaded; --nvidia-smi PATH names a nvidia-smi that is not on the PATH.`,
+      { cause },
+    );
+  }
 }

@@ -1,69 +1,204 @@
-import { chmodSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** As nvidia-smi of R575 writes of the C fake's H100, as far as the two tell the same. */
-function gpuXml(index: number): string {
-  const bus = (0x1b + 0x10 * index).toString(16).toUpperCase();
-  return `<gpu id="00000000:${bus}:00.0">
-    <product_name>NVIDIA H100 80GB HBM3</product_name>
-    <product_brand>NVIDIA</product_brand>
-    <product_architecture>Hopper</product_architecture>
-    <persistence_mode>Enabled</persistence_mode>
-    <mig_mode><current_mig>Disabled</current_mig><pending_mig>Disabled</pending_mig></mig_mode>
-    <mig_devices>None</mig_devices>
-    <serial>165000000000${index}</serial>
-    <uuid>GPU-00000000-0000-4000-8000-00000000000${index}</uuid>
-    <minor_number>${index}</minor_number>
-    <vbios_version>96.00.A5.00.01</vbios_version>
-    <inforom_version><img_version>G520.0200.00.05</img_version><pwr_object>N/A</pwr_object></inforom_version>
-    <gpu_recovery_action>None</gpu_recovery_action>
-    <pci>
-      <pci_bus_id>00000000:${bus}:00.0</pci_bus_id>
-      <pci_gpu_link_info>
-        <pcie_gen><max_link_gen>5</max_link_gen><current_link_gen>5</current_link_gen></pcie_gen>
-        <link_widths><max_link_width>16x</max_link_width><current_link_width>16x</current_link_width></link_widths>
-      </pci_gpu_link_info>
-      <replay_counter>0</replay_counter>
-    </pci>
-    <fan_speed>N/A</fan_speed>
-    <performance_state>P0</performance_state>
-    <clocks_event_reasons>
-      <clocks_event_reason_gpu_idle>Active</clocks_event_reason_gpu_idle>
-      <clocks_event_reason_hw_slowdown>Not Active</clocks_event_reason_hw_slowdown>
-    </clocks_event_reasons>
-    <fb_memory_usage><total>81559 MiB</total><reserved>551 MiB</reserved><used>0 MiB</used></fb_memory_usage>
-    <utilization><gpu_util>0 %</gpu_util><memory_util>0 %</memory_util></utilization>
-    <ecc_mode><current_ecc>Enabled</current_ecc><pending_ecc>Enabled</pending_ecc></ecc_mode>
-    <remapped_rows>
-      <remapped_row_corr>0</remapped_row_corr>
-      <remapped_row_pending>No</remapped_row_pending>
-      <row_remapper_histogram>
-        <row_remapper_histogram_max>2560 bank(s)</row_remapper_histogram_max>
-      </row_remapper_histogram>
-    </remapped_rows>
-    <temperature><gpu_temp>32 C</gpu_temp><memory_temp>36 C</memory_temp></temperature>
-    <gpu_power_readings><current_power_limit>700.00 W</current_power_limit></gpu_power_readings>
-    <clocks><graphics_clock>345 MHz</graphics_clock></clocks>
-  </gpu>`;
+import { groupBy } from '../../src/core/group-by.ts';
+
+/** What a nvidia-smi says of one GPU. */
+export interface FakeSmiGpu {
+  /** By field of --query-gpu, as printed without units. */
+  readonly query: Readonly<Record<string, string>>;
+  /** By path below <gpu>, as printed with units. */
+  readonly xml: Readonly<Record<string, string>>;
 }
 
-const queries = { compute_cap: '9.0', 'power.draw': '70.00', 'ecc.errors.corrected.volatile.total': '0' };
+/**
+ * What a nvidia-smi of R590 prints for the healthy H100 of the C fake with this index: its words, units and forms of absence
+ * are those of captures from real H100s.
+ */
+export function smiH100(index: number): FakeSmiGpu {
+  const uuid = `GPU-00000000-0000-4000-8000-${String(index).padStart(12, '0')}`;
+  const bus = (0x1b + 0x10 * index).toString(16).toUpperCase();
+  return {
+    query: { ...smiQuery, uuid, serial: String(1650000000000 + index), 'pci.bus_id': `00000000:${bus}:00.0` },
+    xml: { ...smiXml, uuid, minor_number: String(index) },
+  };
+}
 
-/** A program that answers as nvidia-smi would, of two such GPUs. Of the fields of a query it knows a few. */
-export function fakeNvidiaSmi(folder: string, edit = (xml: string) => xml): string {
-  const xml = edit(
-    `<?xml version="1.0" ?>\n<nvidia_smi_log>${[0, 1].map(gpuXml).join('\n')}</nvidia_smi_log>`,
-  );
-  writeFileSync(join(folder, 'all.xml'), xml);
-  const fields = Object.entries(queries).map(
-    ([field, value]) =>
-      `  *=pci.bus_id,${field}\\ *) printf '00000000:1B:00.0, ${value}\\n00000000:2B:00.0, ${value}\\n' ;;`,
-  );
-  const program = join(folder, 'nvidia-smi');
+const smiQuery = {
+  name: 'NVIDIA H100 80GB HBM3',
+  compute_cap: '9.0',
+  vbios_version: '96.00.A5.00.01',
+  'inforom.img': 'G520.0200.00.05',
+  'inforom.oem': '2.1',
+  'inforom.ecc': '7.16',
+  'inforom.pwr': '[N/A]',
+  'inforom.checksum_validation': 'valid',
+  'platform.chassis_serial_number': '',
+  'platform.slot_number': '[N/A]',
+  'platform.tray_index': '[N/A]',
+  'platform.host_id': '[N/A]',
+  'platform.peer_type': '[N/A]',
+  'platform.module_id': '1',
+  'memory.total': '81559',
+  'memory.reserved': '551',
+  'memory.used': '0',
+  'memory.free': '81008',
+  'utilization.gpu': '0',
+  'utilization.memory': '0',
+  'utilization.encoder': '0',
+  'utilization.decoder': '0',
+  'utilization.jpeg': '0',
+  'utilization.ofa': '0',
+  pstate: 'P0',
+  'clocks.current.graphics': '345',
+  'clocks.current.sm': '345',
+  'clocks.current.memory': '2619',
+  'clocks.current.video': '765',
+  'clocks.max.graphics': '1980',
+  'clocks.max.sm': '1980',
+  'clocks.max.memory': '2619',
+  'pcie.link.gen.gpucurrent': '5',
+  'pcie.link.gen.current': '5',
+  'pcie.link.gen.max': '5',
+  'pcie.link.width.current': '16',
+  'pcie.link.width.max': '16',
+  'temperature.gpu': '32',
+  'temperature.gpu.tlimit': '55',
+  'temperature.memory': '36',
+  'fan.speed': '[N/A]',
+  'power.draw': '70.00',
+  'power.draw.instant': '70.00',
+  'power.draw.average': '70.00',
+  'module.power.draw.instant': '[N/A]',
+  'enforced.power.limit': '700.00',
+  'power.default_limit': '700.00',
+  'power.min_limit': '200.00',
+  'power.max_limit': '700.00',
+  'clocks_event_reasons.active': '0x0000000000000001',
+  'clocks_event_reasons_counters.sw_power_cap': '0',
+  'clocks_event_reasons_counters.sync_boost': '0',
+  'clocks_event_reasons_counters.sw_thermal_slowdown': '0',
+  'clocks_event_reasons_counters.hw_thermal_slowdown': '0',
+  'clocks_event_reasons_counters.hw_power_brake_slowdown': '0',
+  'ecc.mode.current': 'Enabled',
+  'ecc.mode.pending': 'Enabled',
+  ...Object.fromEntries(
+    ['corrected.volatile', 'corrected.aggregate', 'uncorrected.volatile', 'uncorrected.aggregate'].flatMap(
+      (kind) => [
+        ...['total', 'dram', 'sram'].map((place) => [`ecc.errors.${kind}.${place}`, '0']),
+        ...['l1_cache', 'l2_cache', 'register_file', 'texture_memory', 'cbu'].map((place) => [
+          `ecc.errors.${kind}.${place}`,
+          '[N/A]',
+        ]),
+      ],
+    ),
+  ),
+  'ecc.errors.uncorrected.aggregate.sram.thresholdExceeded': 'No',
+  'remapped_rows.histogram.max': '2560',
+  'remapped_rows.histogram.high': '0',
+  'remapped_rows.histogram.partial': '0',
+  'remapped_rows.histogram.low': '0',
+  'remapped_rows.histogram.none': '0',
+  'retired_pages.pending': '[N/A]',
+  'retired_pages.single_bit_ecc.count': '[N/A]',
+  'retired_pages.double_bit.count': '[N/A]',
+  gpu_recovery_action: 'None',
+  compute_mode: 'Default',
+  persistence_mode: 'Enabled',
+  'mig.mode.current': 'Disabled',
+  'mig.mode.pending': 'Disabled',
+  'fabric.state': 'Completed',
+  'fabric.status': 'Success',
+  'fabric.cliqueId': '0',
+  'fabric.clusterUuid': '00000000-0000-0000-0000-000000000000',
+};
+
+const smiXml = {
+  product_brand: 'NVIDIA',
+  product_architecture: 'Hopper',
+  board_part_number: '692-2G520-0200-000',
+  gsp_firmware_version: '580.126.20',
+  mig_devices: '\n\t\t\tNone\n\t\t',
+  'platformInfo/module_id': '1',
+  'gpu_virtualization_mode/virtualization_mode': 'None',
+  'pci/replay_counter': '0',
+  'bar1_memory_usage/total': '131072 MiB',
+  'bar1_memory_usage/used': '6 MiB',
+  'bar1_memory_usage/free': '131066 MiB',
+  'ecc_errors/volatile/sram_correctable': '0',
+  'ecc_errors/volatile/sram_uncorrectable_parity': '0',
+  'ecc_errors/volatile/sram_uncorrectable_secded': '0',
+  'ecc_errors/aggregate/sram_correctable': '0',
+  'ecc_errors/aggregate/sram_uncorrectable_parity': '0',
+  'ecc_errors/aggregate/sram_uncorrectable_secded': '0',
+  'ecc_errors/aggregate_uncorrectable_sram_sources/sram_l2': '0',
+  'ecc_errors/aggregate_uncorrectable_sram_sources/sram_sm': '0',
+  'ecc_errors/aggregate_uncorrectable_sram_sources/sram_microcontroller': '0',
+  'ecc_errors/aggregate_uncorrectable_sram_sources/sram_pcie': '0',
+  'ecc_errors/aggregate_uncorrectable_sram_sources/sram_other': '0',
+  'ecc_errors/channel_repair_pending': 'No',
+  'ecc_errors/tpc_repair_pending': 'No',
+  'ecc_errors/unrepairable_memory': 'No',
+  'remapped_rows/remapped_row_corr': '0',
+  'remapped_rows/remapped_row_unc': '0',
+  'remapped_rows/remapped_row_pending': 'No',
+  'remapped_rows/remapped_row_failure': 'No',
+  'temperature/gpu_temp_max_tlimit_threshold': '-8 C',
+  'temperature/gpu_temp_slow_tlimit_threshold': '-2 C',
+};
+
+/** Writes a program into this folder that answers as nvidia-smi does, and refuses a query with an unknown field, too. */
+export function writeFakeNvidiaSmi(folder: string, gpus: readonly FakeSmiGpu[]): string {
+  const path = join(folder, 'nvidia-smi');
+  const said = JSON.stringify({ queries: gpus.map(({ query }) => query), xml: logOf(gpus) });
   writeFileSync(
-    program,
-    `#!/bin/sh\ncase "$*" in\n  '-q -x') cat '${join(folder, 'all.xml')}' ;;\n${fields.join('\n')}\n  *) echo 'Field is not a valid field to query.'; exit 2 ;;\nesac\n`,
+    path,
+    `#!/usr/bin/env node\nconst { queries, xml } = ${said};\n(${answer.toString()})(queries, xml);\n`,
+    {
+      mode: 0o755,
+    },
   );
-  chmodSync(program, 0o755);
-  return program;
+  return path;
+}
+
+function answer(queries: Record<string, string>[], xml: string): void {
+  const say = (text: string) => process.stdout.write(`${text}\n`);
+  const [, , asked = ''] = process.argv;
+  const names = Object.keys(queries[0] ?? {});
+  if (asked === '-q') return void say(xml);
+  if (asked === '--help-query-gpu') return void say(names.map((name) => `"${name}"\nWhat it is.`).join('\n'));
+  const fields = asked.replace('--query-gpu=', '').split(',');
+  const strange = fields.find((field) => !names.includes(field));
+  say(
+    strange === undefined
+      ? queries.map((query) => fields.map((field) => query[field]).join(', ')).join('\n')
+      : `Field "${strange}" is not a valid field to query.`,
+  );
+  process.exitCode = strange === undefined ? 0 : 2;
+}
+
+function logOf(gpus: readonly FakeSmiGpu[]): string {
+  const each = gpus.map(
+    ({ query, xml }) => `<gpu id="${query['pci.bus_id']}">${elements(Object.entries(xml))}</gpu>`,
+  );
+  return [
+    '<?xml version="1.0" ?>',
+    '<!DOCTYPE nvidia_smi_log SYSTEM "nvsmi_device_v12.dtd">',
+    '<nvidia_smi_log><driver_version>580.126.20</driver_version><cuda_version>13.0</cuda_version>',
+    `<attached_gpus>${gpus.length}</attached_gpus>`,
+    ...each,
+    '</nvidia_smi_log>',
+  ].join('\n');
+}
+
+function elements(leaves: readonly (readonly [path: string, text: string])[]): string {
+  const byTag = groupBy(leaves, ([path]) => path.split('/')[0] ?? '');
+  return [...byTag].map(([tag, below]) => `<${tag}>${inner(tag, below)}</${tag}>`).join('\n');
+}
+
+function inner(tag: string, below: readonly (readonly [path: string, text: string])[]): string {
+  const [[path, text] = ['', '']] = below;
+  return path === tag
+    ? text
+    : elements(below.map(([name, told]) => [name.slice(tag.length + 1), told] as const));
 }

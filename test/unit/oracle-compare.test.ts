@@ -1,109 +1,129 @@
 import { expect, test } from 'vitest';
 
-import { readingNames } from '../../src/core/gpu.ts';
-import { judged, valueAt } from '../oracle/compare.ts';
-import { type Mapped, mapping } from '../oracle/mapping.ts';
+import {
+  bits,
+  type Form,
+  lowerCase,
+  mebibytes,
+  microseconds,
+  number,
+  onOff,
+  pciAddress,
+  text,
+  watts,
+  words,
+  yesNo,
+} from '../oracle/check.ts';
+import { compare } from '../oracle/compare.ts';
 
-function how(ours: string): Mapped {
-  const found = mapping.find((each) => each.ours === ours);
-  if (!found) throw new Error(`nothing is mapped to ${ours}`);
-  return found;
-}
+const of = (reading: unknown) => reading;
+const steady = (told: string | undefined) => ({ before: told, after: told });
 
-const still = (text: string | undefined) => ({ before: text, after: text });
+const mebibyte = 2 ** 20;
+const alike: [ours: unknown, told: string, form: Form][] = [
+  ['NVIDIA H100 80GB HBM3', 'NVIDIA H100 80GB HBM3', text],
+  ['7.16', '7.16', text],
+  ['', '', text],
+  ['hopper', 'Hopper', lowerCase],
+  ['0000:3b:00.0', '00000000:3B:00.0', pciAddress],
+  ['10001:c1:00.0', '00010001:C1:00.0', pciAddress],
+  [59, '59', number()],
+  [-2, '-2 C', number()],
+  [16, '16x', number()],
+  [8, 'P8', number()],
+  [2560, '2560 bank(s)', number()],
+  [81_559 * mebibyte, '81559 MiB', mebibytes],
+  [478.25 * mebibyte, '479', mebibytes],
+  [478.75 * mebibyte, '478', mebibytes],
+  [629.454, '629.45 W', watts],
+  [91.403_239_4, '91403239 us', microseconds],
+  [true, 'Enabled', onOff],
+  [false, 'Disabled', onOff],
+  [true, 'Yes', yesNo],
+  ['passthrough', 'Pass-Through', words({ 'Pass-Through': 'passthrough' })],
+  [['gpuIdle', 'hwSlowdown'], '0x0000000000000009', bits({ gpuIdle: 1, hwSlowdown: 8 })],
+  [[], '0x0000000000000000', bits({ gpuIdle: 1 })],
+];
 
-test.for([
-  ['graphicsClockMhz', 675, '675 MHz'],
-  ['pcieWidth', 8, '8x'],
-  ['performanceState', 5, 'P5'],
-  ['rowRemapHistogram.max', 640, '640 bank(s)'],
-  ['memory.totalBytes', 85_520_809_984, '81559 MiB'],
-  ['powerLimitWatts', 95, '95.00 W'],
-  ['shutdownMarginC', -12, '-12 C'],
-  ['hwThermalSlowdownSeconds', 91.403239, '91403239 us'],
-  ['energyJoules', 6049.123, '6049.123'],
-  ['persistenceMode', true, 'Enabled'],
-  ['migMode.current', false, 'Disabled'],
-  ['remappedRows.pending', false, 'No'],
-  ['inforomValid', true, 'valid'],
-  ['pciAddress', '0000:3b:00.0', '00000000:3B:00.0'],
-  ['architecture', 'ada', 'Ada Lovelace'],
-  ['computeMode', 'exclusiveProcess', 'Exclusive_Process'],
-  ['virtualizationMode', 'none', 'None'],
-  ['recoveryAction', 'nodeReboot', 'Reboot'],
-  ['recoveryAction', 'drainAndReset', 'Drain and Reset'],
-  ['clocksEventReasons', ['swPowerCap', 'hwSlowdown'], 'hw_slowdown sw_power_cap'],
-  ['clocksEventReasons', [], 'none'],
-  ['cpuAffinity', '0-31,64-95', '0-31,64-95'],
-] as const)('%s: %o is what they write as %s', ([ours, value, theirs]) => {
-  expect(judged(value, still(theirs), how(ours))).toBe('agrees');
+test.for(alike)('%o is what an oracle writes as "%s"', ([ours, told, form]) => {
+  expect(compare({ of, form }, ours, steady(told))).toBe('agrees');
 });
 
-test.for([
-  ['graphicsClockMhz', 676, '675 MHz'],
-  ['memory.totalBytes', 80_000_000_000, '81559 MiB'],
-  ['persistenceMode', true, 'Disabled'],
-  ['serial', '1650000000001', '1650000000002'],
-  ['computeCapability', '1.10', '11.0'],
-  ['recoveryAction', 'drainAndReset', 'Reset'],
-  ['clocksEventReasons', ['hwSlowdown'], 'hw_slowdown sw_power_cap'],
-  ['cpuAffinity', '0-31', '0-3,1'],
-] as const)('%s: %o is not %s', ([ours, value, theirs]) => {
-  expect(judged(value, still(theirs), how(ours))).toBe('differs');
+const different: [ours: unknown, told: string, form: Form][] = [
+  ['NVIDIA H100 80GB HBM3', 'NVIDIA H200', text],
+  ['7.1', '7.10', text],
+  ['0000:3b:00.0', '00000000:3C:00.0', pciAddress],
+  [59, '60', number()],
+  [8, '-8 C', number()],
+  [0.059, '59', number()],
+  [81_559, '81559 MiB', mebibytes],
+  [81_561 * mebibyte, '81559 MiB', mebibytes],
+  [70_000, '70.00 W', watts],
+  [70, '70.05 W', watts],
+  [91_403_239, '91403239 us', microseconds],
+  [false, 'Enabled', onOff],
+  [true, 'No', yesNo],
+  ['default', 'Exclusive_Process', words({ Default: 'default' })],
+  ['default', 'A word of tomorrow', words({ Default: 'default' })],
+  [['gpuIdle'], '0x0000000000000008', bits({ gpuIdle: 1, hwSlowdown: 8 })],
+];
+
+test.for(different)('%o differs from "%s"', ([ours, told, form]) => {
+  expect(compare({ of, form }, ours, steady(told))).toBe('differs');
 });
 
-test.for([
-  'N/A',
+const absences = [
   '[N/A]',
+  'N/A',
   '[Not Supported]',
   '[Unknown Error]',
-  'Requested functionality has been deprecated',
+  '[Insufficient Permissions]',
+  '[Requested functionality has been deprecated]',
+  '[GPU is lost]',
+  '',
   undefined,
-])('that %s is no value is seen on both sides', (theirs) => {
-  expect(judged(null, still(theirs), how('serial'))).toBe('bothMissing');
-  expect(judged('1', still(theirs), how('serial'))).toBe('missingThere');
+];
+
+test.for(absences)('%s is no value: missing there, or in both', (told) => {
+  for (const form of [text, number(), mebibytes, onOff, bits({ gpuIdle: 1 })]) {
+    expect(compare({ of, form }, 0, steady(told))).toBe('missing there');
+    expect(compare({ of, form }, null, steady(told))).toBe('missing in both');
+  }
 });
 
-test('a value that only they tell is a disagreement of its own', () => {
-  expect(judged(null, still('42 C'), how('memoryTemperatureC'))).toBe('missingHere');
+test('a value that only the oracle has is missing here, whether the reading is or only a part of it', () => {
+  expect(compare({ of, form: number() }, null, steady('0'))).toBe('missing here');
+  expect(compare({ of: () => undefined, form: number() }, { dram: 1 }, steady('0'))).toBe('missing here');
 });
 
-test('what moves agrees between the two times that they were asked, and else nothing can be said', () => {
-  const moving = { before: '40 C', after: '44 C' };
+test('a word that stands for a state of ours is a value, although it reads like none', () => {
+  const form = words({ 'N/A': 'notSupported' });
 
-  expect(judged(42, moving, how('temperatureC'))).toBe('agrees');
-  expect(judged(50, moving, how('temperatureC'))).toBe('moved');
-  expect(judged(50, still('44 C'), how('temperatureC'))).toBe('differs');
+  expect(compare({ of, form }, 'notSupported', steady('N/A'))).toBe('agrees');
+  expect(compare({ of, form }, 'completed', steady('N/A'))).toBe('differs');
 });
 
-test('a value is found in objects, lists, and by the name of a place or link', () => {
-  const row = {
-    memory: { usedBytes: 5 },
-    eccLocations: [{ location: 'dram', correctedVolatile: 3 }],
-    nvlinks: [
-      { link: 1, active: false },
-      { link: 0, active: true },
-    ],
-    fanPercents: [30, 31],
-    fabric: null,
-  };
+const moving: [ours: number, before: string, after: string, verdict: string][] = [
+  [60, '60', '64', 'agrees'],
+  [64, '60', '64', 'agrees'],
+  [62, '60', '64', 'moved'],
+  [62, '64', '60', 'moved'],
+  [57, '60', '64', 'moved'],
+  [56, '60', '64', 'differs'],
+  [68, '60', '64', 'differs'],
+];
 
-  expect(
-    ['memory.usedBytes', 'eccLocations.dram.correctedVolatile', 'nvlinks.0.active', 'nvlinks.length'].map(
-      (path) => valueAt(row, path),
-    ),
-  ).toEqual([5, 3, true, 2]);
-  expect(['fanPercents.0', 'fabric.state', 'serial'].map((path) => valueAt(row, path))).toEqual([
-    30,
-    null,
-    null,
-  ]);
+test.for(moving)('%i between %s and %s, or at most 3 away, %s', ([ours, before, after, verdict]) => {
+  expect(compare({ of, form: number(), moves: 3 }, ours, { before, after })).toBe(verdict);
 });
 
-test('every reading has an oracle', () => {
-  const mapped = new Set(mapping.map(({ ours }) => ours.split('.')[0]));
+test('what does not move differs although the oracle changed its mind on both sides of it', () => {
+  expect(compare({ of, form: number() }, 62, { before: '60', after: '64' })).toBe('differs');
+});
 
-  expect(readingNames.filter((name) => !mapped.has(name))).toEqual([]);
-  for (const { ours, xml, query, pynvml } of mapping)
-    expect([ours, xml ?? query ?? pynvml]).toEqual([ours, expect.anything()]);
+test('a state has moved only where the oracle has seen it change, too', () => {
+  const check = { of, form: bits({ gpuIdle: 1, swPowerCap: 4 }), moves: 0 };
+
+  expect(compare(check, ['gpuIdle'], { before: '0x0', after: '0x4' })).toBe('moved');
+  expect(compare(check, ['gpuIdle'], { before: '0x0', after: '0x0' })).toBe('differs');
 });
