@@ -105,7 +105,7 @@ function values(limitMiB: number, sampleInterval = '10s'): object {
     hostPID: { enabled: true },
     history: { enabled: true },
     nodeSelector: { 'kubernetes.io/hostname': node },
-    resources: { requests: { cpu: '10m', memory: '32Mi' }, limits: { memory: `${limitMiB}Mi` } },
+    resources: { requests: { cpu: '10m', memory: '48Mi' }, limits: { memory: `${limitMiB}Mi` } },
   };
 }
 
