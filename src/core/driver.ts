@@ -125,11 +125,17 @@ export function takeReadings(readers: Readers, { settled, slow }: Remembered, sl
   for (const name of readingNames) {
     const reading = settled.get(name) ?? take(name);
     if (isSettled(name, reading)) settled.set(name, reading);
-    else if (slowReadings.has(name)) slow.set(name, reading);
+    else if (slowReadings.has(name) && lasts(reading)) slow.set(name, reading);
+    else slow.delete(name);
     lost ||= 'missing' in reading && reading.missing === 'gpuLost';
     taken[name] = reading;
   }
   return taken as GpuReadings;
+}
+
+/** A loss or a failure may be over in a moment: remembered, it would be told for a minute after that. */
+function lasts(reading: Reading<unknown>): boolean {
+  return 'value' in reading || reading.missing === 'noPermission' || reading.missing === 'noData';
 }
 
 function isSettled(name: keyof GpuReadings, reading: Reading<unknown>): boolean {

@@ -142,3 +142,19 @@ test('what cannot change in the life of a driver is asked for once', () => {
   driver.open();
   expect(driver.read(0)).toMatchObject({ name: { value: 'other' }, slowdownTemperatureC: { value: 1 } });
 });
+
+test('a GPU that was lost when the rare readings were taken is well as soon as it is back', () => {
+  const { driver, write } = openedNvml();
+  write({ returns: [{ gpu: 0, code: 15 }] });
+  expect(Object.values(driver.read(0, true))).toContainEqual({ missing: 'gpuLost' });
+  write({ returns: [{ gpu: 0, symbol: 'nvmlDeviceGetRepairStatus', code: 15 }] });
+  expect(driver.read(0, true).repairPending).toEqual({ missing: 'gpuLost' });
+  write({});
+
+  const back = driver.read(0, false);
+
+  expect(
+    Object.entries(back).filter(([, reading]) => 'missing' in reading && reading.missing === 'gpuLost'),
+  ).toEqual([]);
+  expect(back.repairPending).toEqual({ value: { channel: false, tpc: false } });
+});
