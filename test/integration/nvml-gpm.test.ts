@@ -112,3 +112,15 @@ test('every sample that NVML allocated is given back, also that which could not 
   expect(count('nvmlGpmSampleFree')).toBe(3);
   expect(calls.lastIndexOf('nvmlGpmSampleFree')).toBeLessThan(calls.lastIndexOf('nvmlShutdown'));
 });
+
+// A GPU that could not be asked left a hole in what was remembered: closing threw, and the driver was never opened again.
+test('a driver whose first GPU could not be asked is closed and opened again', () => {
+  const { driver, write } = openedNvml();
+  write({ gpus: [h100(0), h100(1, { gpm })], returns: [{ gpu: 0, code: 15 }] });
+  driver.open();
+  expect(driver.inquire('gpm', 0)).toEqual({ missing: 'gpuLost' });
+  expect(driver.inquire('gpm', 1)).toMatchObject({ value: { whole: { missing: 'notReady' } } });
+
+  expect(driver.open().gpuCount).toBe(2);
+  expect(driver.inquire('gpm', 1)).toMatchObject({ value: { whole: { missing: 'notReady' } } });
+});

@@ -52,7 +52,6 @@ export function nvmlGpm(nvml: Nvml, device: Device, memory: GpmMemory): Reading<
 /** Gives back what NVML allocated: it is not freed when the library is shut down. */
 export function freeGpm(nvml: Nvml, memory: GpmMemory): void {
   for (const { sample } of memory.values()) nvml.gpmSampleFree(sample);
-  memory.clear();
 }
 
 function activitySince(

@@ -32,16 +32,16 @@ export function nvmlDriver(path: string | undefined, watch: CallWatch): NvmlDriv
   let library: OpenLibrary | undefined;
   let initialised = false;
   let remembered: Remembered[] = [];
-  let memories: Memory[] = [];
+  const memories = new Map<number, Memory>();
 
   // NVML counts inits for the whole process: one too few leaves the old driver in use, one too many takes it from others.
   function close(): void {
     if (initialised && library) {
-      for (const { gpm } of memories) if (gpm) freeGpm(library.nvml, gpm);
+      for (const { gpm } of memories.values()) freeGpm(library.nvml, gpm);
       library.nvml.shutdown();
     }
     initialised = false;
-    memories = [];
+    memories.clear();
     library?.unload();
     library = undefined;
   }
@@ -76,9 +76,9 @@ export function nvmlDriver(path: string | undefined, watch: CallWatch): NvmlDriv
     inquire<What extends keyof Inquiries>(what: What, index: number): Inquiries[What] {
       const device = library ? deviceAt(library.nvml, index) : ({ missing: 'driverUnavailable' } as const);
       if (!library || 'missing' in device) return device as Inquiries[What];
-      memories[index] ??= { processes: { lastSeen: 0n }, gpm: new Map() };
-      const { nvml } = library;
-      return inquiries[what]({ nvml, device: device.value, index, memory: memories[index] });
+      const memory = memories.get(index) ?? { processes: { lastSeen: 0n }, gpm: new Map() };
+      memories.set(index, memory);
+      return inquiries[what]({ nvml: library.nvml, device: device.value, index, memory });
     },
 
     close,
