@@ -3,7 +3,7 @@ import {
   createMcpHandler,
   type Implementation,
   type McpHttpHandler,
-  type McpServer,
+  type McpServerFactory,
   SERVER_INFO_META_KEY,
   Server,
   type ServerContext,
@@ -50,9 +50,13 @@ const instructions =
 
 const serverInfo = { name: 'k8s-gpu-mcp-agent', title: 'k8s-gpu-mcp agent', version };
 
-/** Makes the MCP server of one connection or request: it holds nothing. */
-export function agentServer(agent: AgentMcp): Server {
-  const capabilities = { tools: { listChanged: false }, resources: { listChanged: false, subscribe: true } };
+/**
+ * Makes the MCP server of one connection or request: it holds nothing.
+ *
+ * @param subscribe whether who listens is told of new events: over HTTP since 2026-07-28; others have the cursor alone
+ */
+export function agentServer(agent: AgentMcp, subscribe = false): Server {
+  const capabilities = { tools: { listChanged: false }, resources: { listChanged: false, subscribe } };
   const server = new Server(serverInfo, { instructions, cacheHints, capabilities });
   serveEvents(server, agent.context);
   const call = audited(agent);
@@ -64,7 +68,11 @@ export function agentServer(agent: AgentMcp): Server {
 export function agentHandler(agent: AgentMcp, maxRequestBodySize: number): McpHttpHandler {
   const names = new Set(listedTools.map(({ name }) => name));
   const direct = { serverInfo, names, call: audited(agent) };
-  return statelessHandler(() => agentServer(agent), { maxRequestBodySize, direct, log: agent.log });
+  return statelessHandler(({ era }) => agentServer(agent, era === 'modern'), {
+    maxRequestBodySize,
+    direct,
+    log: agent.log,
+  });
 }
 
 /** Tools that need nothing but their arguments and the request's metadata, and answer with one result. */
@@ -87,7 +95,7 @@ interface StatelessOptions {
 
 /** Whatever server it is of: the conformance suite's fixtures are mounted on the same one as our tools. */
 export function statelessHandler(
-  server: () => Server | McpServer,
+  server: McpServerFactory,
   { maxRequestBodySize, direct, log }: StatelessOptions,
 ): McpHttpHandler {
   const onerror = (error: Error) => log.debug('mcp', { error: error.message });

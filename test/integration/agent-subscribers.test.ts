@@ -77,6 +77,8 @@ test.concurrent('the resource is listed, also for hosts of 2025, and there is no
   for (const kind of [modern, 'SDK 2 in 2025-11-25', 'SDK 1'] as const) {
     const client = await connect(context, kind, agent.url);
 
+    // Of 2025 a host that subscribed would never be told of anything.
+    expect(client.getServerCapabilities()?.resources).toMatchObject({ subscribe: kind === modern });
     const { resources } = await client.listResources();
     const { contents } = await client.readResource({ uri });
 
