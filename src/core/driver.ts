@@ -98,9 +98,9 @@ export type Readers = { readonly [Name in keyof GpuReadings]: () => GpuReadings[
 
 /** What one GPU has said in this driver life that need not be asked for again: see `takeReadings`. */
 export interface Remembered {
-  /** For good: a name, a threshold, the lack of a feature. */
+  /** For good: a name, a threshold. */
   readonly settled: Map<keyof GpuReadings, Reading<unknown>>;
-  /** Until the slow readings are taken again. */
+  /** Until the slow readings are taken again. The lack of a feature, too: it can come with MIG and end with it. */
   readonly slow: Map<keyof GpuReadings, Reading<unknown>>;
 }
 
@@ -125,7 +125,7 @@ export function takeReadings(readers: Readers, { settled, slow }: Remembered, sl
   for (const name of readingNames) {
     const reading = settled.get(name) ?? take(name);
     if (isSettled(name, reading)) settled.set(name, reading);
-    else if (slowReadings.has(name) && lasts(reading)) slow.set(name, reading);
+    else if (lasts(name, reading)) slow.set(name, reading);
     else slow.delete(name);
     lost ||= 'missing' in reading && reading.missing === 'gpuLost';
     taken[name] = reading;
@@ -134,12 +134,18 @@ export function takeReadings(readers: Readers, { settled, slow }: Remembered, sl
 }
 
 /** A loss or a failure may be over in a moment: remembered, it would be told for a minute after that. */
-function lasts(reading: Reading<unknown>): boolean {
+function lasts(name: keyof GpuReadings, reading: Reading<unknown>): boolean {
+  if (isAbsent(reading)) return true;
+  if (!slowReadings.has(name)) return false;
   return 'value' in reading || reading.missing === 'noPermission' || reading.missing === 'noData';
 }
 
 function isSettled(name: keyof GpuReadings, reading: Reading<unknown>): boolean {
-  return 'missing' in reading ? absent.has(reading.missing) : settledReadings.has(name);
+  return settledReadings.has(name) && ('value' in reading || isAbsent(reading));
+}
+
+function isAbsent(reading: Reading<unknown>): boolean {
+  return 'missing' in reading && absent.has(reading.missing);
 }
 
 /** A GPU of which nothing can be read, but what is known for good. */

@@ -47,6 +47,8 @@ const settledBesidesIdentity: readonly (keyof GpuReadings)[] = [
   'maxTemperatureC',
   'slowdownMarginC',
   'shutdownMarginC',
+  'maxMarginC',
+  'maxMemoryMarginC',
   'defaultPowerLimitWatts',
   'powerLimitRange',
   'virtualizationMode',

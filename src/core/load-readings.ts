@@ -44,9 +44,9 @@ export interface LoadReadings {
   readonly pcieTxBytes: Reading<number>;
   /** Source: nvmlDeviceGetFieldValues, NVML_FI_DEV_PCIE_COUNT_RX_BYTES (198) */
   readonly pcieRxBytes: Reading<number>;
-  /** Counter of user data over all NVLinks. Source: nvmlDeviceGetFieldValues, NVML_FI_DEV_NVLINK_THROUGHPUT_DATA_TX (138), scope all links, in KiB. Oracle: nvidia-smi nvlink -gt d */
+  /** Counter of user data over all NVLinks. Source: nvmlDeviceGetFieldValues, NVML_FI_DEV_NVLINK_THROUGHPUT_DATA_TX (138), scope all links, in KiB; of NVLink 5 the sum of NVML_FI_DEV_NVLINK_COUNT_XMIT_BYTES (202) of its links. Oracle: nvidia-smi nvlink -gt d */
   readonly nvlinkTxBytes: Reading<number>;
-  /** Source: nvmlDeviceGetFieldValues, NVML_FI_DEV_NVLINK_THROUGHPUT_DATA_RX (139), scope all links. Oracle: nvidia-smi nvlink -gt d */
+  /** Source: nvmlDeviceGetFieldValues, NVML_FI_DEV_NVLINK_THROUGHPUT_DATA_RX (139), scope all links; of NVLink 5 NVML_FI_DEV_NVLINK_COUNT_RCV_BYTES (204). Oracle: nvidia-smi nvlink -gt d */
   readonly nvlinkRxBytes: Reading<number>;
 }
 

@@ -20,6 +20,10 @@ export interface PowerReadings {
   readonly slowdownMarginC: Reading<number>;
   /** The margin at which it switches itself off. Source: nvmlDeviceGetFieldValues, NVML_FI_DEV_TEMPERATURE_SHUTDOWN_TLIMIT (193). Oracle: nvidia-smi -q, "GPU Shutdown T.Limit Temp" */
   readonly shutdownMarginC: Reading<number>;
+  /** The margin from which on software slows the GPU: as a rule 0. Source: nvmlDeviceGetFieldValues, NVML_FI_DEV_TEMPERATURE_GPU_MAX_TLIMIT (196). Oracle: nvidia-smi -q, "GPU Max Operating T.Limit Temp" */
+  readonly maxMarginC: Reading<number>;
+  /** The same for the heat of the memory. Source: nvmlDeviceGetFieldValues, NVML_FI_DEV_TEMPERATURE_MEM_MAX_TLIMIT (195). Oracle: nvidia-smi -q, "Memory Max Operating T.Limit Temp" */
+  readonly maxMemoryMarginC: Reading<number>;
   /** In percent of full speed; none on boards that the chassis cools. Source: nvmlDeviceGetFanSpeed_v2. Oracle: --query-gpu=fan.speed */
   readonly fanPercents: Reading<readonly number[]>;
   /** Whole board; mean of the last second on Ampere (except GA100) and newer. Source: nvmlDeviceGetPowerUsage. Oracle: --query-gpu=power.draw */
@@ -52,6 +56,8 @@ export const powerSymbols: Readonly<Record<keyof PowerReadings, string>> = {
   maxTemperatureC: 'nvmlDeviceGetTemperatureThreshold',
   slowdownMarginC: 'nvmlDeviceGetFieldValues',
   shutdownMarginC: 'nvmlDeviceGetFieldValues',
+  maxMarginC: 'nvmlDeviceGetFieldValues',
+  maxMemoryMarginC: 'nvmlDeviceGetFieldValues',
   fanPercents: 'nvmlDeviceGetFanSpeed_v2',
   powerWatts: 'nvmlDeviceGetPowerUsage',
   instantPowerWatts: 'nvmlDeviceGetFieldValues',

@@ -34,6 +34,8 @@ type Fixed = Pick<
   | 'maxTemperatureC'
   | 'slowdownMarginC'
   | 'shutdownMarginC'
+  | 'maxMarginC'
+  | 'maxMemoryMarginC'
   | 'powerLimitWatts'
   | 'defaultPowerLimitWatts'
   | 'powerLimitRange'
@@ -82,6 +84,8 @@ function fixed(kind: Kind): Fixed {
     maxTemperatureC: maxTemperatureC === null ? notSupported : { value: maxTemperatureC },
     slowdownMarginC: has(marginZeroC !== null, -2),
     shutdownMarginC: has(marginZeroC !== null, -8),
+    maxMarginC: has(marginZeroC !== null, 0),
+    maxMemoryMarginC: has(marginZeroC !== null, 0),
     powerLimitWatts: { value: kind.defaultPowerLimitWatts },
     defaultPowerLimitWatts: { value: kind.defaultPowerLimitWatts },
     powerLimitRange: { value: kind.powerLimitRange },

@@ -18,22 +18,13 @@ const margin = z.int().min(-128).max(127);
 const percent = z.int().min(0).max(100);
 const clock = z.int().min(0).max(10_000);
 /** NVML counts in milliwatts and millijoules. */
-const thousandths = (most: number) =>
-  z
-    .number()
-    .min(0)
-    .max(most)
-    .transform((value) => Math.round(value * 1000) / 1000);
+const thousandths = (most: number) => rounded(most, 1000);
 const watts = thousandths(100_000);
 const joules = thousandths(1e12);
 const mode = z.strictObject({ current: z.boolean(), pending: z.boolean() });
 const bytes = z.int().min(0);
 /** The driver counts it in ns; more than a microsecond of it is kept exactly. */
-const seconds = z
-  .number()
-  .min(0)
-  .max(1e9)
-  .transform((value) => Math.round(value * 1e6) / 1e6);
+const seconds = rounded(1e9, 1e6);
 const lanes = z.int().min(1).max(32);
 const pcieGeneration = z.int().min(1).max(8);
 const hex32 = z.string().regex(/^[0-9a-f]{32}$/, 'must be 32 hexadecimal digits in lower case');
@@ -176,6 +167,8 @@ export const readingSchemas: { readonly [Name in keyof GpuReadings]: z.ZodType<V
   maxTemperatureC: temperature,
   slowdownMarginC: margin,
   shutdownMarginC: margin,
+  maxMarginC: margin,
+  maxMemoryMarginC: margin,
   fanPercents: numbers(200),
   powerWatts: watts,
   instantPowerWatts: watts,
@@ -246,4 +239,12 @@ function isRecoveryAction(given: unknown): boolean {
   if (recoveryActions.some((action) => action === given)) return true;
   const [, code] = typeof given === 'string' ? (/^unknown([1-9]\d*)$/.exec(given) ?? []) : [];
   return code !== undefined && Number(code) >= recoveryActions.length;
+}
+
+function rounded(most: number, parts: number) {
+  return z
+    .number()
+    .min(0)
+    .max(most)
+    .transform((value) => Math.round(value * parts) / parts);
 }

@@ -122,6 +122,8 @@ export const powerShape = {
   maxTemperatureC: later(number),
   slowdownMarginC: later(number),
   shutdownMarginC: later(number),
+  maxMarginC: later(number),
+  maxMemoryMarginC: later(number),
   fanPercents: later(z.array(number)),
   powerWatts: told(number),
   instantPowerWatts: later(number),

@@ -106,6 +106,8 @@ function heatTexts(row: MetricsRow): (string | null)[] {
     known('memory limit', row.maxMemoryTemperatureC),
     known('slowdown margin', row.slowdownMarginC),
     known('shutdown margin', row.shutdownMarginC),
+    known('software slows at margin', row.maxMarginC),
+    known('memory at margin', row.maxMemoryMarginC),
   ].filter((text) => text !== null);
   const hot = row.temperatureC !== null || limits.length > 0;
   const fans = row.fanPercents?.map((percent) => `${percent} %`).join(', ');

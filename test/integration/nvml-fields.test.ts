@@ -46,7 +46,7 @@ test('of several fields one fails alone, and all are asked for in one call besid
     { value: 'gpuReset' },
   ]);
   const asked = readCalls(calls).filter(({ symbol }) => symbol === 'nvmlDeviceGetFieldValues');
-  const ofLinks = ['how many there are', 'what each one tells'];
+  const ofLinks = ['how many there are', 'what each one tells', 'how many there are, to add up their bytes'];
   expect(asked).toHaveLength(1 + ofLinks.length);
 });
 

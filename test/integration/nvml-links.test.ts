@@ -157,3 +157,35 @@ test('a driver without these calls tells nothing about other GPUs, and says so',
     ],
   });
 });
+
+test('NVLink 5 counts bytes link by link, and they are added up; a link that counts none adds none', () => {
+  const { driver } = openedNvml({
+    fields: [
+      { id: 91, type: 'u32', value: 3 },
+      ...[0, 1].flatMap((link) => [ofLink(link, 202, 5_000_000_001), ofLink(link, 204, 7_000 + link)]),
+    ],
+  });
+
+  const { nvlinkTxBytes, nvlinkRxBytes } = driver.read(0);
+  expect({ nvlinkTxBytes, nvlinkRxBytes }).toEqual({
+    nvlinkTxBytes: { value: 10_000_000_002 },
+    nvlinkRxBytes: { value: 14_001 },
+  });
+});
+
+test('a sum of which one link could not be read is none', () => {
+  const { driver } = openedNvml({
+    fields: [
+      { id: 91, type: 'u32', value: 2 },
+      ofLink(0, 202, 5_000),
+      { id: 202, scope: 1, code: 999 },
+      ofLink(0, 204, 6_000),
+    ],
+  });
+
+  const { nvlinkTxBytes, nvlinkRxBytes } = driver.read(0);
+  expect({ nvlinkTxBytes, nvlinkRxBytes }).toEqual({
+    nvlinkTxBytes: { missing: 'nvmlReturn999' },
+    nvlinkRxBytes: { value: 6_000 },
+  });
+});

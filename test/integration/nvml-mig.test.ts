@@ -84,3 +84,16 @@ test('a driver that fails to hand out a MIG device is not taken for a GPU withou
 
   expect(driver.read(0).migDevices).toEqual({ missing: 'nvmlReturn999' });
 });
+
+test('what a GPU cannot tell while MIG is on, it tells again within a minute after MIG was switched off', () => {
+  const plain = { name: 'NVIDIA H100 80GB HBM3', uuid: 'GPU-1', pci: null };
+  const { driver, write } = openedNvml({ ...migOn, utilizationPercent: null });
+  expect(driver.read(0, true).utilization).toEqual({ missing: 'notSupported' });
+
+  write({
+    gpus: [{ ...plain, migMode: { current: 0, pending: 0 }, utilizationPercent: { gpu: 93, memory: 41 } }],
+  });
+
+  expect(driver.read(0, false).utilization).toEqual({ missing: 'notSupported' });
+  expect(driver.read(0, true).utilization).toEqual({ value: { gpuPercent: 93, memoryPercent: 41 } });
+});

@@ -191,6 +191,8 @@ export const mapping: Readonly<Record<keyof GpuReadings, readonly (Check | Untol
   maxTemperatureC: [one(count, ['xml temperature/gpu_temp_max_gpu_threshold'])],
   slowdownMarginC: [one(count, ['xml temperature/gpu_temp_slow_tlimit_threshold'])],
   shutdownMarginC: [one(count, ['xml temperature/gpu_temp_max_tlimit_threshold'])],
+  maxMarginC: [one(count, ['xml temperature/gpu_temp_max_gpu_tlimit_threshold'])],
+  maxMemoryMarginC: [one(count, ['xml temperature/gpu_temp_max_mem_tlimit_threshold'])],
   fanPercents: [
     { ...one(count, ['query fan.speed'], drift.percent), part: 'first', of: (fans) => (fans as number[])[0] },
     { part: 'others', why: 'nvidia-smi tells one fan' },

@@ -37,7 +37,7 @@ const threshold = (name: string) => [
 ];
 const seconds = (id: number) => [one(`field(gpu, ${id}) / 1e9`, drift.none)];
 const counter = (id: number) => [one(`field(gpu, ${id})`, drift.none)];
-const nvlinkBytes = (id: number) => [one(`field(gpu, ${id}, 0xffffffff) * 1024`, drift.none)];
+const nvlinkBytes = (all: number, each: number) => [one(`link_bytes(gpu, ${all}, ${each})`, drift.none)];
 const ecc = (kind: string, since: string) => [
   one(`nvmlDeviceGetTotalEccErrors(gpu, NVML_MEMORY_ERROR_TYPE_${kind}, NVML_${since}_ECC)`, drift.none),
 ];
@@ -96,8 +96,8 @@ export const pynvmlChecks: Readonly<Partial<Record<keyof GpuReadings, readonly C
   maxMemoryClockMhz: maxClock('MEM'),
   pcieTxBytes: counter(197),
   pcieRxBytes: counter(198),
-  nvlinkTxBytes: nvlinkBytes(138),
-  nvlinkRxBytes: nvlinkBytes(139),
+  nvlinkTxBytes: nvlinkBytes(138, 202),
+  nvlinkRxBytes: nvlinkBytes(139, 204),
 
   temperatureC: [one('nvmlDeviceGetTemperature(gpu, NVML_TEMPERATURE_GPU)', drift.celsius)],
   memoryTemperatureC: [one('field(gpu, 82)', drift.celsius)],
@@ -107,6 +107,8 @@ export const pynvmlChecks: Readonly<Partial<Record<keyof GpuReadings, readonly C
   maxTemperatureC: threshold('GPU_MAX'),
   slowdownMarginC: [one('field(gpu, 194)')],
   shutdownMarginC: [one('field(gpu, 193)')],
+  maxMarginC: [one('field(gpu, 196)')],
+  maxMemoryMarginC: [one('field(gpu, 195)')],
   fanPercents: [
     one('[nvmlDeviceGetFanSpeed_v2(gpu, fan) for fan in range(nvmlDeviceGetNumFans(gpu))]', drift.percent),
   ],

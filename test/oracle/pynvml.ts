@@ -21,6 +21,13 @@ def known(gpu, number, scope):
     except pynvml.NVMLError:
         return None
 
+def link_bytes(gpu, all_links, one_link):
+    kibibytes = known(gpu, all_links, 0xffffffff)
+    if kibibytes is not None:
+        return kibibytes * 1024
+    counted = [count for link in range(field(gpu, 91)) if (count := known(gpu, one_link, link)) is not None]
+    return sum(counted) if counted else field(gpu, all_links, 0xffffffff)
+
 def ones(words):
     return [64 * at + bit for at, word in enumerate(words) for bit in range(64) if word >> bit & 1]
 

@@ -145,6 +145,8 @@ const smiXml = {
   'remapped_rows/remapped_row_failure': 'No',
   'temperature/gpu_temp_max_tlimit_threshold': '-8 C',
   'temperature/gpu_temp_slow_tlimit_threshold': '-2 C',
+  'temperature/gpu_temp_max_gpu_tlimit_threshold': '0 C',
+  'temperature/gpu_temp_max_mem_tlimit_threshold': '0 C',
 };
 
 /** Writes a program into this folder that answers as nvidia-smi does, and refuses a query with an unknown field, too. */

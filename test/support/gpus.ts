@@ -50,6 +50,8 @@ const h100Board = {
   maxTemperatureC: 87,
   slowdownMarginC: -2,
   shutdownMarginC: -8,
+  maxMarginC: 0,
+  maxMemoryMarginC: 0,
 } as const;
 
 const h100Counters = {

@@ -120,6 +120,8 @@ export const marks: { readonly [Name in keyof GpuReadings]: readonly [value: unk
     maxTemperatureC: [84, 'software slows at 84'],
     slowdownMarginC: [-2, 'slowdown margin -2'],
     shutdownMarginC: [-8, 'shutdown margin -8'],
+    maxMarginC: [1, 'software slows at margin 1'],
+    maxMemoryMarginC: [2, 'memory at margin 2'],
     fanPercents: [[33, 35], 'fans 33 %, 35 %'],
     instantPowerWatts: [311, 'instant 311'],
     averagePowerWatts: [312, '1-s average 312'],

@@ -106,5 +106,7 @@ export const smiTold: FakeSmiGpu = {
     'temperature/gpu_temp_max_threshold': '92 C',
     'temperature/gpu_temp_max_mem_threshold': '95 C',
     'temperature/gpu_temp_max_gpu_threshold': '83 C',
+    'temperature/gpu_temp_max_gpu_tlimit_threshold': '1 C',
+    'temperature/gpu_temp_max_mem_tlimit_threshold': '2 C',
   },
 };

@@ -185,8 +185,7 @@ const always = ['inforomPowerVersion'];
 const beforeBlackwell = ['platform', 'numaNode', 'modulePowerWatts'];
 const beforeHopper = [
   'temperatureMarginC',
-  'slowdownMarginC',
-  'shutdownMarginC',
+  ...['slowdown', 'shutdown', 'max', 'maxMemory'].map((limit) => `${limit}MarginC`),
   'averagePowerWatts',
   'repairPending',
   'unrepairableMemory',

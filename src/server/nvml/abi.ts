@@ -204,6 +204,8 @@ export const fieldIds = {
   POWER_INSTANT: 186,
   TEMPERATURE_SHUTDOWN_TLIMIT: 193,
   TEMPERATURE_SLOWDOWN_TLIMIT: 194,
+  TEMPERATURE_MEM_MAX_TLIMIT: 195,
+  TEMPERATURE_GPU_MAX_TLIMIT: 196,
   PCIE_COUNT_TX_BYTES: 197,
   PCIE_COUNT_RX_BYTES: 198,
   GET_GPU_RECOVERY_ACTION: 230,
@@ -215,6 +217,8 @@ export const fieldIds = {
 export const eventTypes = { XID_CRITICAL_ERROR: 0x8 } as const;
 /** What stands for no MIG instance. */
 export const noInstance = 0xffff_ffff;
+/** NVML_FI_DEV_NVLINK_COUNT_…, of one link each: NVLink 5 counts here what older ones count in KiB for all links. */
+export const linkByteFieldIds = { XMIT_BYTES: 202, RCV_BYTES: 204 } as const;
 /** NVML_FI_DEV_NVLINK_…, of one link each: the scope is its number. */
 export const linkFieldIds = {
   GET_SPEED: 164,

@@ -19,6 +19,8 @@ export const fields = {
   memoryTemperatureC: { id: fieldIds.MEMORY_TEMP },
   slowdownMarginC: { id: fieldIds.TEMPERATURE_SLOWDOWN_TLIMIT },
   shutdownMarginC: { id: fieldIds.TEMPERATURE_SHUTDOWN_TLIMIT },
+  maxMarginC: { id: fieldIds.TEMPERATURE_GPU_MAX_TLIMIT },
+  maxMemoryMarginC: { id: fieldIds.TEMPERATURE_MEM_MAX_TLIMIT },
   instantPowerWatts: { id: fieldIds.POWER_INSTANT, scope: powerScopes.GPU },
   averagePowerWatts: { id: fieldIds.POWER_AVERAGE, scope: powerScopes.GPU },
   modulePowerWatts: { id: fieldIds.POWER_INSTANT, scope: powerScopes.MODULE },

@@ -1,7 +1,14 @@
 import type { LinkReadings, NvLink } from '../../core/link-readings.ts';
 import { missingForCode, nvmlReturn } from '../../core/nvml-return.ts';
 import { orNull, type Reading } from '../../core/reading.ts';
-import { type Device, fieldIds, linkErrorCounters, linkFieldIds, type Nvml } from './abi.ts';
+import {
+  type Device,
+  fieldIds,
+  linkByteFieldIds,
+  linkErrorCounters,
+  linkFieldIds,
+  type Nvml,
+} from './abi.ts';
 import { fieldNumbers } from './fields.ts';
 import { pciAddress } from './identity-readers.ts';
 import { read, readNumber } from './read.ts';
@@ -62,6 +69,32 @@ function linkCount(nvml: Nvml, device: Device): number | null {
   const counted = fieldNumbers(nvml, device, [{ id: fieldIds.NVLINK_LINK_COUNT }]);
   const [count] = 'value' in counted ? counted.value : [];
   return count ? orNull(count) : null;
+}
+
+/** What a board has sent and received over all its links; notSupported where no link counts it. */
+export interface LinkBytes {
+  readonly tx: Reading<number>;
+  readonly rx: Reading<number>;
+}
+
+/** For boards with NVLink 5, which do not count for all links together. */
+export function linkBytes(nvml: Nvml, device: Device): LinkBytes {
+  const links = Array.from({ length: linkCount(nvml, device) ?? 0 }, (_, link) => link);
+  const of = (id: number) => links.map((scope) => ({ id, scope }));
+  const asked = [...of(linkByteFieldIds.XMIT_BYTES), ...of(linkByteFieldIds.RCV_BYTES)];
+  if (asked.length === 0) return { tx: { missing: 'notSupported' }, rx: { missing: 'notSupported' } };
+  const answered = fieldNumbers(nvml, device, asked);
+  if ('missing' in answered) return { tx: answered, rx: answered };
+  return { tx: sum(answered.value.slice(0, links.length)), rx: sum(answered.value.slice(links.length)) };
+}
+
+/** Links that count nothing add nothing; one that cannot be read would make the sum a false one. */
+function sum(counts: readonly Reading<number>[]): Reading<number> {
+  const failed = counts.find((count) => 'missing' in count && count.missing !== 'notSupported');
+  if (failed) return failed;
+  const known = counts.flatMap((count) => ('value' in count ? count.value : []));
+  if (known.length === 0) return { missing: 'notSupported' };
+  return { value: known.reduce((total, bytes) => total + bytes, 0) };
 }
 
 type LinkField = keyof typeof linkFieldIds;

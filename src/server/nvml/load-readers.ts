@@ -10,6 +10,7 @@ import {
   type UtilizationRates,
 } from './abi.ts';
 import type { FieldReader } from './fields.ts';
+import { type LinkBytes, linkBytes } from './link-readers.ts';
 import { read, readNumber, readPair, readStruct } from './read.ts';
 import type { ReadersOf } from './readers-of.ts';
 
@@ -22,7 +23,13 @@ export function loadReaders(nvml: Nvml, device: Device, field: FieldReader): Rea
     readPair((percent, period) => call(device, percent, period), first);
   const clock = (type: number) => () => readNumber((out) => nvml.clockInfo(device, type, out));
   const maxClock = (type: number) => () => readNumber((out) => nvml.maxClockInfo(device, type, out));
-  const nvlink = (name: 'nvlinkTxBytes' | 'nvlinkRxBytes') => () => map(field(name), (kib) => kib * kibibyte);
+  let ofLinks: LinkBytes | undefined;
+  const nvlink = (name: 'nvlinkTxBytes' | 'nvlinkRxBytes', way: keyof LinkBytes) => () => {
+    const all = map(field(name), (kib) => kib * kibibyte);
+    if ('value' in all || all.missing !== 'notSupported') return all;
+    ofLinks ??= linkBytes(nvml, device);
+    return ofLinks[way];
+  };
   return {
     memory: () => memoryOf(nvml, device),
     bar1Memory: () => bar1MemoryOf(nvml, device),
@@ -50,8 +57,8 @@ export function loadReaders(nvml: Nvml, device: Device, field: FieldReader): Rea
     maxPcieWidth: number(nvml.maxPcieWidth),
     pcieTxBytes: () => field('pcieTxBytes'),
     pcieRxBytes: () => field('pcieRxBytes'),
-    nvlinkTxBytes: nvlink('nvlinkTxBytes'),
-    nvlinkRxBytes: nvlink('nvlinkRxBytes'),
+    nvlinkTxBytes: nvlink('nvlinkTxBytes', 'tx'),
+    nvlinkRxBytes: nvlink('nvlinkRxBytes', 'rx'),
   };
 }
 

@@ -8,7 +8,7 @@ import {
   unreadable,
 } from '../../core/driver.ts';
 import { Fault } from '../../core/fault.ts';
-import { type GpuReadings, slowReadings } from '../../core/gpu.ts';
+import type { GpuReadings } from '../../core/gpu.ts';
 import { faultForCode, nvmlReturn } from '../../core/nvml-return.ts';
 import { map, type Reading } from '../../core/reading.ts';
 import { type Device, initFlags, type Nvml, structs } from './abi.ts';
@@ -68,8 +68,7 @@ export function nvmlDriver(path: string | undefined, watch: CallWatch): NvmlDriv
       remembered[index] = own;
       const device = deviceAt(nvml, index);
       if ('missing' in device) return unreadable(device.missing, own.settled);
-      const wanted = (name: keyof GpuReadings) =>
-        !own.settled.has(name) && (slowly || !slowReadings.has(name) || !own.slow.has(name));
+      const wanted = (name: keyof GpuReadings) => !own.settled.has(name) && (slowly || !own.slow.has(name));
       return takeReadings(nvmlReaders(nvml, device.value, wanted), own, slowly);
     },
 

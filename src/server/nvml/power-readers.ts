@@ -39,6 +39,8 @@ export function powerReaders(nvml: Nvml, device: Device, field: FieldReader): Re
     maxTemperatureC: threshold(temperatureThresholds.GPU_MAX),
     slowdownMarginC: () => field('slowdownMarginC'),
     shutdownMarginC: () => field('shutdownMarginC'),
+    maxMarginC: () => field('maxMarginC'),
+    maxMemoryMarginC: () => field('maxMemoryMarginC'),
     fanPercents: () => fanPercents(nvml, device),
     powerWatts: () => readNumber((out) => nvml.powerUsage(device, out), milli),
     instantPowerWatts: () => field('instantPowerWatts', milli),

@@ -96,6 +96,8 @@ const toldFields: FakeGpu['fields'] = [
   { id: 186, scope: 1, type: 'u32', value: 910_125 },
   { id: 193, type: 'i32', value: -8 },
   { id: 194, type: 'i32', value: -2 },
+  { id: 195, type: 'i32', value: 2 },
+  { id: 196, type: 'i32', value: 1 },
   { id: 197, type: 'u64', value: 2 ** 45 + 1 },
   { id: 198, type: 'u64', value: 2 ** 46 + 1 },
   { id: 230, type: 'u32', value: 4 },
@@ -181,6 +183,8 @@ const expectedFields = {
   instantPowerWatts: 510.75,
   modulePowerWatts: 910.125,
   shutdownMarginC: -8,
+  maxMarginC: 1,
+  maxMemoryMarginC: 2,
   slowdownMarginC: -2,
   eccLocations: [
     {

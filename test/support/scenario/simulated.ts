@@ -25,7 +25,8 @@ export async function readAt(
   { driver, clock }: { driver: Driver; clock: { seconds: number } },
   seconds: number,
   gpu = 0,
+  slowly = true,
 ): Promise<GpuReadings> {
   clock.seconds = seconds;
-  return driver.read(gpu);
+  return driver.read(gpu, slowly);
 }

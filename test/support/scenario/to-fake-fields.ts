@@ -33,6 +33,8 @@ const fields = {
   modulePowerWatts: { id: 186, scope: 1, type: 'u32', per: 1000 },
   shutdownMarginC: { id: 193, type: 'i32' },
   slowdownMarginC: { id: 194, type: 'i32' },
+  maxMemoryMarginC: { id: 195, type: 'i32' },
+  maxMarginC: { id: 196, type: 'i32' },
   pcieTxBytes: { id: 197, type: 'u64' },
   pcieRxBytes: { id: 198, type: 'u64' },
   recoveryAction: { id: 230, type: 'u32' },
