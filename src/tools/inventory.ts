@@ -16,6 +16,7 @@ import {
   simulatedText,
 } from './node-answer.ts';
 import { notInNvmlOf, notInNvmlRow, notInNvmlText, pciGpu } from './pci-gpus.ts';
+import { type Software, software, softwareText } from './software.ts';
 import { type Answer, defineTool } from './tool.ts';
 
 const output = z.object({
@@ -31,8 +32,7 @@ const group = z.object({
   kind: z.literal('equalNodes'),
   nodes: z.array(z.string()),
   simulated: z.boolean(),
-  driverVersion: z.string().nullable(),
-  cudaVersion: z.string().nullable(),
+  software,
   gpus: z.array(
     model.extend({
       memoryTotalBytes: z.number().nullable(),
@@ -48,8 +48,7 @@ const group = z.object({
 const placed = z.object({
   kind: z.enum(['troubledGpu', 'gpu']),
   node: z.string(),
-  driverVersion: z.string().nullable(),
-  cudaVersion: z.string().nullable(),
+  software,
   gpu: inventoryRow.schema,
 });
 const row = z.union([
@@ -126,8 +125,7 @@ export const inventory = defineTool({
     if (row.kind === 'driverProblem') return `${row.node}: ${driverText(row.driver)}`;
     if (row.kind === 'notInNvml') return notInNvmlText(row);
     if (row.kind === 'equalNodes') return groupText(row);
-    const software = `driver ${row.driverVersion ?? 'unknown'}, CUDA ${row.cudaVersion ?? 'unknown'}`;
-    return `${row.node} GPU ${row.gpu.index}: ${gpuText(row.gpu)}, ${software}`;
+    return `${row.node} GPU ${row.gpu.index}: ${gpuText(row.gpu)}, ${softwareText(row.software, { full: true })}`;
   },
 });
 
@@ -136,14 +134,12 @@ const maxModels = 12;
 
 interface Placed {
   readonly node: string;
-  readonly driverVersion: string | null;
-  readonly cudaVersion: string | null;
+  readonly software: Software;
   readonly gpu: GpuRow;
 }
 
 function placedGpus({ node, value }: Answer<NodeInventory>): Placed[] {
-  const { driverVersion, cudaVersion } = value.driver;
-  return value.gpus.map((gpu) => ({ node, driverVersion, cudaVersion, gpu }));
+  return value.gpus.map((gpu) => ({ node, software: software.parse(value.driver), gpu }));
 }
 
 function isThere({ gpu }: Pick<Placed, 'gpu'>): boolean {
@@ -176,8 +172,7 @@ function groups(answers: readonly Answer<NodeInventory>[]): Group[] {
   for (const { node, value } of answers) {
     const there = value.gpus.filter((gpu) => isThere({ gpu }));
     if (there.length === 0 && (value.driver.problem || value.gpus.length > 0)) continue;
-    const { driverVersion, cudaVersion } = value.driver;
-    const kind = { simulated: value.simulated, driverVersion, cudaVersion, gpus: kindsOf(there) };
+    const kind = { simulated: value.simulated, software: software.parse(value.driver), gpus: kindsOf(there) };
     const key = JSON.stringify(kind);
     const group = byKind.get(key) ?? { kind: 'equalNodes', nodes: [], ...kind };
     byKind.set(key, { ...group, nodes: [...group.nodes, node] });
@@ -216,7 +211,7 @@ function modelsOf(gpus: readonly GpuRow[]): z.output<typeof model>[] {
     .sort((a, b) => b.count - a.count || byName(a.name ?? '', b.name ?? ''));
 }
 
-function groupText({ nodes, driverVersion, cudaVersion, gpus }: Group): string {
+function groupText({ nodes, software: versions, gpus }: Group): string {
   const kinds = gpus.map((gpu) =>
     [
       `${gpu.count} × ${gpu.name ?? 'unknown model'}`,
@@ -230,7 +225,6 @@ function groupText({ nodes, driverVersion, cudaVersion, gpus }: Group): string {
       .filter(Boolean)
       .join(', '),
   );
-  const software = `driver ${driverVersion ?? 'unknown'}, CUDA ${cudaVersion ?? 'unknown'}`;
   const each = nodes.length > 1 ? ` each (${nodes.length} nodes)` : '';
-  return `${foldNames(nodes)}${each}: ${kinds.join('; ') || 'no GPU'}; ${software}`;
+  return `${foldNames(nodes)}${each}: ${kinds.join('; ') || 'no GPU'}; ${softwareText(versions, { full: false })}`;
 }

@@ -6,13 +6,13 @@ import { foldNames } from '../core/names.ts';
 import { orNull } from '../core/reading.ts';
 import type { DriverState, GpuState, Snapshot } from '../core/snapshot.ts';
 import { duration, sentence } from '../core/words.ts';
+import { softwareOf, softwareShape } from './software.ts';
 import type { NodeContext } from './tool.ts';
 
 /** The state of a node's driver, as every answer carries it. */
 export const driverAnswer = z.object({
   state: z.string().describe('starting, ok, unavailable or notResponding'),
-  driverVersion: z.string().nullable(),
-  cudaVersion: z.string().nullable(),
+  ...softwareShape,
   problem: z
     .object({ code: z.string(), message: z.string(), hint: z.string(), forMs: z.number().nullable() })
     .nullable()
@@ -39,13 +39,7 @@ export function answerOf({ snapshot, nowMs, clock }: NodeContext): {
 }
 
 function driverOf(driver: DriverState, nowMs: number): DriverAnswer {
-  const info = 'info' in driver ? driver.info : null;
-  return {
-    state: driver.state,
-    driverVersion: info && orNull(info.driverVersion),
-    cudaVersion: info && orNull(info.cudaVersion),
-    problem: problemOf(driver, nowMs),
-  };
+  return { state: driver.state, ...softwareOf(driver), problem: problemOf(driver, nowMs) };
 }
 
 function problemOf(driver: DriverState, nowMs: number): DriverAnswer['problem'] {

@@ -139,12 +139,15 @@ function secondNames(): Record<string, string> {
 }
 
 test('what pynvml tells is compared too, and less is left without an oracle', async (context) => {
-  const driver = fakeDriver(context, { gpus: [h100(0)] });
+  const system = { nvmlVersion: '13.580.126.20', confCompute: { environment: 2, feature: 1, devTools: 0 } };
+  const driver = fakeDriver(context, { ...system, gpus: [h100(0)] });
   const smi = writeFakeNvidiaSmi(driver.folder, [smiH100(0)]);
   const answers = {
     'nvmlDeviceGetTotalEnergyConsumption(gpu) / 1000': '6049.123',
     'field(gpu, 194)': '-3',
     'field(gpu, 30)': '[error: Not Supported]',
+    'nvmlSystemGetNVMLVersion()': '"13.580.126.20"',
+    'nvmlSystemGetConfComputeState().ccFeature != 0': 'false',
   };
   const python = writeFakePython(driver, { [smiH100(0).query['uuid'] ?? '']: answers });
 
@@ -152,10 +155,12 @@ test('what pynvml tells is compared too, and less is left without an oracle', as
 
   expect([code, stdout]).toEqual([
     1,
-    expect.stringMatching(/^1 GPU, \d+ comparisons with .* and pynvml: .* 1 differ,/m),
+    expect.stringMatching(/^1 GPU, \d+ comparisons with .* and pynvml: .* 2 differ,/m),
   ]);
   expect(stdout).toMatch(/^\| energyJoules +\| pynvml .*\| 6049\.123 +\| 6049\.123 +\| agrees/m);
   expect(stdout).toMatch(/^\| slowdownMarginC +\| pynvml .*\| -2 +\| -3 +\| differs/m);
+  expect(stdout).toMatch(/^\| nvmlVersion +\| pynvml .*\| 13\.580\.126\.20 .*\| agrees/m);
+  expect(stdout).toMatch(/^\| confidentialComputing\.enabled +\| pynvml .*\| true +\| false +\| differs/m);
   expect(stdout).toMatch(/^\| retiredPagesDoubleBit +\| pynvml .*\| missing in both/m);
   expect(stdout).not.toMatch(/^No oracle for .*energyJoules/m);
 });

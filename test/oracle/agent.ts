@@ -28,7 +28,7 @@ interface Answer {
     readonly driverVersion: string | null;
     readonly cudaVersion: string | null;
     readonly problem: { readonly message: string; readonly hint: string } | null;
-  };
+  } & Row;
   readonly gpus: readonly (Row & { readonly counters?: Row })[];
 }
 
@@ -44,7 +44,10 @@ export async function readOurs(program: string, args: readonly string[]): Promis
     driverVersion,
     cudaVersion,
     gpus: inventory.gpus.map((_, at) => {
-      const rows = answers.map(({ gpus }) => gpus[at]).flatMap((row) => row?.counters ?? row ?? []);
+      const rows = [
+        inventory.driver,
+        ...answers.map(({ gpus }) => gpus[at]).flatMap((row) => row?.counters ?? row ?? []),
+      ];
       const readings = Object.assign({}, ...rows) as Row;
       return {
         uuid: readings['uuid'] as string | null,

@@ -56,13 +56,26 @@ function numbersOf(ranges: unknown): number[] {
     });
 }
 
+/** What the driver tells of itself, and nvidia-smi does not: asked beside each GPU. */
+export type OfDriver = 'nvmlVersion' | 'confidentialComputing';
+
+function computing(name: string, told: string): Check {
+  return part(name, told.replace('{}', 'nvmlSystemGetConfComputeState()'));
+}
+
 const recoveryWords: Form = { read: (told) => recoveryActions[Number(told)] ?? told };
 
 /**
  * Another binding of the same library, by NVIDIA: it tells what nvidia-smi does not, and unrounded. What differs here is a
  * mistake of ours in a number, a struct or a type.
  */
-export const pynvmlChecks: Readonly<Partial<Record<keyof GpuReadings, readonly Check[]>>> = {
+export const pynvmlChecks: Readonly<Partial<Record<keyof GpuReadings | OfDriver, readonly Check[]>>> = {
+  nvmlVersion: [one('nvmlSystemGetNVMLVersion()')],
+  confidentialComputing: [
+    computing('environment', "['unavailable', 'simulation', 'production'][{}.environment]"),
+    computing('enabled', '{}.ccFeature != 0'),
+    computing('devTools', '{}.devToolsMode != 0'),
+  ],
   minorNumber: [one('nvmlDeviceGetMinorNumber(gpu)')],
   moduleId: [one('nvmlDeviceGetModuleId(gpu)')],
   numaNode: [one('nvmlDeviceGetNumaNodeId(gpu)')],

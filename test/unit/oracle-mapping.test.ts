@@ -104,8 +104,10 @@ test.for(documented)(
 );
 
 test('every part that is compared is one that a reading with all values has', () => {
+  const ofDriver = { confidentialComputing: { environment: 'production', enabled: true, devTools: false } };
+  const all = new Map<string, unknown>(Object.entries({ ...expected, ...ofDriver }));
   const absent = checks.filter(({ reading, check }) => {
-    const value = expected[reading as keyof typeof expected];
+    const value = all.get(reading);
     return check.part !== undefined && !Array.isArray(value) && check.of(value) === undefined;
   });
 

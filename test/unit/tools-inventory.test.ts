@@ -23,8 +23,12 @@ test('equal nodes are one line, a rare kind comes before the many', () => {
   ]);
 });
 
+const confidential = { environment: 'production', enabled: true, devTools: false } as const;
+
 test.for([
   ['another driver', {}, { driverVersion: { value: '550.1' } }],
+  ['another NVML', {}, { nvmlVersion: { value: '13.1' } }],
+  ['confidential computing on', {}, { confidentialComputing: { value: confidential } }],
   ['another power limit', { powerLimitWatts: 500 }, {}],
   ['ECC off', { eccMode: { current: false, pending: false } }, {}],
   ['MIG on', { migMode: { current: true, pending: true } }, {}],
@@ -43,6 +47,24 @@ test.for([
   });
 
   expect(structured['rows']).toMatchObject([{ nodes: ['b'] }, { nodes: ['a', 'c'] }]);
+});
+
+test('of one GPU the software is told with NVML and confidential computing, or why it is not', () => {
+  const info = {
+    ...driverInfo,
+    cudaVersion: { missing: 'notSupportedByDriver' },
+    confidentialComputing: { value: confidential },
+  } as const;
+  const fleet = { a: snapshot([gpu(0), gpu(1)], { state: 'ok', info }) };
+
+  const [, group] = lines(inventory, fleet);
+  const [, one] = lines(inventory, fleet, { gpu: 0 });
+  expect(group).toMatch(
+    /; driver 580\.126\.20, CUDA unknown, confidential computing on \(production\), missing: cudaVersion \(notSupportedByDriver\)$/,
+  );
+  expect(one).toMatch(
+    /, driver 580\.126\.20, CUDA unknown, NVML 13\.580\.126\.20, confidential computing on \(production\), missing: cudaVersion \(notSupportedByDriver\)$/,
+  );
 });
 
 describe('a GPU that is not there is shown, first', () => {
