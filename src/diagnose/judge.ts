@@ -69,7 +69,7 @@ function aged(found: NonNullable<Found>, ageMs: number | null): Finding {
 }
 
 function hasInstead({ insteadOf }: Rule, readings: GpuReadings): boolean {
-  return insteadOf !== undefined && 'value' in readings[insteadOf];
+  return insteadOf?.every((name) => 'value' in readings[name]) ?? false;
 }
 
 const absences = {

@@ -20,8 +20,8 @@ type EvidenceDraft = Omit<Finding['evidence'][number], 'ageMs'>;
 export interface Rule {
   readonly name: string;
   readonly needs: readonly (keyof GpuReadings)[];
-  /** Where this can be read, the GPU is of a generation that has it instead, and nothing is left unchecked. */
-  readonly insteadOf?: keyof GpuReadings;
+  /** Where these can be read, the GPU is of a generation that has them instead, and nothing is left unchecked. */
+  readonly insteadOf?: readonly (keyof GpuReadings)[];
   check(values: readonly unknown[]): Found;
 }
 
@@ -64,6 +64,29 @@ const slowdown = rule('slowdown temperature', ['temperatureC', 'slowdownTemperat
     action: hot ? 'runDiagnostics' : 'none',
     text: `${now} °C, ${hot ? 'at or above' : `within ${warmMarginC} °C of`} its slowdown threshold of ${limit} °C`,
     evidence: [fact('temperatureC', now, '°C', limit)],
+  };
+});
+
+/** Hopper and newer count down to their limits, and have no thresholds in degrees. */
+const shutdownMargin = rule('shutdown margin', ['temperatureMarginC', 'shutdownMarginC'], (margin, limit) =>
+  margin > limit
+    ? null
+    : {
+        verdict: 'failed',
+        action: 'drain',
+        text: `a temperature margin of ${margin} °C, at or below its shutdown margin of ${limit} °C`,
+        evidence: [fact('temperatureMarginC', margin, '°C', limit)],
+      },
+);
+
+const slowdownMargin = rule('slowdown margin', ['temperatureMarginC', 'slowdownMarginC'], (margin, limit) => {
+  if (margin > limit + warmMarginC) return null;
+  const hot = margin <= limit;
+  return {
+    verdict: hot ? 'degraded' : 'watch',
+    action: hot ? 'runDiagnostics' : 'none',
+    text: `a temperature margin of ${margin} °C, ${hot ? 'at or below' : `within ${warmMarginC} °C of`} its slowdown margin of ${limit} °C`,
+    evidence: [fact('temperatureMarginC', margin, '°C', limit)],
   };
 });
 
@@ -143,16 +166,18 @@ const driverVerdict = rule("the driver's recovery action", ['recoveryAction'], (
   return { verdict, action, text, evidence: [fact('recoveryAction', recovery, null, 'none')] };
 });
 
-const rowRemaps = { insteadOf: 'retiredPagesPending' } as const;
-const pageRetirements = { insteadOf: 'remappedRows' } as const;
+const rowRemaps = { insteadOf: ['retiredPagesPending'] } as const;
+const pageRetirements = { insteadOf: ['remappedRows'] } as const;
 
 /**
  * Deliberately absent: full memory, a power cap, idle clocks, lifetime error counts. They are normal on a busy GPU,
  * and a monitor that cries wolf is switched off.
  */
 export const rules: readonly Rule[] = [
-  shutdown,
-  slowdown,
+  { ...shutdown, insteadOf: shutdownMargin.needs },
+  { ...slowdown, insteadOf: slowdownMargin.needs },
+  { ...shutdownMargin, insteadOf: shutdown.needs },
+  { ...slowdownMargin, insteadOf: slowdown.needs },
   hardwareSlowdown,
   uncorrectableEcc,
   { ...rowRemapFailure, ...rowRemaps },

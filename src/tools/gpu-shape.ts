@@ -112,7 +112,7 @@ export const trafficShape = {
   nvlinkRxBytes: later(number),
 };
 
-export const powerShape = {
+export const heatShape = {
   temperatureC: told(number),
   temperatureMarginC: later(number),
   memoryTemperatureC: later(number),
@@ -124,6 +124,10 @@ export const powerShape = {
   shutdownMarginC: later(number),
   maxMarginC: later(number),
   maxMemoryMarginC: later(number),
+};
+
+export const powerShape = {
+  ...heatShape,
   fanPercents: later(z.array(number)),
   powerWatts: told(number),
   instantPowerWatts: later(number),

@@ -1,11 +1,24 @@
 import type { z } from 'zod';
 
 import { gpuRowOf } from './gpu-row.ts';
-import { errorShape, evidenceShape, linkShape, modeShape, pcieShape, throttleShape } from './gpu-shape.ts';
-import { after, fabricText, missingText, modeText, pcieTexts } from './gpu-text.ts';
+import {
+  errorShape,
+  evidenceShape,
+  heatShape,
+  identityShape,
+  linkShape,
+  modeShape,
+  pcieShape,
+  powerShape,
+  throttleShape,
+} from './gpu-shape.ts';
+import { after, clocksHeldText, fabricText, missingText, modeText, pcieTexts } from './gpu-text.ts';
+import { heatText } from './heat-text.ts';
 import { linksText, linkTroubles, troublesText } from './link-text.ts';
 
 const { fabric } = modeShape;
+const { clocksEventReasons } = powerShape;
+const { inforomValid } = identityShape;
 
 /** All that the driver counts of a GPU's troubles, and all states that speak of one. */
 export const evidenceRow = gpuRowOf({
@@ -13,40 +26,55 @@ export const evidenceRow = gpuRowOf({
   ...evidenceShape,
   ...throttleShape,
   ...pcieShape,
+  ...heatShape,
   ...linkShape,
   fabric,
+  clocksEventReasons,
+  inforomValid,
 });
 export type EvidenceRow = z.output<typeof evidenceRow.schema>;
 
-const notCounters = new Set(['index', 'ageMs', 'slowAgeMs', ...Object.keys(pcieShape)]);
+const counterNames = Object.keys({ ...errorShape, ...evidenceShape, ...throttleShape }).filter(
+  (name) => !['eccMode', 'recoveryAction', 'eccLocations'].includes(name),
+);
 
-/** `eccUncorrectedVolatile 4, remappedRows uncorrectable 1 pending yes, all other counters 0, missing: …`. */
+/** `55 °C (slowdown 89), eccUncorrectedVolatile 4, remappedRows uncorrectable 1 pending yes, all other counters 0, missing: …`. */
 export function evidenceText(row: EvidenceRow): string {
-  const {
-    trouble: _,
-    missing,
-    eccMode,
-    recoveryAction,
-    fabric: net,
-    eccLocations,
-    nvlinks,
-    ...counters
-  } = row;
-  const named = Object.entries(counters).filter(([name, value]) => !notCounters.has(name) && value !== null);
-  const places = (eccLocations ?? []).map(
+  return [
+    heatText(row),
+    clocksHeldText(row),
+    ...countersTexts(row),
+    ...statesTexts(row),
+    missingText(row.missing),
+  ]
+    .filter(Boolean)
+    .join(', ');
+}
+
+function countersTexts(row: EvidenceRow): (string | null)[] {
+  const values = row as Readonly<Record<string, unknown>>;
+  const named = counterNames
+    .map((name) => [name, values[name]] as const)
+    .filter(([, value]) => value !== null);
+  const places = (row.eccLocations ?? []).map(
     ({ location, ...counts }) => [`ECC in ${location}`, counts] as const,
   );
+  const links = linkTroubles(row.nvlinks ?? [], null);
   const found = [...named, ...places].flatMap(([name, value]) => troubleOf(name, value) ?? []);
-  const others = found.length > 0 ? 'all other counters 0' : 'all counters 0';
-  const states = [
+  const others = found.length > 0 || links.errors.length > 0 ? 'all other counters 0' : 'all counters 0';
+  return [...found, troublesText(links), named.length > 0 ? others : null];
+}
+
+function statesTexts(row: EvidenceRow): (string | null)[] {
+  const { eccMode, recoveryAction, nvlinks, inforomValid: valid } = row;
+  return [
     eccMode && `ECC ${modeText(eccMode)}`,
-    recoveryAction && `recovery action ${recoveryAction}`,
+    after('recovery action', recoveryAction),
+    valid === null ? null : `InfoROM ${valid ? 'valid' : 'CORRUPTED'}`,
     nvlinks && linksText(nvlinks),
-    nvlinks && troublesText(linkTroubles(nvlinks, null)),
-    net && fabricText(net),
+    row.fabric && fabricText(row.fabric),
     after('PCIe', pcieTexts(row).filter(Boolean).join(', ') || null),
   ];
-  return [...found, named.length > 0 && others, ...states, missingText(missing)].filter(Boolean).join(', ');
 }
 
 /** The part of a counter that is not 0 or no; null where there is none. */

@@ -12,8 +12,10 @@ export interface LinkTroubles {
   readonly errors: readonly string[];
 }
 
-/** Healthy links have these too: what forward error correction mends, and the rates. */
-const corrected: ReadonlySet<string> = new Set(['symbol', 'symbolBer', 'effectiveBer']);
+/** Healthy links have these too: what forward error correction mends. */
+const corrected: ReadonlySet<string> = new Set(['symbol', 'symbolBer']);
+/** What is left after the correction: beyond this DCGM fails a link of NVLink 5. */
+const mostEffectiveBer = 1e-12;
 
 /** @param fastest of the links of equal GPUs, in MB/s; null: not known */
 export function linkTroubles(links: readonly LinkRow[], fastest: number | null): LinkTroubles {
@@ -26,13 +28,15 @@ export function linkTroubles(links: readonly LinkRow[], fastest: number | null):
       .map(({ link }) => link),
     errors: links.flatMap(({ link, errors }) =>
       Object.entries(errors).flatMap(([name, count]) =>
-        count > 0 && !corrected.has(name) ? [`link ${link} ${name} ${count}`] : [],
+        count > (name === 'effectiveBer' ? mostEffectiveBer : 0) && !corrected.has(name)
+          ? [`link ${link} ${name} ${count}`]
+          : [],
       ),
     ),
   };
 }
 
-/** `18 of 18 NVLinks up (version 4, 26.6 GB/s each), to switches`. */
+/** `18 of 18 NVLinks up (version 5, 53.1 GB/s each, to switches, symbolBer up to 1e-9)`. */
 export function linksText(links: readonly LinkRow[]): string {
   const up = links.filter(({ active }) => active);
   const speeds = new Set(up.map(({ speedMegabytesPerSecond: speed }) => speed));
@@ -44,6 +48,10 @@ export function linksText(links: readonly LinkRow[]): string {
     ...[...remotes].flatMap((remote) =>
       remote === null ? [] : [`to ${remote === 'switch' ? 'switches' : `${remote}s`}`],
     ),
+    ...['symbol', 'symbolBer', 'effectiveBer'].flatMap((name) => {
+      const most = Math.max(0, ...links.map(({ errors }) => errors[name] ?? 0));
+      return most > 0 ? [`${name} up to ${most}`] : [];
+    }),
   ];
   return `${up.length} of ${links.length} NVLinks up${each.length > 0 ? ` (${each.join(', ')})` : ''}`;
 }
@@ -56,4 +64,9 @@ export function troublesText({ down, slow, errors }: LinkTroubles): string | nul
     ...errors,
   ].filter(Boolean);
   return parts.length > 0 ? parts.join('; ') : null;
+}
+
+/** None that is up: on some boards normal, on others the fabric manager does not run or a bridge has fallen off. */
+export function noneUp(links: readonly LinkRow[]): boolean {
+  return links.some(({ active }) => active === false) && !links.some(({ active }) => active);
 }

@@ -15,6 +15,7 @@ import {
   trafficShape,
 } from './gpu-shape.ts';
 import {
+  after,
   clocksHeldText,
   energyText,
   inBrackets,
@@ -27,6 +28,7 @@ import {
   troubleText,
   utilizationText,
 } from './gpu-text.ts';
+import { heatText } from './heat-text.ts';
 
 const { migMode, migDevices } = modeShape;
 
@@ -70,7 +72,8 @@ export function metricsText(row: MetricsRow): string {
     row.uuid,
     row.pciAddress && `PCI ${row.pciAddress}`,
     ...loadTexts(row),
-    ...heatTexts(row),
+    heatText(row),
+    fansText(row),
     drawText(row),
     energyText(row),
     clocksText(row),
@@ -96,31 +99,17 @@ function loadTexts(row: MetricsRow): (string | null)[] {
   ];
 }
 
-function heatTexts(row: MetricsRow): (string | null)[] {
-  const limits = [
-    known('memory', row.memoryTemperatureC),
-    known('margin', row.temperatureMarginC),
-    known('software slows at', row.maxTemperatureC),
-    known('slowdown', row.slowdownTemperatureC),
-    known('shutdown', row.shutdownTemperatureC),
-    known('memory limit', row.maxMemoryTemperatureC),
-    known('slowdown margin', row.slowdownMarginC),
-    known('shutdown margin', row.shutdownMarginC),
-    known('software slows at margin', row.maxMarginC),
-    known('memory at margin', row.maxMemoryMarginC),
-  ].filter((text) => text !== null);
-  const hot = row.temperatureC !== null || limits.length > 0;
-  const fans = row.fanPercents?.map((percent) => `${percent} %`).join(', ');
-  return [hot ? `${row.temperatureC ?? '?'} °C${inBrackets(limits)}` : null, fans ? `fans ${fans}` : null];
+function fansText({ fanPercents }: MetricsRow): string | null {
+  return fanPercents?.length ? `fans ${fanPercents.map((percent) => `${percent} %`).join(', ')}` : null;
 }
 
 function drawText(row: MetricsRow): string | null {
   const { powerWatts, powerLimitWatts, powerLimitRange: range } = row;
   const others = [
-    known('instant', row.instantPowerWatts),
-    known('1-s average', row.averagePowerWatts),
-    known('module', row.modulePowerWatts),
-    known('default', row.defaultPowerLimitWatts),
+    after('instant', row.instantPowerWatts),
+    after('1-s average', row.averagePowerWatts),
+    after('module', row.modulePowerWatts),
+    after('default', row.defaultPowerLimitWatts),
     range && `settable ${range.minWatts} to ${range.maxWatts}`,
   ].filter((text) => text !== null);
   if (powerWatts === null && powerLimitWatts === null && others.length === 0) return null;
@@ -200,14 +189,10 @@ function trafficText(
     into && `${into} in`,
     counts.some((count) => count !== null) && `counters ${counters.join(' out, ')} in`,
   ].filter(Boolean);
-  return parts.length > 0 ? `${name} ${parts.join(' ')}` : null;
+  return parts.length > 0 ? `${name} ${parts.join(', ')}` : null;
 }
 
 /** Decimal, as vendors state bandwidths. */
 function gigabytes(bytes: number): string {
   return bytes >= 1e9 ? `${Number((bytes / 1e9).toFixed(1))} GB` : `${Number((bytes / 1e6).toFixed(1))} MB`;
-}
-
-function known(label: string, value: number | null): string | null {
-  return value === null ? null : `${label} ${value}`;
 }

@@ -1,15 +1,46 @@
+import { groupBy } from '../core/group-by.ts';
 import type { GpuTopologyRow } from './topology.ts';
 
-/** `cannot reach the memory of GPU 3 (read chipsetNotSupported)`; null where all can be reached, or nothing is known. */
-export function peersTroubles({ peers }: Pick<GpuTopologyRow, 'peers'>): string | null {
-  const unreached = (peers ?? []).filter(({ p2p }) => p2p['read'] !== 'ok' && p2p['read'] !== null);
-  const byReason = new Map<string, number[]>();
-  for (const { index, p2p } of unreached) {
-    const reason = p2p['read'] ?? '';
-    byReason.set(reason, [...(byReason.get(reason) ?? []), index]);
-  }
-  const parts = [...byReason].map(([reason, indices]) => `GPU ${indices.join(', ')} (${reason})`);
-  return parts.length > 0 ? `cannot read the memory of ${parts.join(' and ')}` : null;
+type Row = Pick<GpuTopologyRow, 'gpu' | 'peers'>;
+type Peer = NonNullable<GpuTopologyRow['peers']>[number];
+
+const isUnreached = ({ p2p }: Peer) => p2p['read'] !== 'ok' && p2p['read'] !== null;
+
+/** Of which models two GPUs are, and how far apart. */
+function kindOf(from: Row, to: Peer, gpus: readonly Row[]): string {
+  const other = gpus.find(({ gpu }) => gpu.index === to.index);
+  return JSON.stringify([from.gpu.name, other?.gpu.name, to.commonAncestor]);
+}
+
+/** The kinds of pairs of which at least one pair can read each other's memory. */
+export function reachedKinds(nodes: readonly (readonly Row[])[]): ReadonlySet<string> {
+  const kinds = nodes.flatMap((gpus) =>
+    gpus.flatMap((from) =>
+      (from.peers ?? []).filter(({ p2p }) => p2p['read'] === 'ok').map((to) => kindOf(from, to, gpus)),
+    ),
+  );
+  return new Set(kinds);
+}
+
+/**
+ * `cannot read the memory of GPU 3 (chipsetNotSupported), as its equals can`; null where it can, or no pair like it can:
+ * many PCIe boards and consumer boards have no peer-to-peer, and that is no trouble.
+ */
+export function unreachedText(row: Row, gpus: readonly Row[], reached: ReadonlySet<string>): string | null {
+  const odd = (row.peers ?? []).filter((to) => isUnreached(to) && reached.has(kindOf(row, to, gpus)));
+  const reasons = groupBy(odd, ({ p2p }) => p2p['read']);
+  const parts = [...reasons].map(
+    ([reason, peers]) => `GPU ${peers.map(({ index }) => index).join(', ')} (${reason})`,
+  );
+  return parts.length > 0 ? `cannot read the memory of ${parts.join(' and ')}, as its equals can` : null;
+}
+
+/** `reads the memory of 3 of 7 others (else chipsetNotSupported)`; null where it can read that of all, or nothing is known. */
+export function readableText({ peers }: Pick<Row, 'peers'>): string | null {
+  const unreached = (peers ?? []).filter(isUnreached);
+  if (!peers || unreached.length === 0) return null;
+  const reasons = new Set(unreached.map(({ p2p }) => p2p['read']));
+  return `reads the memory of ${peers.length - unreached.length} of ${peers.length} others (else ${[...reasons].join(', ')})`;
 }
 
 /** As nvidia-smi topo -m prints it: NV# where NVLinks connect two GPUs, else their nearest common ancestor. */

@@ -7,10 +7,11 @@ import { commonArguments } from './arguments.ts';
 import { gpuRowOf } from './gpu-row.ts';
 import { identityShape, linkShape, modeShape, nameShape, pcieShape } from './gpu-shape.ts';
 import { after, fabricText, missingText, pcieTexts, troubleText } from './gpu-text.ts';
-import { linksText, linkTroubles, troublesText } from './link-text.ts';
+import { linksText, linkTroubles, noneUp, troublesText } from './link-text.ts';
 import { answerOf, driverAnswer, driverText, nodeAnswer, selectGpus, simulatedText } from './node-answer.ts';
 import { type Answer, defineTool, type NodeContext } from './tool.ts';
-import { matrixText, peersTroubles } from './topology-matrix.ts';
+import { type Equals, equalsOf, livesOnNvlink, troublesOfGpu } from './topology-equals.ts';
+import { matrixText, readableText } from './topology-matrix.ts';
 
 const { numaNode, numaAffinity, cpuAffinity } = identityShape;
 const { fabric } = modeShape;
@@ -83,8 +84,8 @@ export const topology = defineTool({
   merge({ detail, gpu }, answers) {
     const full = detail === 'full' || gpu !== undefined;
     const gpus = answers.flatMap(({ value }) => value.gpus);
-    const fastest = fastestByName(gpus);
-    const troubles = answers.flatMap((answer) => troublesOf(answer, fastest));
+    const equals = equalsOf(answers.map(({ value }) => value.gpus));
+    const troubles = answers.flatMap((answer) => troublesOf(answer, equals));
     const ages = gpus.flatMap((each) => each.gpu.slowAgeMs ?? []);
     return {
       head: {
@@ -145,28 +146,14 @@ function topologyOf(
   return { gpu: gpuRow.of(state, nowMs), peers: orNull(known) };
 }
 
-/** Of the links of each model, anywhere: in MB/s. */
-function fastestByName(gpus: readonly GpuTopologyRow[]): ReadonlyMap<string | null, number> {
-  const fastest = new Map<string | null, number>();
-  for (const { gpu } of gpus)
-    for (const { speedMegabytesPerSecond: speed } of gpu.nvlinks ?? [])
-      fastest.set(gpu.name, Math.max(fastest.get(gpu.name) ?? 0, speed ?? 0));
-  return fastest;
-}
-
 type Trouble = Extract<Row, { kind: 'trouble' }>;
 
-function troublesOf(
-  { node, value }: Answer<NodeTopology>,
-  fastest: ReadonlyMap<string | null, number>,
-): Trouble[] {
+function troublesOf({ node, value }: Answer<NodeTopology>, equals: Equals): Trouble[] {
   return value.gpus.flatMap((each) => {
-    const { index, name, nvlinks } = each.gpu;
-    const links = nvlinks && troublesText(linkTroubles(nvlinks, fastest.get(name) ?? null));
-    const allDown = nvlinks?.every(({ active }) => active === false);
-    const linkText = allDown ? 'all its NVLinks are down' : links;
-    const texts = [troubleText(each.gpu), linkText, peersTroubles(each)].filter((text) => text !== null);
-    return texts.map((text): Trouble => ({ kind: 'trouble', node, index, name, text }));
+    const { index, name } = each.gpu;
+    return troublesOfGpu(each, value.gpus, equals).map(
+      (text): Trouble => ({ kind: 'trouble', node, index, name, text }),
+    );
   });
 }
 
@@ -191,15 +178,24 @@ function groups(answers: readonly Answer<NodeTopology>[]): Row[] {
 
 function kindsText(gpus: readonly GpuTopologyRow[]): string {
   const kinds = new Map<string, number>();
-  for (const { gpu } of gpus) {
-    const links = gpu.nvlinks ? linksText(gpu.nvlinks) : `no NVLink (${gpu.missing['nvlinks']})`;
-    const text = `${gpu.name ?? 'unknown model'}, ${links}`;
+  for (const each of gpus) {
+    const { gpu } = each;
+    const text = [gpu.name ?? 'unknown model', linksOrNone(gpu), readableText(each)]
+      .filter(Boolean)
+      .join(', ');
     kinds.set(text, (kinds.get(text) ?? 0) + 1);
   }
   return [...kinds].map(([text, number]) => `${number} × ${text}`).join('; ') || 'no GPU';
 }
 
-function gpuText({ gpu, peers }: GpuTopologyRow): string {
+function linksOrNone(gpu: GpuTopologyRow['gpu']): string {
+  if (!gpu.nvlinks) return `no NVLink (${gpu.missing['nvlinks']})`;
+  const unused = noneUp(gpu.nvlinks) && !livesOnNvlink(gpu);
+  return `${linksText(gpu.nvlinks)}${unused ? ', as without an NVLink bridge' : ''}`;
+}
+
+function gpuText(row: GpuTopologyRow): string {
+  const { gpu, peers } = row;
   const { nvlinks, numaAffinity: numa } = gpu;
   const each = (nvlinks ?? []).map(
     ({ link, active, remotePciAddress: remote }) =>
@@ -218,6 +214,7 @@ function gpuText({ gpu, peers }: GpuTopologyRow): string {
     after('memory is NUMA node', gpu.numaNode),
     numa && `near NUMA node ${numa.join('+') || 'none'}`,
     after('near CPUs', gpu.cpuAffinity),
+    readableText(row),
     peers === null && 'ways to other GPUs not known: the driver has not answered',
     missingText(gpu.missing),
   ];

@@ -80,10 +80,19 @@ test('what an old board has not is no blind spot where it has something else ins
   expect(t4).toMatchObject({ verdict: 'ok', unchecked: [] });
 });
 
+test('heat that can be judged neither by degrees nor by margins is a blind spot', () => {
+  const missing = { missing: 'noPermission' } as const;
+  const { unchecked } = judge(gpu(0, { temperatureC: missing, slowdownMarginC: missing }), driverOk, nowMs);
+
+  expect(unchecked).toEqual(['slowdown temperature: noPermission', 'slowdown margin: noPermission']);
+});
+
 test('what could not be looked at is said, with the reason', () => {
   const b200 = gpu(0, {
     slowdownTemperatureC: { missing: 'notSupported' },
     shutdownTemperatureC: { missing: 'notSupported' },
+    slowdownMarginC: { missing: 'notSupported' },
+    shutdownMarginC: { missing: 'notSupported' },
     recoveryAction: { missing: 'notSupportedByDriver' },
   });
 
@@ -92,6 +101,8 @@ test('what could not be looked at is said, with the reason', () => {
     unchecked: [
       'shutdown temperature: notSupported',
       'slowdown temperature: notSupported',
+      'shutdown margin: notSupported',
+      'slowdown margin: notSupported',
       "the driver's recovery action: notSupportedByDriver",
     ],
   });
@@ -103,7 +114,9 @@ test('old values under a driver that hangs say how old they are', () => {
   expect(finding?.text).toBe('the driver is not responding, for 60 s; values are 1 s old');
 });
 
-/** A board has either row remaps or page retirements; the other is no blind spot. */
+/** A board has either row remaps or page retirements, thresholds or margins; the other is no blind spot. */
 function insteadOf(name: keyof GpuReadings): string[] {
-  return ['remappedRows', 'retiredPagesPending'].includes(name) ? [name] : [];
+  const either = ['remappedRows', 'retiredPagesPending', 'temperatureC', 'temperatureMarginC'];
+  const limits = ['slowdown', 'shutdown'].flatMap((limit) => [`${limit}TemperatureC`, `${limit}MarginC`]);
+  return [...either, ...limits].includes(name) ? [name] : [];
 }

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 
 import { type GpuReadings, readingNames } from '../../src/core/gpu.ts';
+import { heatShape } from '../../src/tools/gpu-shape.ts';
 import { gpuText } from '../../src/tools/gpu-text.ts';
 import { evidenceRow, evidenceText } from '../../src/tools/health-evidence.ts';
 import { inventoryRow } from '../../src/tools/inventory-row.ts';
@@ -31,6 +32,9 @@ function wordsOf(tool: Tool, name: keyof GpuReadings): readonly string[] {
   return typeof value === 'number' ? [`${name} ${value}`] : [`${name} `];
 }
 const healthWords = new Set<keyof GpuReadings>([
+  ...(Object.keys(heatShape) as (keyof typeof heatShape)[]),
+  'clocksEventReasons',
+  'inforomValid',
   'eccMode',
   'recoveryAction',
   'fabric',

@@ -29,6 +29,8 @@ test('detail=full lists every GPU with its evidence and what could not be checke
   const b200 = gpu(0, {
     slowdownTemperatureC: { missing: 'notSupported' },
     shutdownTemperatureC: { missing: 'notSupported' },
+    slowdownMarginC: { missing: 'noPermission' },
+    shutdownMarginC: { missing: 'noPermission' },
     recoveryAction: 'gpuReset',
   });
 
@@ -38,7 +40,7 @@ test('detail=full lists every GPU with its evidence and what could not be checke
   expect(text[1]).toContain("Driver's own recovery action: gpuReset");
   expect(text[1]).toContain('Evidence: recoveryAction=gpuReset against none [nvmlDeviceGetFieldValues]');
   expect(text[1]).toContain(
-    'Not checked: shutdown temperature: notSupported, slowdown temperature: notSupported',
+    'Not checked: shutdown temperature: notSupported, slowdown temperature: notSupported, shutdown margin: noPermission, slowdown margin: noPermission',
   );
   expect(text[2]).toMatch(
     /^ok: a GPU 1 \(NVIDIA H100.*GPU-00000000-0000-0000-0000-000000000001.*\): nothing found/,

@@ -92,20 +92,65 @@ test('what error correction mends is no trouble', () => {
   expect(ask({ node: [gpu(0, { nvlinks })] })[0]).toContain('none in trouble');
 });
 
-test('where all links are down this is said, once', () => {
-  const nvlinks = links(18).map((each) => ({ ...each, active: false }));
+test('what is left after error correction is one', () => {
+  const nvlinks = [link(0, { errors: { effectiveBer: 3e-11 } })];
 
-  expect(ask({ node: [gpu(0, { nvlinks })] })).toContain(
-    'node GPU 0 (NVIDIA H100 80GB HBM3): all its NVLinks are down',
+  const [head, row] = ask({ node: [gpu(0, { nvlinks })] });
+
+  expect(head).toContain('1 in trouble');
+  expect(row).toContain('link 0 effectiveBer 3e-11');
+});
+
+const down = (count: number) => links(count).map((each) => ({ ...each, active: false }));
+const noFabric = { missing: 'notSupported' } as const;
+
+test('where no link is up this is said, once', () => {
+  expect(ask({ node: [gpu(0, { nvlinks: down(18) })] })).toContain(
+    'node GPU 0 (NVIDIA H100 80GB HBM3): none of its NVLinks is up',
   );
 });
 
-test('a GPU that cannot read the memory of another is a trouble', () => {
+// An A100 PCIe has 12 links that are inactive until a bridge joins two boards.
+test('PCIe boards without an NVLink bridge are not in trouble for it', () => {
+  const board = { name: 'NVIDIA A100 80GB PCIe', nvlinks: down(12), fabric: noFabric };
+
+  expect(ask({ node: [gpu(0, board), gpu(1, board)] })).toEqual([
+    '2 GPUs on 1 node: none in trouble. Links read at most 31 s ago.',
+    'node: 2 × NVIDIA A100 80GB PCIe, 0 of 12 NVLinks up, as without an NVLink bridge',
+  ]);
+});
+
+test('a PCIe board that has lost the bridge of its equals is in trouble, and so is an SXM board', () => {
+  const board = { name: 'NVIDIA A100 80GB PCIe', fabric: noFabric };
+  const sxm = { name: 'NVIDIA A100-SXM4-80GB', nvlinks: down(12), fabric: noFabric };
+
+  const [head, ...rows] = ask({
+    node: [gpu(0, { ...board, nvlinks: down(12) }), gpu(1, { ...board, nvlinks: links(12) }), gpu(2, sxm)],
+  });
+
+  expect(head).toContain('2 in trouble');
+  expect(rows.slice(0, 2)).toEqual([
+    'node GPU 0 (NVIDIA A100 80GB PCIe): none of its NVLinks is up',
+    'node GPU 2 (NVIDIA A100-SXM4-80GB): none of its NVLinks is up',
+  ]);
+});
+
+test('a GPU that cannot read the memory of another, as its equals can, is a trouble', () => {
   const peers = peersOf([[path(1, 'SYS', { read: 'chipsetNotSupported' })], [path(0, 'SYS')]]);
 
   expect(ask({ node: [gpu(0), gpu(1)] }, {}, peers)).toContain(
-    'node GPU 0 (NVIDIA H100 80GB HBM3): cannot read the memory of GPU 1 (chipsetNotSupported)',
+    'node GPU 0 (NVIDIA H100 80GB HBM3): cannot read the memory of GPU 1 (chipsetNotSupported), as its equals can',
   );
+});
+
+test('where no GPU like it can, peer-to-peer is not there, which is no trouble', () => {
+  const none = { read: 'chipsetNotSupported' };
+  const peers = peersOf([[path(1, 'PHB', none)], [path(0, 'PHB', none)]]);
+
+  const [head, row] = ask({ node: [gpu(0), gpu(1)] }, {}, peers);
+
+  expect(head).toContain('none in trouble');
+  expect(row).toContain('reads the memory of 0 of 1 others (else chipsetNotSupported)');
 });
 
 test('boards without NVLink are not in trouble for it', () => {

@@ -1,0 +1,48 @@
+import { troubleText } from './gpu-text.ts';
+import { linkTroubles, noneUp, troublesText } from './link-text.ts';
+import type { GpuTopologyRow } from './topology.ts';
+import { reachedKinds, unreachedText } from './topology-matrix.ts';
+
+/** What is to be expected of a GPU, as equal ones have it anywhere. */
+export interface Equals {
+  /** Of the links of each model, in MB/s. */
+  readonly fastest: ReadonlyMap<string | null, number>;
+  /** Models of which a GPU has a link that is up. */
+  readonly linked: ReadonlySet<string | null>;
+  readonly reached: ReadonlySet<string>;
+}
+
+export function equalsOf(nodes: readonly (readonly GpuTopologyRow[])[]): Equals {
+  const fastest = new Map<string | null, number>();
+  const linked = new Set<string | null>();
+  for (const { gpu } of nodes.flat())
+    for (const { active, speedMegabytesPerSecond: speed } of gpu.nvlinks ?? []) {
+      fastest.set(gpu.name, Math.max(fastest.get(gpu.name) ?? 0, speed ?? 0));
+      if (active) linked.add(gpu.name);
+    }
+  return { fastest, linked, reached: reachedKinds(nodes) };
+}
+
+/** A board that is plugged into NVSwitches or an NVLink baseboard; others have links that a bridge may join, or none. */
+export function livesOnNvlink({ name, fabric: net }: GpuTopologyRow['gpu']): boolean {
+  return (net !== null && net.state !== 'notSupported') || /SXM/.test(name ?? '');
+}
+
+/** What is wrong with how a GPU is connected: a text for each kind of trouble. */
+export function troublesOfGpu(
+  row: GpuTopologyRow,
+  gpus: readonly GpuTopologyRow[],
+  { fastest, linked, reached }: Equals,
+): string[] {
+  const { name, nvlinks } = row.gpu;
+  const down = nvlinks !== null && noneUp(nvlinks);
+  const expected = linked.has(name) || livesOnNvlink(row.gpu);
+  const troubles = linkTroubles(nvlinks ?? [], fastest.get(name) ?? null);
+  const texts = [
+    troubleText(row.gpu),
+    down && expected ? 'none of its NVLinks is up' : null,
+    troublesText(down ? { ...troubles, down: [] } : troubles),
+    unreachedText(row, gpus, reached),
+  ];
+  return texts.filter((text) => text !== null);
+}
