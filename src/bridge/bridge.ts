@@ -4,6 +4,7 @@ import type { z } from 'zod';
 
 import { Fault } from '../core/fault.ts';
 import { fleetArguments, parseArguments } from '../tools/arguments.ts';
+import { clocksOf, clocksText, listed } from '../tools/clocks.ts';
 import { present } from '../tools/present.ts';
 import type { Tool } from '../tools/tool.ts';
 import { type Envelope, envelopeText, statusOf } from './fleet/envelope.ts';
@@ -55,6 +56,7 @@ export async function callTool(
     onProgress,
   });
   refusedByAll(asked);
+  const clocks = clocksOf(asked.answers);
   const silent = asked.failed.length + asked.withoutAgent.length;
   const envelope: Envelope = {
     status: statusOf(asked.answers.length, silent),
@@ -64,9 +66,13 @@ export async function callTool(
     answered: asked.answers.length,
     failed: [...asked.failed],
     withoutAgent: [...asked.withoutAgent],
+    clocks: listed(clocks),
   };
   const { status, failed } = envelope;
-  const preamble = envelopeText(envelope, { notes: asked.notes, named: args['nodes'] !== undefined });
+  const preamble = [
+    ...envelopeText(envelope, { notes: asked.notes, named: args['nodes'] !== undefined }),
+    ...clocksText(clocks, envelope.durationMs),
+  ];
   if (asked.answers.length === 0) return { text: preamble.join('\n'), structured: envelope, status, failed };
   const { text, structured } = present(tool, args, asked.answers, { preamble, silent });
   return { text, structured: { ...envelope, ...structured }, status, failed };

@@ -26,6 +26,7 @@ import {
   toolMsMeta,
 } from '../mcp/tools.ts';
 import { parseArguments } from '../tools/arguments.ts';
+import { clocksText } from '../tools/clocks.ts';
 import { toolNamed } from '../tools/index.ts';
 import { present } from '../tools/present.ts';
 import type { NodeContext, Tool } from '../tools/tool.ts';
@@ -209,6 +210,7 @@ function answer(
     [clockMeta]: nodeContext.clock,
   });
   if (structured) return { content: [], structuredContent: value, _meta: _meta() };
-  const { text } = present(tool, parsed, [{ node, value }]);
+  const preamble = clocksText([{ node, ...nodeContext.clock }], 0);
+  const { text } = present(tool, parsed, [{ node, value }], { preamble });
   return { content: [{ type: 'text', text }], _meta: _meta() };
 }

@@ -6,6 +6,7 @@ import { foldNames } from '../core/names.ts';
 import { orNull } from '../core/reading.ts';
 import type { DriverState, GpuState, Snapshot } from '../core/snapshot.ts';
 import { duration, sentence } from '../core/words.ts';
+import { nodeClock } from './clocks.ts';
 import { softwareOf, softwareShape } from './software.ts';
 import type { NodeContext } from './tool.ts';
 
@@ -25,9 +26,7 @@ export const nodeAnswer = {
   simulated: z.boolean(),
   driver: driverAnswer,
   /** An agent of an older version does not tell it. */
-  clock: z
-    .object({ wallTime: z.string(), monotonicMs: z.number(), bootId: z.string().nullable() })
-    .optional(),
+  clock: nodeClock.optional(),
 };
 
 export function answerOf({ snapshot, nowMs, clock }: NodeContext): {

@@ -13,6 +13,7 @@ function envelope(given: Partial<Envelope>): Envelope {
     answered: 3,
     failed: [],
     withoutAgent: [],
+    clocks: [],
   };
   return { status: 'success', ...whole, ...given };
 }

@@ -96,6 +96,7 @@ function envelope(given: Partial<Envelope>): Envelope {
     answered: nodes,
     failed: [],
     withoutAgent: [],
+    clocks: [],
   };
   return { status: 'partial', ...none, ...given };
 }

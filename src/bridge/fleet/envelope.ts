@@ -4,6 +4,7 @@ import type { Fault } from '../../core/fault.ts';
 import { groupBy } from '../../core/group-by.ts';
 import { foldNames } from '../../core/names.ts';
 import { count, duration, sentence } from '../../core/words.ts';
+import { listedClocks } from '../../tools/clocks.ts';
 
 /** What stands around every answer of the bridge: who was asked, who answered, and why the others did not. */
 export const envelope = z.object({
@@ -22,6 +23,7 @@ export const envelope = z.object({
     }),
   ),
   withoutAgent: z.array(z.object({ node: z.string(), why: z.string() })),
+  clocks: listedClocks,
 });
 export type Envelope = z.output<typeof envelope>;
 export type FailedNode = Envelope['failed'][number];
