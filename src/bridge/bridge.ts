@@ -69,12 +69,13 @@ export async function callTool(
     clocks: listed(clocks),
   };
   const { status, failed } = envelope;
-  const preamble = [
-    ...envelopeText(envelope, { notes: asked.notes, named: args['nodes'] !== undefined }),
-    ...clocksText(clocks, envelope.durationMs),
-  ];
+  const preamble = envelopeText(envelope, { notes: asked.notes, named: args['nodes'] !== undefined });
   if (asked.answers.length === 0) return { text: preamble.join('\n'), structured: envelope, status, failed };
-  const { text, structured } = present(tool, args, asked.answers, { preamble, silent });
+  const { text, structured } = present(tool, args, asked.answers, {
+    preamble,
+    clocks: clocksText(clocks, envelope.durationMs),
+    silent,
+  });
   return { text, structured: { ...envelope, ...structured }, status, failed };
 }
 

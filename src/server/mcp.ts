@@ -210,7 +210,7 @@ function answer(
     [clockMeta]: nodeContext.clock,
   });
   if (structured) return { content: [], structuredContent: value, _meta: _meta() };
-  const preamble = clocksText([{ node, ...nodeContext.clock }], 0);
-  const { text } = present(tool, parsed, [{ node, value }], { preamble });
+  const clocks = clocksText([{ node, ...nodeContext.clock }], 0);
+  const { text } = present(tool, parsed, [{ node, value }], { clocks });
   return { content: [{ type: 'text', text }], _meta: _meta() };
 }

@@ -91,15 +91,15 @@ function wireForm(name: string, value: unknown): unknown {
   return name === 'migDevices' && value !== null ? (value as MigDevice[]).map(migRow) : value;
 }
 
-function migRow(device: MigDevice): MigRow {
-  const of = <T>(reading: Reading<T>) => orNull(reading);
+function migRow({ index, ...device }: MigDevice): MigRow {
   return {
-    index: device.index,
-    uuid: of(device.uuid),
-    name: of(device.name),
-    gpuInstanceId: of(device.gpuInstanceId),
-    computeInstanceId: of(device.computeInstanceId),
-    memory: of(device.memory),
-    slices: of(device.slices),
+    index,
+    uuid: orNull(device.uuid),
+    name: orNull(device.name),
+    gpuInstanceId: orNull(device.gpuInstanceId),
+    computeInstanceId: orNull(device.computeInstanceId),
+    memory: orNull(device.memory),
+    slices: orNull(device.slices),
+    missing: reasons(device),
   };
 }

@@ -60,6 +60,7 @@ const migDevice = z.object({
   slices: told(
     z.object({ multiprocessors: number, gpuInstanceSlices: number, computeInstanceSlices: number }),
   ),
+  missing: z.record(text, text).default({}),
 });
 export type MigRow = z.output<typeof migDevice>;
 

@@ -1,6 +1,8 @@
 import { duration, gibibytes } from '../core/words.ts';
 import type { pcieShape } from './gpu-shape.ts';
 import type { GpuRow } from './inventory-row.ts';
+import { migText } from './mig-text.ts';
+import { missingText } from './missing-text.ts';
 
 const troubles: Readonly<Record<string, string>> = {
   lost: 'LOST: off the bus',
@@ -128,21 +130,6 @@ export function fabricText({
   return `NVLink fabric ${state}${code}, ${health} (clique ${cliqueId} of ${clusterUuid})`;
 }
 
-export function migText(devices: NonNullable<GpuRow['migDevices']>): string {
-  const each = devices.map(({ index, name, uuid, gpuInstanceId, computeInstanceId, memory, slices }) =>
-    [
-      `${index}: ${name?.replace(/^.* MIG /, '') ?? 'unknown'}`,
-      uuid,
-      `GI ${gpuInstanceId ?? '?'} CI ${computeInstanceId ?? '?'}`,
-      slices && `${slices.multiprocessors} SMs`,
-      memory && `${gibibytes(memory.usedBytes)} of ${gibibytes(memory.totalBytes)} used`,
-    ]
-      .filter(Boolean)
-      .join(' '),
-  );
-  return `MIG devices ${each.join('; ')}`;
-}
-
 export function memoryText({ memory }: Pick<GpuRow, 'memory'>): string | null {
   if (!memory) return null;
   const { usedBytes, totalBytes, reservedBytes } = memory;
@@ -221,15 +208,6 @@ function remapText({ remappedRows: rows }: GpuRow): string | null {
   if (!rows) return null;
   const state = rows.failed ? ', FAILED' : rows.pending ? ', pending' : '';
   return `remapped rows ${rows.correctable} correctable + ${rows.uncorrectable} uncorrectable${state}`;
-}
-
-/** `missing: utilization (notSupported)`; reasons that hold for many fields are said once. */
-export function missingText(missing: Readonly<Record<string, string>>): string | null {
-  const fields = new Map<string, string[]>();
-  for (const [field, reason] of Object.entries(missing))
-    fields.set(reason, [...(fields.get(reason) ?? []), field]);
-  const parts = [...fields].map(([reason, names]) => `${names.join(' ')} (${reason})`);
-  return parts.length > 0 ? `missing: ${parts.join(', ')}` : null;
 }
 
 export function modeText({ current, pending }: { current: boolean; pending: boolean }): string {

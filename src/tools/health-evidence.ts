@@ -12,9 +12,10 @@ import {
   powerShape,
   throttleShape,
 } from './gpu-shape.ts';
-import { after, clocksHeldText, fabricText, missingText, modeText, pcieTexts } from './gpu-text.ts';
+import { after, clocksHeldText, fabricText, modeText, pcieTexts } from './gpu-text.ts';
 import { heatText } from './heat-text.ts';
 import { linksText, linkTroubles, troublesText } from './link-text.ts';
+import { missingText } from './missing-text.ts';
 
 const { fabric } = modeShape;
 const { clocksEventReasons } = powerShape;

@@ -3,8 +3,10 @@ import { z } from 'zod';
 import { byName, foldNames } from '../core/names.ts';
 import { count, duration, gibibytes } from '../core/words.ts';
 import { commonArguments } from './arguments.ts';
-import { gpuText, missingText, modeText, troubleText } from './gpu-text.ts';
+import { gpuText, modeText, troubleText } from './gpu-text.ts';
 import { type GpuRow, inventoryRow } from './inventory-row.ts';
+import { migProfilesOf, migProfilesText } from './mig-text.ts';
+import { missingText } from './missing-text.ts';
 import {
   answerOf,
   driverAnswer,
@@ -38,6 +40,7 @@ const group = z.object({
       memoryTotalBytes: z.number().nullable(),
       powerLimitWatts: z.number().nullable(),
       migMode: z.string().nullable(),
+      migProfiles: z.record(z.string(), z.int()).nullable().describe('MIG devices on each GPU, by profile'),
       eccMode: z.string().nullable(),
       persistenceMode: z.boolean().nullable(),
       missing: z.record(z.string(), z.string()).describe('field → why it is null'),
@@ -183,7 +186,7 @@ function groups(answers: readonly Answer<NodeInventory>[]): Group[] {
 }
 
 /** The readings that make a kind of GPU. */
-const counted = new Set(['memory', 'powerLimitWatts', 'migMode', 'eccMode', 'persistenceMode']);
+const counted = new Set(['memory', 'powerLimitWatts', 'migMode', 'migDevices', 'eccMode', 'persistenceMode']);
 
 function kindsOf(gpus: readonly GpuRow[]): Group['gpus'] {
   const kinds = new Map<string, Group['gpus'][number]>();
@@ -193,6 +196,7 @@ function kindsOf(gpus: readonly GpuRow[]): Group['gpus'] {
       memoryTotalBytes: gpu.memory?.totalBytes ?? null,
       powerLimitWatts: gpu.powerLimitWatts,
       migMode: gpu.migMode && modeText(gpu.migMode),
+      migProfiles: gpu.migDevices && migProfilesOf(gpu.migDevices),
       eccMode: gpu.eccMode && modeText(gpu.eccMode),
       persistenceMode: gpu.persistenceMode,
       missing: Object.fromEntries(Object.entries(gpu.missing).filter(([field]) => counted.has(field))),
@@ -218,7 +222,7 @@ function groupText({ nodes, software: versions, gpus }: Group): string {
       gpu.memoryTotalBytes !== null && gibibytes(gpu.memoryTotalBytes),
       gpu.powerLimitWatts !== null && `limit ${gpu.powerLimitWatts} W`,
       gpu.eccMode && `ECC ${gpu.eccMode}`,
-      gpu.migMode && `MIG ${gpu.migMode}`,
+      gpu.migMode && `MIG ${gpu.migMode}${migProfilesText(gpu.migProfiles ?? {})}`,
       gpu.persistenceMode !== null && `persistence ${gpu.persistenceMode ? 'on' : 'off'}`,
       missingText(gpu.missing),
     ]

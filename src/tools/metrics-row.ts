@@ -20,8 +20,6 @@ import {
   energyText,
   inBrackets,
   memoryText,
-  migText,
-  missingText,
   modeText,
   pcieTexts,
   readText,
@@ -29,6 +27,8 @@ import {
   utilizationText,
 } from './gpu-text.ts';
 import { heatText } from './heat-text.ts';
+import { migText } from './mig-text.ts';
+import { missingText } from './missing-text.ts';
 
 const { migMode, migDevices } = modeShape;
 

@@ -16,6 +16,7 @@ import {
   selectGpus,
   simulatedText,
 } from './node-answer.ts';
+import { range, rangeOf, rangeText } from './range.ts';
 import { type Answer, defineTool } from './tool.ts';
 
 const output = z.object({
@@ -25,7 +26,6 @@ const output = z.object({
 });
 type NodeMetrics = z.output<typeof output>;
 
-const range = z.object({ min: z.number(), mean: z.number(), max: z.number() }).nullable();
 const ranked = z.object({ node: z.string(), index: z.int(), value: z.number() });
 
 const input = z.strictObject({
@@ -50,6 +50,7 @@ const row = z.union([
     kind: z.literal('node'),
     node: z.string(),
     gpus: z.int(),
+    migDevices: z.int(),
     utilizationPercent: range,
     memoryUsedPercent: range,
     temperatureC: range,
@@ -57,7 +58,6 @@ const row = z.union([
   }),
 ]);
 type Row = z.output<typeof row>;
-type Range = z.output<typeof range>;
 
 export const metrics = defineTool({
   name: 'get_gpu_metrics',
@@ -165,7 +165,7 @@ function busy({ utilization }: MetricsRow): number | null {
 }
 
 function memoryUsedPercent({ memory }: MetricsRow): number | null {
-  return memory && (100 * memory.usedBytes) / memory.totalBytes;
+  return memory && memory.totalBytes > 0 ? (100 * memory.usedBytes) / memory.totalBytes : null;
 }
 
 const rankedAtMost = 5;
@@ -206,20 +206,12 @@ function nodeRow({ node, value: { gpus } }: Answer<NodeMetrics>) {
     kind: 'node' as const,
     node,
     gpus: gpus.length,
+    migDevices: gpus.reduce((sum, { migDevices }) => sum + (migDevices?.length ?? 0), 0),
     utilizationPercent: rangeOf(gpus.map(busy)),
     memoryUsedPercent: rangeOf(gpus.map(memoryUsedPercent)),
     temperatureC: rangeOf(gpus.map(({ temperatureC }) => temperatureC)),
     powerWatts: rangeOf(gpus.map(({ powerWatts }) => powerWatts)),
   };
-}
-
-/** Of those that could be read; null where none could. */
-function rangeOf(values: readonly (number | null)[]): Range {
-  const known = values.filter((value) => value !== null);
-  if (known.length === 0) return null;
-  const mean = known.reduce((sum, value) => sum + value, 0) / known.length;
-  const rounded = (value: number) => Number(value.toFixed(1));
-  return { min: rounded(Math.min(...known)), mean: rounded(mean), max: rounded(Math.max(...known)) };
 }
 
 function sumOf(values: readonly (number | null)[]): number | null {
@@ -233,17 +225,11 @@ function rankingText({ what, unit, gpus }: Extract<Row, { kind: 'ranking' }>): s
 
 function nodeText(row: Extract<Row, { kind: 'node' }>): string {
   const facts = [
+    row.migDevices > 0 && count(row.migDevices, 'MIG device'),
     rangeText(row.utilizationPercent, '% busy'),
     rangeText(row.memoryUsedPercent, '% of memory used'),
     rangeText(row.temperatureC, '°C'),
     rangeText(row.powerWatts, 'W'),
   ].filter(Boolean);
   return `${row.node}: ${count(row.gpus, 'GPU')}: ${facts.join(', ') || 'nothing could be read'}`;
-}
-
-/** `63 % busy (12 to 98)`. */
-function rangeText(values: Range, unit: string): string | null {
-  if (!values) return null;
-  const { min, mean, max } = values;
-  return `${Math.round(mean)} ${unit}${min === max ? '' : ` (${Math.round(min)} to ${Math.round(max)})`}`;
 }

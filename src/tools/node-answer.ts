@@ -70,12 +70,14 @@ export function driverText({ problem }: DriverAnswer): string | null {
   return `${problem.code}${since}: ${sentence(problem.message)} ${problem.hint}`;
 }
 
-/** The GPUs that an answer is about: all, or the one named by index, UUID or PCI address. */
+/** The GPUs that an answer is about: all, or the one named by index, UUID or PCI address, or by the UUID of a MIG device on it. */
 export function selectGpus({ gpus }: Snapshot, wanted: string | number | undefined): readonly GpuState[] {
   if (wanted === undefined) return gpus;
   const name = String(wanted).toLowerCase();
   return gpus.filter(({ index, readings }) => {
-    const names = [orNull(readings.uuid), orNull(readings.pciAddress)?.replace(/\.0$/, '')];
+    const migs = orNull(readings.migDevices) ?? [];
+    const uuids = [readings.uuid, ...migs.map(({ uuid }) => uuid)].map(orNull);
+    const names = [...uuids, orNull(readings.pciAddress)?.replace(/\.0$/, '')];
     return String(index) === name || names.some((own) => own?.toLowerCase() === pciForm(name));
   });
 }

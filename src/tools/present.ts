@@ -27,6 +27,7 @@ export interface Presented {
  * how to get the rest. An agent presents itself as a fleet of one; the bridge all that answered.
  *
  * @param preamble lines that must be there whatever the budget: who answered, who did not
+ * @param clocks lines about the nodes' clocks
  * @param silent how many nodes in question gave no answer
  * @throws Fault GPU_NOT_FOUND when a GPU was named and it is sure that no node has it, BAD_ARGUMENT for a cursor that is not ours
  */
@@ -34,13 +35,17 @@ export function present(
   tool: Tool,
   args: z.output<Tool['input']>,
   answers: readonly Answer<unknown>[],
-  { preamble = [], silent = 0 }: { preamble?: readonly string[]; silent?: number } = {},
+  {
+    preamble = [],
+    clocks = [],
+    silent = 0,
+  }: { preamble?: readonly string[]; clocks?: readonly string[]; silent?: number } = {},
 ): Presented {
   const { head, rows, gpuCount } = tool.merge(args, answers as Answer<z.output<Tool['output']>>[]);
   const lacking = args['gpu'] !== undefined && gpuCount === 0 ? gpuNotFound(args['gpu'], answers) : undefined;
   if (lacking && rows.length === 0 && silent === 0) throw lacking;
   const doubt = lacking ? [`${lacking.code}: ${lacking.message}; it may be on one that could not tell.`] : [];
-  const opening = [...preamble, ...tool.headText(head), ...doubt];
+  const opening = [...preamble, ...tool.headText(head), ...doubt, ...clocks];
   const first = startOf(args['cursor']);
   const lines: string[] = [];
   let room = budgetCharacters - opening.join('\n').length - 200; // 200: the line that tells how to get the rest

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { DriverInfo } from '../core/driver.ts';
 import { orNull, type Reading, reasons } from '../core/reading.ts';
 import type { DriverState } from '../core/snapshot.ts';
-import { missingText } from './gpu-text.ts';
+import { missingText } from './missing-text.ts';
 
 /** What a node's driver says of itself: null where it does not, and `missing` says why. */
 export const softwareShape = {

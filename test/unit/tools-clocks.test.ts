@@ -34,8 +34,8 @@ test.for(tools.map((tool) => [tool.name, tool] as const))(
     const one = await called(tool, ['a']);
     const two = await called(tool, ['a', 'b']);
 
-    expect(one.lines[1]).toBe("The node's clock shows 2026-11-26T12:00:00.000Z, 83 min after boot b.");
-    expect(two.lines[1]).toBe("The nodes' clocks show 2026-11-26T12:00:00.000Z.");
+    expect(one.lines).toContain("The node's clock shows 2026-11-26T12:00:00.000Z, 83 min after boot b.");
+    expect(two.lines).toContain("The nodes' clocks show 2026-11-26T12:00:00.000Z.");
     expect(two.clocks).toEqual([noon, { ...noon, node: 'b' }]);
   },
 );

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
+import type { MigDevice } from '../../src/core/mode-readings.ts';
 import type { DriverState } from '../../src/core/snapshot.ts';
 import { inventory } from '../../src/tools/inventory.ts';
 import { ask, lines } from '../support/answers.ts';
@@ -64,6 +65,38 @@ test('of one GPU the software is told with NVML and confidential computing, or w
   );
   expect(one).toMatch(
     /, driver 580\.126\.20, CUDA unknown, NVML 13\.580\.126\.20, confidential computing on \(production\), missing: cudaVersion \(notSupportedByDriver\)$/,
+  );
+});
+
+const migDevice = (index: number, profile: string): MigDevice => ({
+  index,
+  uuid: { value: `MIG-00000000-0000-4000-8000-00000000000${index}` },
+  name: { value: `NVIDIA H100 80GB HBM3 MIG ${profile}` },
+  gpuInstanceId: { value: 7 + index },
+  computeInstanceId: { value: 0 },
+  memory: { missing: 'noPermission' },
+  slices: { missing: 'notSupportedByDriver' },
+});
+const divided = {
+  migMode: { current: true, pending: true },
+  migDevices: [migDevice(0, '3g.40gb'), migDevice(1, '1g.10gb'), migDevice(2, '1g.10gb')],
+} as const;
+
+test('of GPUs that are divided the profiles are counted', () => {
+  const fleet = { a: snapshot([gpu(0, divided), gpu(1, divided), gpu(2)]) };
+
+  expect(lines(inventory, fleet)[1]).toContain(
+    '2 × NVIDIA H100 80GB HBM3, 80 GiB, limit 700 W, ECC on, MIG on with 2 × 1g.10gb, 1 × 3g.40gb, persistence on; 1 ×',
+  );
+});
+
+test('a GPU is found by the UUID of a MIG device on it, and each device says what it cannot tell', () => {
+  const fleet = { a: snapshot([gpu(0, divided), gpu(1)]) };
+
+  const [, row, ...others] = lines(inventory, fleet, { gpu: 'MIG-00000000-0000-4000-8000-000000000001' });
+  expect(others).toEqual([]);
+  expect(row).toMatch(
+    /^a GPU 0: .*1: 1g\.10gb MIG-00000000-0000-4000-8000-000000000001 GI 8 CI 0 missing: memory \(noPermission\), slices \(notSupportedByDriver\);/,
   );
 });
 
