@@ -43,7 +43,7 @@ export interface PowerReadings {
   /** Of the whole board since the driver was loaded; Volta and newer. Source: nvmlDeviceGetFieldValues, NVML_FI_DEV_TOTAL_ENERGY_CONSUMPTION (83). Oracle: dcgmi dmon -e 156, in mJ */
   readonly energyJoules: Reading<number>;
   /** What holds the clocks down right now. Source: nvmlDeviceGetCurrentClocksEventReasons. Oracle: --query-gpu=clocks_event_reasons.active */
-  readonly clocksEventReasons: Reading<readonly ClocksEventReason[]>;
+  readonly clocksEventReasons: Reading<readonly ToldClocksEventReason[]>;
 }
 
 export const powerSymbols: Readonly<Record<keyof PowerReadings, string>> = {
@@ -89,3 +89,6 @@ export const clocksEventReasonBits = {
 } as const;
 
 export type ClocksEventReason = keyof typeof clocksEventReasonBits;
+
+/** As a driver tells it that may be newer than this program: a bit without a name by its number, `unknown0x200`. */
+export type ToldClocksEventReason = ClocksEventReason | `unknown0x${string}`;

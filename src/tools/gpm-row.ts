@@ -109,7 +109,7 @@ export function gpmRowText(row: Row): string {
 }
 
 const wordsFor: Readonly<Record<string, string>> = {
-  notSupported: 'notSupported: only Hopper and newer have it',
+  notSupported: 'notSupported: this board or driver has none; Hopper and newer can have it',
 };
 
 const words: Readonly<Record<GpmMetric, string>> = {

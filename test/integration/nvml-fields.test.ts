@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 
 import { openedNvml } from '../support/agent-nvml.ts';
+import { told } from '../support/nvml/every-reading.ts';
 import { readCalls } from '../support/nvml/fake-nvml.ts';
 
 test.for([
@@ -60,4 +61,38 @@ test('a recovery action newer than this program is told by its number', () => {
   const { driver } = openedNvml({ fields: [{ id: 230, type: 'u32', value: 9 }] });
 
   expect(driver.read(0).recoveryAction).toEqual({ value: 'unknown9' });
+});
+
+test('a field that is newer than the driver is not supported by it, and a place that it does not know counts nothing', () => {
+  const fields = [
+    { id: 230, code: 2 },
+    { id: 194, code: 3 },
+  ];
+  const { driver, write } = openedNvml({ ...told, fields });
+
+  const { recoveryAction, slowdownMarginC } = driver.read(0);
+  expect({ recoveryAction, slowdownMarginC }).toEqual({
+    recoveryAction: { missing: 'notSupportedByDriver' },
+    slowdownMarginC: { missing: 'notSupported' },
+  });
+
+  write({ gpus: [told], returns: [{ symbol: 'nvmlDeviceGetMemoryErrorCounter', code: 2 }] });
+  driver.open();
+  expect(driver.read(0).eccLocations).toEqual({ missing: 'notSupported' });
+});
+
+test('what the driver does not know of the performance state is no state', () => {
+  expect(openedNvml({ performanceState: 32 }).driver.read(0).performanceState).toEqual({ missing: 'noData' });
+});
+
+test('a reason that holds the clocks and is newer than this program is told by its bit', () => {
+  const { driver } = openedNvml({ clocksEventReasons: 0x204 });
+
+  expect(driver.read(0).clocksEventReasons).toEqual({ value: ['swPowerCap', 'unknown0x200'] });
+});
+
+test('a driver before R545 tells of the fabric without its health', () => {
+  const { driver } = openedNvml(told, { without: ['nvmlDeviceGetGpuFabricInfoV'] });
+
+  expect(driver.read(0).fabric).toMatchObject({ value: { state: 'completed', cliqueId: 7, faults: null } });
 });

@@ -3,9 +3,12 @@ import { expect, test } from 'vitest';
 
 import { type GpuReadings, readingNames, symbolOf } from '../../src/core/gpu.ts';
 import { gpuText } from '../../src/tools/gpu-text.ts';
+import { tools } from '../../src/tools/index.ts';
 import { inventoryRow } from '../../src/tools/inventory-row.ts';
 import { metricsRow, metricsText } from '../../src/tools/metrics-row.ts';
 import { openedNvml } from '../support/agent-nvml.ts';
+import { ask } from '../support/answers.ts';
+import { snapshot } from '../support/gpus.ts';
 import { expected, told } from '../support/nvml/every-reading.ts';
 
 const symbols = [...new Set(Object.values(symbolOf))];
@@ -25,7 +28,7 @@ function randomNumbers(seed: number): () => number {
 }
 
 /** Made of many calls, or of the code itself: parts may be missing. */
-const composed = new Set<keyof GpuReadings>(['inforomValid', 'migDevices', 'nvlinks']);
+const composed = new Set<keyof GpuReadings>(['inforomValid', 'migDevices', 'nvlinks', 'fabric']);
 
 /** A value that is there is the driver's own: nothing is made up for one that failed. */
 function madeUp(readings: GpuReadings): string[] {
@@ -55,7 +58,8 @@ test.for([1, 2, 3, 4])('any combination of return codes yields a valid answer, r
     const [inventory, metrics] = [inventoryRow.of(state, 1000), metricsRow.of(state, 1000)];
     expect(inventoryRow.schema.parse(inventory)).toEqual(inventory);
     expect(metricsRow.schema.parse(metrics)).toEqual(metrics);
-    for (const text of [gpuText(inventory), metricsText(metrics)])
-      expect(text).not.toMatch(/undefined|null|NaN|\[object/);
+    const answers = tools.map((tool) => ask(tool, { a: snapshot([state]) }, { detail: 'full' }).text);
+    for (const text of [gpuText(inventory), metricsText(metrics), ...answers])
+      expect(text).not.toMatch(/undefined|null|NaN|Infinity|\[object/);
   }
 });

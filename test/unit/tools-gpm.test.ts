@@ -53,7 +53,9 @@ test('what the units of a GPU do is told with the window, and what of it is miss
       'tensorFp16Percent (notSupported), tensorIntegerPercent (notSupported), fp64Percent (notSupported), ' +
       'fp32Percent (notSupported), fp16Percent (notSupported)',
   );
-  expect(rows).toContain('GPM: a: not told by 1 GPU (notSupported: only Hopper and newer have it)');
+  expect(rows).toContain(
+    'GPM: a: not told by 1 GPU (notSupported: this board or driver has none; Hopper and newer can have it)',
+  );
 });
 
 test('MIG GPU instances are told although the whole GPU is not', () => {
@@ -80,7 +82,7 @@ test('GPUs that do not tell are counted once for each reason, also those of an a
 
   expect(ask({ 'gpu-1': none, 'gpu-2': none, 'gpu-3': notYet, 'gpu-4': old }, { gpm: true })).toEqual(
     expect.arrayContaining([
-      'GPM: gpu-[1-2]: not told by 4 GPUs (notSupported: only Hopper and newer have it)',
+      'GPM: gpu-[1-2]: not told by 4 GPUs (notSupported: this board or driver has none; Hopper and newer can have it)',
       'GPM: gpu-3: not told by 2 GPUs (notReady)',
       "GPM: gpu-4: not told by 2 GPUs (its agent is older than GPM in this tool: upgrade the chart's release)",
     ]),

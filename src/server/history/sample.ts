@@ -1,5 +1,9 @@
 import { type Absence, clocksReasons } from '../../core/history.ts';
-import { type ClocksEventReason, clocksEventReasonBits } from '../../core/power-readings.ts';
+import {
+  type ClocksEventReason,
+  clocksEventReasonBits,
+  type ToldClocksEventReason,
+} from '../../core/power-readings.ts';
 
 /** One sample of one GPU as the rings take it. */
 export interface Sample {
@@ -17,8 +21,11 @@ export interface Sample {
   readonly absence: Absence | null;
 }
 
-export function maskOf(reasons: readonly ClocksEventReason[]): number {
-  return reasons.reduce((mask, reason) => mask | clocksEventReasonBits[reason], 0);
+export function maskOf(reasons: readonly ToldClocksEventReason[]): number {
+  return clocksReasons.reduce(
+    (mask, reason) => (reasons.includes(reason) ? mask | clocksEventReasonBits[reason] : mask),
+    0,
+  );
 }
 
 export function reasonsIn(mask: number | null): readonly ClocksEventReason[] | null {

@@ -79,6 +79,12 @@ export const structs = {
     state: 'uint8_t',
     healthMask: 'uint32_t',
   }),
+  nvmlGpuFabricInfo_t: koffi.struct('nvmlGpuFabricInfo_t', {
+    clusterUuid: koffi.array('uint8_t', 16),
+    status: 'int32_t',
+    cliqueId: 'uint32_t',
+    state: 'uint8_t',
+  }),
   nvmlDeviceAttributes_t: koffi.struct('nvmlDeviceAttributes_t', {
     multiprocessorCount: 'uint32_t',
     sharedCopyEngineCount: 'uint32_t',
@@ -291,6 +297,8 @@ export interface Nvml {
   computeInstanceId(mig: Device, id: Out<number>): number;
   attributes(mig: Device, attributes: Uint8Array): number;
   fabricInfo(device: Device, info: Uint8Array): number;
+  /** Of R535 and older, without health. */
+  olderFabricInfo(device: Device, info: Uint8Array): number;
   bar1MemoryInfo(device: Device, memory: Uint8Array): number;
   jpgUtilization(device: Device, percent: Out<number>, microseconds: Out<number>): number;
   ofaUtilization(device: Device, percent: Out<number>, microseconds: Out<number>): number;
@@ -421,6 +429,7 @@ export const prototypes: Readonly<Record<keyof Nvml, readonly string[]>> = {
   computeInstanceId: [`int nvmlDeviceGetComputeInstanceId(void *mig, ${u32}id)`],
   attributes: ['int nvmlDeviceGetAttributes_v2(void *mig, void *attributes)'],
   fabricInfo: ['int nvmlDeviceGetGpuFabricInfoV(void *device, void *info)'],
+  olderFabricInfo: ['int nvmlDeviceGetGpuFabricInfo(void *device, void *info)'],
   bar1MemoryInfo: ['int nvmlDeviceGetBAR1MemoryInfo(void *device, void *memory)'],
   jpgUtilization: [`int nvmlDeviceGetJpgUtilization(void *device, ${u32}percent, ${u32}microseconds)`],
   ofaUtilization: [`int nvmlDeviceGetOfaUtilization(void *device, ${u32}percent, ${u32}microseconds)`],

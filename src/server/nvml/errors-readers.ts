@@ -8,6 +8,7 @@ import {
   recoveryActions,
   type SramEcc,
 } from '../../core/errors-readings.ts';
+import { missingForCode, nvmlReturn } from '../../core/nvml-return.ts';
 import { map, orNull, type Reading } from '../../core/reading.ts';
 import {
   type Device,
@@ -88,14 +89,18 @@ const counts = {
   uncorrectedAggregate: [UNCORRECTED, AGGREGATE],
 } as const;
 type Counts = Record<keyof typeof counts, number | null>;
+const nowhere: ReadonlySet<string> = new Set([
+  missingForCode(nvmlReturn.NOT_SUPPORTED),
+  missingForCode(nvmlReturn.INVALID_ARGUMENT),
+]);
 
-/** Each board counts at some places only: the others are not supported, which is no failure. */
+/** Each board counts at some places only: the others are not supported, or unknown to its driver, which is no failure. */
 function eccLocations(nvml: Nvml, device: Device): Reading<readonly EccLocation[]> {
   const counted: EccLocation[] = [];
   for (const [number, location] of eccLocationNames.entries()) {
     const at = countsAt(nvml, device, number);
     if ('value' in at) counted.push({ location, ...at.value });
-    else if (at.missing !== 'notSupported') return at;
+    else if (!nowhere.has(at.missing)) return at;
   }
   return counted.length > 0 ? { value: counted } : { missing: 'notSupported' };
 }
@@ -105,7 +110,7 @@ function countsAt(nvml: Nvml, device: Device, location: number): Reading<Counts>
   for (const name of Object.keys(counts) as (keyof Counts)[]) {
     const [error, counter] = counts[name];
     const count = readNumber((out) => nvml.memoryErrorCounter(device, error, counter, location, out));
-    if ('missing' in count && count.missing !== 'notSupported') return count;
+    if ('missing' in count && !nowhere.has(count.missing)) return count;
     at[name] = orNull(count);
   }
   if (Object.values(at).every((count) => count === null)) return { missing: 'notSupported' };

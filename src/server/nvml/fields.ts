@@ -106,6 +106,7 @@ export function fieldNumbers(
 
 function fieldNumber(view: DataView, start: number): Reading<number> {
   const code = view.getInt32(start + offsets.nvmlReturn, true);
+  if (code === nvmlReturn.INVALID_ARGUMENT) return { missing: 'notSupportedByDriver' }; // a field newer than the driver
   if (code !== nvmlReturn.SUCCESS) return { missing: missingForCode(code) };
   return { value: numberOfType(view, start + offsets.value, view.getInt32(start + offsets.valueType, true)) };
 }

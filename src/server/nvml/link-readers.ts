@@ -90,7 +90,7 @@ export function linkBytes(nvml: Nvml, device: Device): LinkBytes {
 
 /** Links that count nothing add nothing; one that cannot be read would make the sum a false one. */
 function sum(counts: readonly Reading<number>[]): Reading<number> {
-  const failed = counts.find((count) => 'missing' in count && count.missing !== 'notSupported');
+  const failed = counts.find((count) => 'missing' in count && !count.missing.startsWith('notSupported'));
   if (failed) return failed;
   const known = counts.flatMap((count) => ('value' in count ? count.value : []));
   if (known.length === 0) return { missing: 'notSupported' };

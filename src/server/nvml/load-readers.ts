@@ -43,7 +43,7 @@ export function loadReaders(nvml: Nvml, device: Device, field: FieldReader): Rea
     decoderPercent: engine(nvml.decoderUtilization),
     jpegPercent: engine(nvml.jpgUtilization),
     ofaPercent: engine(nvml.ofaUtilization),
-    performanceState: number(nvml.performanceState),
+    performanceState: () => performanceState(nvml, device),
     graphicsClockMhz: clock(clockTypes.GRAPHICS),
     smClockMhz: clock(clockTypes.SM),
     memoryClockMhz: clock(clockTypes.MEM),
@@ -60,6 +60,14 @@ export function loadReaders(nvml: Nvml, device: Device, field: FieldReader): Rea
     nvlinkTxBytes: nvlink('nvlinkTxBytes', 'tx'),
     nvlinkRxBytes: nvlink('nvlinkRxBytes', 'rx'),
   };
+}
+
+/** NVML_PSTATE_UNKNOWN */
+const unknownState = 32;
+
+function performanceState(nvml: Nvml, device: Device): Reading<number> {
+  const state = readNumber((out) => nvml.performanceState(device, out));
+  return 'value' in state && state.value === unknownState ? { missing: 'noData' } : state;
 }
 
 /** The percentage; the second number is how long was measured. */

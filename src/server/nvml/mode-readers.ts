@@ -122,24 +122,30 @@ interface FabricInfo {
   readonly status: number;
   readonly cliqueId: number;
   readonly state: number;
-  readonly healthMask: number;
+  readonly healthMask?: number;
 }
 
 const fabricStates = ['notSupported', 'notStarted', 'inProgress', 'completed'] as const;
 
 function fabric(nvml: Nvml, device: Device): Reading<Fabric> {
-  return readStruct(
+  const told = readStruct(
     structs.nvmlGpuFabricInfo_v2_t,
     (out) => nvml.fabricInfo(device, out),
-    ({ state, status, clusterUuid, cliqueId, healthMask }: FabricInfo) => ({
-      state: fabricStates[state] ?? `unknown${state}`,
-      status,
-      clusterUuid: Buffer.from(clusterUuid).toString('hex'),
-      cliqueId,
-      faults: fabricFaults(healthMask),
-    }),
+    fabricOf,
     fabricInfoV2Version,
   );
+  if ('value' in told || told.missing !== 'notSupportedByDriver') return told;
+  return readStruct(structs.nvmlGpuFabricInfo_t, (out) => nvml.olderFabricInfo(device, out), fabricOf);
+}
+
+function fabricOf({ state, status, clusterUuid, cliqueId, healthMask = 0 }: FabricInfo): Fabric {
+  return {
+    state: fabricStates[state] ?? `unknown${state}`,
+    status,
+    clusterUuid: Buffer.from(clusterUuid).toString('hex'),
+    cliqueId,
+    faults: fabricFaults(healthMask),
+  };
 }
 
 /** NVML_GPU_FABRIC_HEALTH_MASK_*: two bits each, 0 not told, 1 true, 2 false. */

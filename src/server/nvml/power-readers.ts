@@ -2,6 +2,7 @@ import {
   type ClocksEventReason,
   clocksEventReasonBits,
   type PowerReadings,
+  type ToldClocksEventReason,
 } from '../../core/power-readings.ts';
 import { map, type Reading } from '../../core/reading.ts';
 import type { ThrottleReadings } from '../../core/throttle-readings.ts';
@@ -92,7 +93,9 @@ function fanPercents(nvml: Nvml, device: Device): Reading<readonly number[]> {
   return { value: percents };
 }
 
-function clocksEventReasons(bits: number): ClocksEventReason[] {
+function clocksEventReasons(bits: number): ToldClocksEventReason[] {
   const names = Object.keys(clocksEventReasonBits) as ClocksEventReason[];
-  return names.filter((name) => (bits & clocksEventReasonBits[name]) !== 0);
+  const held = names.filter((name) => (bits & clocksEventReasonBits[name]) !== 0);
+  const others = held.reduce((rest, name) => rest & ~clocksEventReasonBits[name], bits) >>> 0;
+  return others === 0 ? held : [...held, `unknown0x${others.toString(16)}`];
 }

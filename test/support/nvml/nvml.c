@@ -574,6 +574,21 @@ nvmlReturn_t nvmlDeviceGetGpuFabricInfoV(nvmlDevice_t device, nvmlGpuFabricInfo_
   return NVML_SUCCESS;
 }
 
+nvmlReturn_t nvmlDeviceGetGpuFabricInfo(nvmlDevice_t device, nvmlGpuFabricInfo_t *out) {
+  int gpu = gpu_of(device);
+  nvmlReturn_t code = enter(__func__, gpu);
+  if (code != NVML_SUCCESS) return code;
+  const char *line = setting_of(device, "fabric");
+  if (!out) return NVML_ERROR_INVALID_ARGUMENT;
+  if (!line) return NVML_ERROR_NOT_SUPPORTED;
+  unsigned long long v[4];
+  numbers(hex_bytes(line, out->clusterUuid), 4, v);
+  out->state = (unsigned char)v[0];
+  out->status = (nvmlReturn_t)v[1];
+  out->cliqueId = (unsigned int)v[2];
+  return NVML_SUCCESS;
+}
+
 nvmlReturn_t nvmlDeviceGetBAR1MemoryInfo(nvmlDevice_t device, nvmlBAR1Memory_t *out) {
   unsigned long long bytes[2];
   nvmlReturn_t code = read_u64(__func__, device, "bar1Memory", out ? bytes : NULL, 2);

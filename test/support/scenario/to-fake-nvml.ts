@@ -1,7 +1,8 @@
 import { type GpuReadings, readingNames, symbolOf } from '../../../src/core/gpu.ts';
 import type { Mode } from '../../../src/core/mode-readings.ts';
-import { type ClocksEventReason, clocksEventReasonBits } from '../../../src/core/power-readings.ts';
+import type { ToldClocksEventReason } from '../../../src/core/power-readings.ts';
 import { type Missing, map, orNull, type Reading } from '../../../src/core/reading.ts';
+import { maskOf } from '../../../src/server/history/sample.ts';
 import { codeOf, driverAt, type GpuCondition, gpuAt } from '../../../src/simulate/condition.ts';
 import { nodeOf, type Scenario } from '../../../src/simulate/scenario.ts';
 import { gpuSymbols } from '../../../src/simulate/symbols.ts';
@@ -121,8 +122,8 @@ function mode(given: Mode | null): { current: number; pending: number } | null {
   return given && { current: Number(given.current), pending: Number(given.pending) };
 }
 
-function bits(reasons: readonly ClocksEventReason[] | null): number | null {
-  return reasons === null ? null : reasons.reduce((all, reason) => all | clocksEventReasonBits[reason], 0);
+function bits(reasons: readonly ToldClocksEventReason[] | null): number | null {
+  return reasons && maskOf(reasons);
 }
 
 function pci(address: string | null): NonNullable<FakeGpu['pci']> | null {
