@@ -19,22 +19,25 @@ export type Burst = z.output<typeof burst>;
 /** The same error on the same GPU: a fault of one link prints hundreds of lines within seconds, and then for as long as jobs die of it. */
 const quietMs = 600_000;
 
+/** One error, as often as it came in a row; its times are Unix time in ms, and null where the log does not tell them. */
+export interface Run {
+  readonly count: number;
+  readonly firstAtMs: number | null;
+  readonly lastAtMs: number | null;
+  /** The newest. */
+  readonly event: EventRow;
+}
+
 export function burstsOf(node: string, events: readonly EventRow[], full: boolean): Burst[] {
-  const single = events.map(
-    (event): Burst => ({
-      kind: 'event',
-      node,
-      count: 1,
-      firstAtMs: event.atMs,
-      lastAtMs: event.atMs,
-      event,
-      full,
-    }),
-  );
-  if (full) return single;
-  const over: Burst[] = [];
-  const open = new Map<string, Burst>();
-  for (const one of single) {
+  const runs = full ? events.map(single) : runsOf(events);
+  return runs.map((run): Burst => ({ kind: 'event', node, ...run, full }));
+}
+
+/** @param events oldest first */
+export function runsOf(events: readonly EventRow[]): Run[] {
+  const over: Run[] = [];
+  const open = new Map<string, Run>();
+  for (const one of events.map(single)) {
     const before = open.get(errorOf(one));
     const goesOn = before !== undefined && (one.lastAtMs ?? 0) - (before.lastAtMs ?? 0) <= quietMs;
     if (before && !goesOn) over.push(before);
@@ -43,7 +46,11 @@ export function burstsOf(node: string, events: readonly EventRow[], full: boolea
   return [...over, ...open.values()];
 }
 
-function errorOf({ event: { kind, code, pciSlot, origin, severity, details } }: Burst): string {
+function single(event: EventRow): Run {
+  return { count: 1, firstAtMs: event.atMs, lastAtMs: event.atMs, event };
+}
+
+function errorOf({ event: { kind, code, pciSlot, origin, severity, details } }: Run): string {
   return JSON.stringify([kind, code, pciSlot, origin, severity, details['causedByXid']]);
 }
 

@@ -10,20 +10,22 @@ import {
 } from '../core/history.ts';
 import { orNull } from '../core/reading.ts';
 import type { GpuState } from '../core/snapshot.ts';
-import { eventRowOf, slotOf } from './event-row.ts';
+import { slotOf } from './event-row.ts';
 import { changeOf, increaseOf, meanOf, quantileOf } from './statistics.ts';
 import {
   type Columns,
   columnMeans,
   columnRows,
+  columnsAt,
   columnsOf,
   slowdowns,
   slowedColumns,
 } from './timeline-columns.ts';
+import { eventsIn, isProven, type ToldEvents, toldEvents } from './timeline-events.ts';
 import { type GapReason, gapsOf } from './timeline-gaps.ts';
 import { crossingsOf, harmless, heldOf, throttlesOf } from './timeline-marks.ts';
 import { clockJumpsOf, type Point, pointsOf, type Span, weightIn } from './timeline-points.ts';
-import type { GpuTimeline, SeriesAnswer, TimelineEvent } from './timeline-shape.ts';
+import type { GpuTimeline, SeriesAnswer } from './timeline-shape.ts';
 
 export interface Wanted {
   readonly window: Span;
@@ -41,7 +43,8 @@ export interface Known {
   readonly nowWhy: GapReason;
 }
 
-const listedAtMost = { gaps: 12, crossings: 12, throttles: 24, events: 24, clockJumps: 4 } as const;
+const listedAtMost = { gaps: 12, crossings: 12, throttles: 24, clockJumps: 4 } as const;
+const eventsAtMost = 24;
 /** What should never grow: told whichever series were asked for. */
 const errorCounters = ['eccCorrectedVolatile', 'eccUncorrectedVolatile', 'pcieReplays'] as const;
 
@@ -53,6 +56,7 @@ export function timelineOf(gpu: GpuState, wanted: Wanted, known: Known): GpuTime
   const all = key === null ? [] : pointsOf(history, key, wanted.window, now);
   const points = all.filter((point) => weightIn(point, wanted.window) > 0);
   const columns = columnsFor(points, wanted, history);
+  const happened = eventsOf(gpu, wanted.window, known.events);
   const { crossings, unchecked } = crossingsOf(points, readings);
   const lists = {
     gaps: gapsOf(all, wanted.window, history.intervalMs, trouble?.kind ?? known.nowWhy),
@@ -65,7 +69,6 @@ export function timelineOf(gpu: GpuState, wanted: Wanted, known: Known): GpuTime
       ...each,
       slowdown: slowdowns.includes(each.reason),
     })),
-    events: eventsOf(gpu, wanted.window, known),
     clockJumps: clockJumpsOf(points, now),
   };
   return {
@@ -84,7 +87,11 @@ export function timelineOf(gpu: GpuState, wanted: Wanted, known: Known): GpuTime
     heldMs: heldOf(points),
     slowed: slowedColumns(points, columns),
     errors: errorsIn(points),
-    ...newest(lists),
+    happened: columnsAt(
+      happened.filter(isProven).flatMap(({ atMs }) => atMs ?? []),
+      columns,
+    ),
+    ...newest(lists, toldEvents(happened, known.gpus, eventsAtMost)),
   };
 }
 
@@ -185,34 +192,30 @@ function errorsIn(points: readonly Point[]): Record<string, number> {
   return Object.fromEntries(grown.filter(([, increase]) => increase > 0));
 }
 
-/** Its own, and in the window; those that the log does not date cannot be put on an axis. */
-function eventsOf(gpu: GpuState, window: Span, { events, gpus }: Known): TimelineEvent[] {
+/** Its own; those that the log does not date cannot be put on an axis. */
+function eventsOf(gpu: GpuState, window: Span, events: readonly GpuEvent[]): GpuEvent[] {
   const slot = slotOf(gpu);
   if (slot === null) return [];
-  return events
-    .filter(({ pciSlot, atMs }) => pciSlot === slot && atMs !== null && isIn(window, atMs))
-    .map((event) => timelineEventOf(event, gpus));
-}
-
-export function isIn({ fromMs, toMs }: Span, atMs: number): boolean {
-  return atMs >= fromMs && atMs <= toMs;
-}
-
-export function timelineEventOf(event: GpuEvent, gpus: readonly GpuState[]): TimelineEvent {
-  const { number, atMs, kind, code, name, severity, origin, message } = eventRowOf(event, gpus);
-  return { number, atMs, kind, code, name, severity, origin, message };
+  const own = events.filter(({ pciSlot }) => pciSlot === slot);
+  return eventsIn(window, own);
 }
 
 type Lists = Pick<GpuTimeline, keyof typeof listedAtMost>;
 
-/** Of each list the newest, with whole milliseconds, and how many older ones there are. */
-function newest(lists: Lists): Lists & Pick<GpuTimeline, 'omitted'> {
+/** Of each list the newest, with whole milliseconds, and how many there are besides those and the events that are told. */
+function newest(
+  lists: Lists,
+  { events, omitted: otherEvents }: ToldEvents,
+): Lists & Pick<GpuTimeline, 'events' | 'omitted'> {
   const names = Object.keys(listedAtMost) as (keyof Lists)[];
   const omitted = names.map((name) => [name, Math.max(0, lists[name].length - listedAtMost[name])] as const);
   const kept = names.map((name) => [name, lists[name].slice(-listedAtMost[name]).map(inWholeMs)] as const);
   return {
     ...(Object.fromEntries(kept) as unknown as Lists),
-    omitted: Object.fromEntries(omitted.filter(([, number]) => number > 0)),
+    events,
+    omitted: Object.fromEntries(
+      [...omitted, ...Object.entries(otherEvents)].filter(([, number]) => number > 0),
+    ),
   };
 }
 

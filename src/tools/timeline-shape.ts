@@ -22,8 +22,11 @@ export const seriesAnswer = z.object({
 });
 export type SeriesAnswer = z.output<typeof seriesAnswer>;
 
+/** One error, or repeats of one as one; number, time and message are those of the newest. */
 export const timelineEvent = z.object({
   number: z.int(),
+  count: z.int().default(1), // an older agent tells each by itself
+  firstAtMs: z.number().nullable().default(null),
   atMs: z.number().nullable(),
   kind: z.string(),
   code: z.number().nullable(),
@@ -67,8 +70,14 @@ export const gpuTimeline = z.object({
   heldMs: z.record(z.string(), z.number()).describe('reason for the clocks → for how long in all'),
   slowed: z.array(z.boolean()).describe('columns in which heat or hardware slowed the GPU down'),
   errors: z.record(z.string(), z.number()).describe('error counters that have grown, and by how much'),
+  /** Of many the newest and the worst. */
   events: z.array(timelineEvent),
+  /** Absent from an older agent. */
+  happened: z
+    .array(z.boolean())
+    .optional()
+    .describe('columns in which events happened, the omitted included'),
   clockJumps: z.array(z.object({ atMs: z.number(), byMs: z.number() })),
-  omitted: z.record(z.string(), z.int()).describe('how many older ones of a list were left out'),
+  omitted: z.record(z.string(), z.int()).describe('how many of a list were left out'),
 });
 export type GpuTimeline = z.output<typeof gpuTimeline>;

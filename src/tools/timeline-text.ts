@@ -1,16 +1,17 @@
 import { count, duration, gibibytes } from '../core/words.ts';
 import { markLine, sparkline } from './sparkline.ts';
 import { columnsAt } from './timeline-columns.ts';
+import { isProven, numberOf, worstEvent } from './timeline-events.ts';
 import type { GpuTimeline, SeriesAnswer, TimelineEvent } from './timeline-shape.ts';
 
 /** What is to be told of a GPU before all else; empty where nothing has happened to it. */
 export function troublesOf(gpu: GpuTimeline): string[] {
-  const { events, throttles, crossings, gaps, errors } = gpu;
+  const { throttles, crossings, gaps, errors } = gpu;
   const hot = crossings.filter(({ harmless }) => !harmless);
   const odd = gaps.filter(({ why }) => why !== 'agentNotRunning');
   return [
     gpu.trouble,
-    ...eventTroubles(events),
+    ...eventTroubles(gpu),
     ...slowdownTroubles(throttles),
     ...hot.slice(-1).map((each) => crossingText(each)),
     ...Object.entries(errors).map(([name, increase]) => `${name} +${increase}`),
@@ -19,11 +20,12 @@ export function troublesOf(gpu: GpuTimeline): string[] {
   ].filter((text) => typeof text === 'string');
 }
 
-function eventTroubles(events: readonly TimelineEvent[]): string[] {
-  const last = events.at(-1);
-  if (!last) return [];
-  const more = events.length > 1 ? ` and ${events.length - 1} more` : '';
-  return [`${eventName(last)} at ${clockText(last.atMs)}${more}`];
+function eventTroubles({ events, omitted }: GpuTimeline): string[] {
+  const worst = worstEvent(events);
+  if (!worst) return [];
+  const others = numberOf(events.filter(isProven)) - worst.count + (omitted['events'] ?? 0);
+  const at = worst.count > 1 ? 'last at' : 'at';
+  return [`${eventName(worst)} ${at} ${clockText(worst.atMs)}${others > 0 ? ` and ${others} more` : ''}`];
 }
 
 function slowdownTroubles(throttles: GpuTimeline['throttles']): string[] {
@@ -64,8 +66,8 @@ function graph(gpu: GpuTimeline): string[] {
       : `${series.name.padEnd(width)} ${sparkline(series.points, scaleOf(series))} ${seriesText(series)}`,
   );
   const axis = { fromMs: gpu.covered?.fromMs ?? 0, columnMs: gpu.columnMs, count: gpu.slowed.length };
-  const times = gpu.events.flatMap(({ atMs }) => (atMs === null ? [] : [atMs]));
-  const line = markLine(gpu.slowed, columnsAt(times, axis));
+  const times = gpu.events.filter(isProven).flatMap(({ atMs }) => atMs ?? []);
+  const line = markLine(gpu.slowed, gpu.happened ?? columnsAt(times, axis));
   return line.trim() === '' ? lines : [...lines, `${marks.padEnd(width)} ${line.trimEnd()}`];
 }
 
@@ -95,9 +97,8 @@ function trendText(change: number, { mean, unit }: SeriesAnswer): string {
 }
 
 function listTexts(gpu: GpuTimeline): string[] {
-  const older = (list: string) => (gpu.omitted[list] ? ` … and ${gpu.omitted[list]} older` : '');
   const line = (label: string, texts: readonly string[], list: string) =>
-    texts.length > 0 ? [`${label}: ${texts.join('; ')}${older(list)}`] : [];
+    texts.length > 0 ? [`${label}: ${texts.join('; ')}${moreText(gpu, list)}`] : [];
   const missing = Object.entries(gpu.missing).map(([name, why]) => `${name} (${why})`);
   const unchecked = Object.entries(gpu.unchecked).map(([what, why]) => `${what} (${why})`);
   return [
@@ -116,6 +117,19 @@ function listTexts(gpu: GpuTimeline): string[] {
     ...line('missing', missing, ''),
     ...line('thresholds not known', unchecked, ''),
   ];
+}
+
+/** Of events the newest and the worst are told, so that the others need not be older. */
+function moreText({ omitted }: GpuTimeline, list: string): string {
+  const unproven = omitted['userSpaceEvents'];
+  if (list === 'events')
+    return [
+      omitted['events'] && ` … and ${omitted['events']} more`,
+      unproven && ` … and ${unproven} more of user space`,
+    ]
+      .filter(Boolean)
+      .join('');
+  return omitted[list] ? ` … and ${omitted[list]} older` : '';
 }
 
 /** A power cap comes and goes all the time: how much of it there was is said in all. */
@@ -139,12 +153,13 @@ function gapTexts({ gaps }: GpuTimeline): string[] {
 export function eventText(event: TimelineEvent): string {
   const doubt =
     event.origin === 'userSpace' ? ' (written by a program of user space: it proves nothing)' : '';
-  return `${clockText(event.atMs)} ${eventName(event)}${doubt}`;
+  const from = event.count > 1 ? `${clockText(event.firstAtMs)} to ` : '';
+  return `${from}${clockText(event.atMs)} ${eventName(event)}${doubt}`;
 }
 
-function eventName({ kind, code, name }: TimelineEvent): string {
-  if (kind === 'xid') return `Xid ${code} ${name}`;
-  return kind === 'sxid' ? `SXid ${code} ${name}` : name;
+function eventName({ kind, code, name, count: times }: TimelineEvent): string {
+  const what = kind === 'xid' ? `Xid ${code} ${name}` : kind === 'sxid' ? `SXid ${code} ${name}` : name;
+  return times > 1 ? `${times} × ${what}` : what;
 }
 
 function crossingText(crossing: GpuTimeline['crossings'][number]): string {

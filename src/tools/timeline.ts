@@ -13,8 +13,9 @@ import {
   selectGpus,
   simulatedText,
 } from './node-answer.ts';
+import { eventsIn, isProven, toldEvents } from './timeline-events.ts';
 import type { GapReason } from './timeline-gaps.ts';
-import { isIn, timelineEventOf, timelineOf } from './timeline-gpu.ts';
+import { timelineOf } from './timeline-gpu.ts';
 import { nodeRow, nodeSummary, nodeText } from './timeline-node.ts';
 import { type GpuTimeline, gpuTimeline, timelineEvent } from './timeline-shape.ts';
 import { eventText, fullText, troublesOf } from './timeline-text.ts';
@@ -75,16 +76,14 @@ export const timeline = defineTool({
     const wanted = { window, series, columns: wide ? columnsOfOne : columnsOfMany };
     const known = { now, events, gpus: snapshot.gpus, nowWhy: nowWhy(node) };
     const slots = new Set(snapshot.gpus.map(slotOf));
+    const others = events.filter(({ pciSlot }) => !slots.has(pciSlot));
     return {
       ...answerOf(node),
       noHistory: history ? null : 'this agent was started for one call',
       fromMs: Math.round(window.fromMs),
       toMs: Math.round(window.toMs),
       gpus: history ? gpus.map((gpu) => timelineOf(gpu, wanted, { ...known, history })) : [],
-      nodeEvents: events
-        .filter(({ pciSlot, atMs }) => atMs !== null && isIn(window, atMs) && !slots.has(pciSlot))
-        .slice(-nodeEventsAtMost)
-        .map((event) => timelineEventOf(event, snapshot.gpus)),
+      nodeEvents: toldEvents(eventsIn(window, others), snapshot.gpus, nodeEventsAtMost).events,
     };
   },
 
@@ -100,7 +99,7 @@ export const timeline = defineTool({
         window: windowText(args),
         nodes: answers.length,
         gpus: gpus.length,
-        gpusWithEvents: number(({ events }) => events.length > 0),
+        gpusWithEvents: number(({ events }) => events.some(isProven)),
         gpusSlowedDown: number(isSlowed),
         gpusOverThreshold: number(isHot),
         gpusWithGaps: number(({ gaps }) => gaps.length > 0),
@@ -174,7 +173,7 @@ function worstFirst(a: Placed, b: Placed): number {
 }
 
 function badness(gpu: GpuTimeline): number {
-  const events = gpu.events.filter(({ origin }) => origin !== 'userSpace');
+  const events = gpu.events.filter(isProven);
   const grave = events.some(({ severity }) => severity === 'critical' || severity === 'fatal');
   const signs = [gpu.trouble !== null, grave, events.length > 0, isHot(gpu), isSlowed(gpu)];
   return signs.reduce((sum, sign, at) => sum + (sign ? 2 ** (signs.length - at) : 0), 0);

@@ -14,7 +14,7 @@ const quiet: Shows = (ageMs) => ({ ...calm, powerWatts: 300 + (ageMs % 100_000) 
 const hot: Shows = (ageMs) =>
   ageMs < 10 * minute ? { ...calm, temperatureC: 91, reasons: ['hwThermalSlowdown'] } : calm;
 const hung: Shows = (ageMs) => (ageMs < 10 * minute && ageMs > 5 * minute ? { absence: 'hung' } : calm);
-const fell = xidEvent('0000:0a:00', 79, { atMs: now.atMs - 5 * minute });
+const fell = { ...xidEvent('0000:0a:00', 79), atMs: now.atMs - 5 * minute };
 
 const lines = (nodes: Readonly<Record<string, TimelineNode>>, given: object = {}) =>
   askTimeline(nodes, given).text.split('\n');
@@ -98,12 +98,60 @@ test('a node without a driver, one without a history and one that is simulated a
   expect(text[3]).toBe('no history on b: this agent was started for one call');
 });
 
-test('what a program wrote into the log is told with that word', () => {
-  const text = lines({ a: nodeOf([quiet], [{ ...fell, origin: 'userSpace' }]) });
-
-  expect(text).toContainEqual(
-    expect.stringContaining('(written by a program of user space: it proves nothing)'),
+test('a storm of what came of an error does not hide the error', () => {
+  const storm = Array.from({ length: 300 }, (_, at) =>
+    xidEvent('0000:0a:00', 45, { atMs: fell.atMs + 100 * (at + 1) }),
   );
+  const others = [13, 31, 43, 63, 64, 94].flatMap((code, at) =>
+    Array.from({ length: 8 }, (_, times) =>
+      xidEvent('0000:0a:00', code, {
+        atMs: fell.atMs + 31_000 + 1000 * at,
+        message: `Xid ${code}`,
+        details: { causedByXid: times },
+      }),
+    ),
+  );
+  const text = lines({ a: nodeOf([quiet], [fell, ...storm, ...others]) });
+
+  expect(text[1]).toMatch(/: Xid 79 .* at 11:55:00Z and 348 more$/);
+  const events = text.find((line) => line.startsWith('  events: ')) ?? '';
+  expect(events).toMatch(/^ {2}events: 11:55:00Z Xid 79 /);
+  expect(events).toMatch(/ … and \d+ more$/);
+  const marks = text.find((line) => line.startsWith('  marks')) ?? '';
+  expect(marks).toMatch(/ XX$/);
+});
+
+test('repeats of one error are one event with a count, and worse than what came once', () => {
+  const storm = [1, 2, 3].map((at) => xidEvent('0000:0a:00', 48, { atMs: fell.atMs + 1000 * at }));
+  const text = lines({ a: nodeOf([quiet], [...storm, xidEvent('0000:0a:00', 13)]) });
+
+  expect(text[1]).toMatch(/: 3 × Xid 48 .* last at 11:55:03Z and 1 more$/);
+  expect(text).toContainEqual(
+    expect.stringMatching(/^ {2}events: 11:55:01Z to 11:55:03Z 3 × Xid 48 .*; 11:59:30Z Xid 13 /),
+  );
+});
+
+test('what a program wrote into the log is told with that word, and is no fact', () => {
+  const made = [79, 48, 13, 31, 43, 45].map((code) => ({
+    ...xidEvent('0000:0a:00', code),
+    origin: 'userSpace' as const,
+  }));
+  const text = lines({ a: nodeOf([quiet], made) });
+
+  expect(text[0]).toBe('1 GPU on 1 node, last 30 min: nothing happened.');
+  expect(text[1]).toMatch(/: nothing happened$/);
+  expect(text).toContainEqual(
+    expect.stringMatching(
+      /\(written by a program of user space: it proves nothing\) … and 2 more of user space$/,
+    ),
+  );
+  expect(text.find((line) => line.startsWith('  marks'))).toBeUndefined();
+});
+
+test('an event is not lost because the clock was set back since', () => {
+  const text = lines({ a: nodeOf([quiet], [{ ...fell, atMs: now.atMs + 60 * minute }]) });
+
+  expect(text[1]).toMatch(/: Xid 79 .* at 12:00:00Z$/);
 });
 
 test('a GPU that no node has is refused, as by every tool', () => {
