@@ -145,6 +145,8 @@ export interface GpuHistory {
   readonly numbering: string;
   /** How often a sample is taken when nothing special happens. */
   readonly intervalMs: number;
+  /** Of every GPU of which something is kept, whether it is there now or not: see `historyKey`. */
+  readonly gpuKeys: readonly string[];
   /** Every sample that is kept: of two hours at the usual interval, and those taken more often around events. */
   rows(query: RowQuery): RowPage;
   /** Five minutes each, of 48 hours, oldest first; the last one may still be growing. */

@@ -71,7 +71,10 @@ export function driverText({ problem }: DriverAnswer): string | null {
 }
 
 /** The GPUs that an answer is about: all, or the one named by index, UUID or PCI address, or by the UUID of a MIG device on it. */
-export function selectGpus({ gpus }: Snapshot, wanted: string | number | undefined): readonly GpuState[] {
+export function selectGpus(
+  { gpus }: Pick<Snapshot, 'gpus'>,
+  wanted: string | number | undefined,
+): readonly GpuState[] {
   if (wanted === undefined) return gpus;
   const name = String(wanted).toLowerCase();
   return gpus.filter(({ index, readings }) => {

@@ -38,11 +38,11 @@ export const timelineEvent = z.object({
 export type TimelineEvent = z.output<typeof timelineEvent>;
 
 export const gpuTimeline = z.object({
-  index: z.int(),
+  index: z.int().nullable().describe('null: of a GPU that is not there now'),
   name: z.string().nullable(),
   uuid: z.string().nullable(),
   pciAddress: z.string().nullable(),
-  trouble: z.string().nullable().describe('lost, hung or vanished'),
+  trouble: z.string().nullable().describe('lost, hung, vanished or notThereNow'),
   /** What is covered: from the first sample in the window on. Null where there is none. */
   covered: z.object({ ...span, coveredMs: z.number(), samples: z.int() }).nullable(),
   resolution: z.string().describe('samples, bins (of five minutes) or both: bins where there are no samples'),

@@ -10,7 +10,7 @@ export function troublesOf(gpu: GpuTimeline): string[] {
   const hot = crossings.filter(({ harmless }) => !harmless);
   const odd = gaps.filter(({ why }) => why !== 'agentNotRunning');
   return [
-    gpu.trouble,
+    gpu.trouble === 'notThereNow' ? 'not there now' : gpu.trouble,
     ...eventTroubles(gpu),
     ...slowdownTroubles(throttles),
     ...hot.slice(-1).map((each) => crossingText(each)),
@@ -38,12 +38,18 @@ function slowdownTroubles(throttles: GpuTimeline['throttles']): string[] {
 /** Many lines: what happened, then each series with its sparkline, then the marks under them, then each list. */
 export function fullText(node: string, gpu: GpuTimeline): string {
   const troubles = troublesOf(gpu);
-  const what = [gpu.name, gpu.pciAddress && `PCI ${gpu.pciAddress}`].filter(Boolean).join(', ');
-  const head = `${node} GPU ${gpu.index}${what && ` (${what})`}: ${troubles.join('; ') || 'nothing happened'}`;
+  const what = [gpu.name, gpu.index !== null && gpu.pciAddress && `PCI ${gpu.pciAddress}`]
+    .filter(Boolean)
+    .join(', ');
+  const head = `${placeText(node, gpu)}${what && ` (${what})`}: ${troubles.join('; ') || 'nothing happened'}`;
   if (!gpu.covered) return `${head}. No samples in this time${gapTexts(gpu).join('')}`;
   return [head, coverageText(gpu, gpu.covered), ...graph(gpu), ...listTexts(gpu)]
     .map((line, at) => (at === 0 ? line : `  ${line}`))
     .join('\n');
+}
+
+export function placeText(node: string, { index, uuid, pciAddress }: GpuTimeline): string {
+  return index === null ? `${node} ${uuid ?? `GPU at PCI ${pciAddress}`}` : `${node} GPU ${index}`;
 }
 
 function coverageText(

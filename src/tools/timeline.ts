@@ -15,10 +15,11 @@ import {
 } from './node-answer.ts';
 import { eventsIn, isProven, toldEvents } from './timeline-events.ts';
 import type { GapReason } from './timeline-gaps.ts';
+import { goneTimelines } from './timeline-gone.ts';
 import { timelineOf } from './timeline-gpu.ts';
 import { nodeRow, nodeSummary, nodeText } from './timeline-node.ts';
 import { type GpuTimeline, gpuTimeline, timelineEvent } from './timeline-shape.ts';
-import { eventText, fullText, troublesOf } from './timeline-text.ts';
+import { eventText, fullText, placeText, troublesOf } from './timeline-text.ts';
 import { timelineInput, usualSeries, windowOf, windowText } from './timeline-window.ts';
 import { type Answer, defineTool, type NodeContext } from './tool.ts';
 
@@ -29,6 +30,8 @@ const output = z.object({
   fromMs: z.number().describe('Unix time, by the clock of the node'),
   toMs: z.number(),
   gpus: z.array(gpuTimeline),
+  /** Of which there is nothing but their history: they left before the agent was started. */
+  gone: z.array(gpuTimeline).default([]),
   /** Of no GPU that is known: of the node, of a switch. */
   nodeEvents: z.array(timelineEvent),
 });
@@ -60,6 +63,7 @@ export const timeline = defineTool({
     gpusSlowedDown: z.int(),
     gpusOverThreshold: z.int(),
     gpusWithGaps: z.int(),
+    gpusNotThereNow: z.int(),
     driverProblemNodes: z.array(z.string()),
     simulatedNodes: z.array(z.string()),
   }),
@@ -83,14 +87,16 @@ export const timeline = defineTool({
       fromMs: Math.round(window.fromMs),
       toMs: Math.round(window.toMs),
       gpus: history ? gpus.map((gpu) => timelineOf(gpu, wanted, { ...known, history })) : [],
+      gone: history ? goneTimelines(args.gpu, wanted, { ...known, history }) : [],
       nodeEvents: toldEvents(eventsIn(window, others), snapshot.gpus, nodeEventsAtMost).events,
     };
   },
 
   merge(args, answers) {
     const gpus = answers.flatMap(({ node, value }) => value.gpus.map((gpu) => ({ node, gpu })));
+    const gone = answers.flatMap(({ node, value }) => value.gone.map((gpu) => ({ node, gpu })));
     const full = args.detail === 'full' || args.gpu !== undefined || gpus.length <= shownInFullAtMost;
-    const odd = gpus.filter(({ gpu }) => troublesOf(gpu).length > 0).sort(worstFirst);
+    const odd = [...gpus, ...gone].filter(({ gpu }) => troublesOf(gpu).length > 0).sort(worstFirst);
     const others = full ? gpus.filter((each) => !odd.includes(each)) : [];
     const number = (is: (gpu: GpuTimeline) => boolean) => gpus.filter(({ gpu }) => is(gpu)).length;
     const problems = answers.filter(({ value }) => value.driver.problem);
@@ -103,6 +109,7 @@ export const timeline = defineTool({
         gpusSlowedDown: number(isSlowed),
         gpusOverThreshold: number(isHot),
         gpusWithGaps: number(({ gaps }) => gaps.length > 0),
+        gpusNotThereNow: gone.length,
         driverProblemNodes: problems.map(({ node }) => node),
         simulatedNodes: answers.filter(({ value }) => value.simulated).map(({ node }) => node),
       },
@@ -114,7 +121,7 @@ export const timeline = defineTool({
         ...others.map((each): Row => ({ kind: 'gpu', ...each, full: true })),
         ...(full ? [] : answers.flatMap(nodeSummary).sort((a, b) => byName(a.node, b.node))),
       ],
-      gpuCount: gpus.length,
+      gpuCount: gpus.length + gone.length,
     };
   },
 
@@ -124,6 +131,7 @@ export const timeline = defineTool({
       [head.gpusSlowedDown, 'slowed down'],
       [head.gpusOverThreshold, 'over a threshold'],
       [head.gpusWithGaps, 'with gaps'],
+      [head.gpusNotThereNow, 'more not there now'],
     ] as const;
     const facts = counts.filter(([number]) => number > 0).map(([number, words]) => `${number} ${words}`);
     return [
@@ -138,7 +146,7 @@ export const timeline = defineTool({
     if (row.kind === 'nodeEvents') return `${row.node}: ${row.events.map(eventText).join('; ')}`;
     if (row.kind === 'node') return nodeText(row);
     if (row.full) return fullText(row.node, row.gpu);
-    return `${row.node} GPU ${row.gpu.index}: ${troublesOf(row.gpu).join('; ')}`;
+    return `${placeText(row.node, row.gpu)}: ${troublesOf(row.gpu).join('; ')}`;
   },
 });
 
@@ -169,7 +177,7 @@ interface Placed {
 }
 
 function worstFirst(a: Placed, b: Placed): number {
-  return badness(b.gpu) - badness(a.gpu) || byName(a.node, b.node) || a.gpu.index - b.gpu.index;
+  return badness(b.gpu) - badness(a.gpu) || byName(a.node, b.node) || (a.gpu.index ?? 0) - (b.gpu.index ?? 0);
 }
 
 function badness(gpu: GpuTimeline): number {

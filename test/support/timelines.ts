@@ -64,7 +64,7 @@ export function gpusOf(node: TimelineNode, given: object = {}): GpuTimeline[] {
   return (structured['rows'] as { kind: string; gpu: GpuTimeline }[])
     .filter(({ kind }) => kind === 'gpu')
     .map((row) => row.gpu)
-    .sort((a, b) => a.index - b.index);
+    .sort((a, b) => (a.index ?? 0) - (b.index ?? 0));
 }
 
 export function seriesOf(timelineOfGpu: GpuTimeline | undefined, name: SeriesName) {

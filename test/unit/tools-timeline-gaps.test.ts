@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { seriesNames } from '../../src/core/history.ts';
+import type { GpuTimeline } from '../../src/tools/timeline-shape.ts';
 import { gpu, snapshot } from '../support/gpus.ts';
 import { historyOf, keyOf, now, type Shows } from '../support/history.ts';
 import { askTimeline, calm, gpusOf, nodeOf, seriesOf } from '../support/timelines.ts';
@@ -108,5 +109,35 @@ describe('a clock that was set', () => {
     expect(one?.covered).toMatchObject({ samples: 120, fromMs: now.atMs - 20 * minute - 10_000 });
     expect(one?.gaps).toEqual([]);
     expect(one?.clockJumps).toEqual([{ atMs: now.atMs - 10 * minute, byMs: 3 * hour }]);
+  });
+});
+
+describe('a GPU that was gone before the agent was started', () => {
+  const fell: Shows = (ageMs) => (ageMs > 10 * minute ? calm : undefined);
+  const whole = nodeOf([() => calm, fell]);
+  const node = { ...whole, snapshot: snapshot([gpu(0)]) };
+
+  test('has a timeline nevertheless, and is said not to be there now', () => {
+    const text = askTimeline({ a: node }).text.split('\n');
+
+    expect(text[0]).toBe('1 GPU on 1 node, last 30 min: 1 more not there now.');
+    expect(text[1]).toBe(`a ${keyOf(1)}: not there now; no samples for 10 min (vanished)`);
+    expect(text).toContainEqual(expect.stringMatching(/^ {2}temperatureC .*55 °C/));
+  });
+
+  test('is found by its name, and by no other', () => {
+    const rows = (given: object) =>
+      (askTimeline({ a: node }, given).structured['rows'] as { gpu?: GpuTimeline }[]).map(
+        (row) => row.gpu?.uuid,
+      );
+
+    expect(rows({ gpu: keyOf(1) })).toEqual([keyOf(1)]);
+    expect(rows({ gpu: 0 })).toEqual([keyOf(0)]);
+    expect(() => rows({ gpu: 1 })).toThrow(expect.objectContaining({ code: 'GPU_NOT_FOUND' }));
+  });
+
+  test('is not told of where it was gone all the time, unless it is asked for', () => {
+    expect(askTimeline({ a: node }, { minutes: 5 }).text).not.toContain('not there now');
+    expect(askTimeline({ a: node }, { minutes: 5, gpu: keyOf(1) }).text).toContain('not there now');
   });
 });

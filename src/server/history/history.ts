@@ -66,6 +66,10 @@ export class History implements GpuHistory {
     return this.#life;
   }
 
+  get gpuKeys(): readonly string[] {
+    return [...this.#rings.keys()];
+  }
+
   get byteLength(): number {
     return [...this.#rings.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
   }
