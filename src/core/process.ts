@@ -70,6 +70,8 @@ export interface GpuProcesses {
   /** Monotonic; null while nobody has asked. */
   readonly readAtMs: number | null;
   readonly processes: Reading<readonly GpuProcess[]>;
+  /** Where the driver does not list any now: those that it listed before and that cannot end. */
+  readonly stuck: readonly GpuProcess[];
   /** Every container that was given this GPU or a part of it, used or not. */
   readonly holders: readonly DeviceHolder[];
   /** Whether the kubelet can give it, or a part of it, to pods; null where it does not tell. Oracle: kubectl describe node, "Allocatable" */

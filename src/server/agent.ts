@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { McpHttpHandler, Server } from '@modelcontextprotocol/server';
 
-import type { Driver } from '../core/driver.ts';
+import type { Driver, Inquiries } from '../core/driver.ts';
 import { firstGpmWindowMs, gpmIsBegun } from '../core/gpm.ts';
 import type { Log } from '../core/log.ts';
 import type { PciGpu } from '../core/pci.ts';
@@ -20,6 +20,7 @@ import { type BootClock, bootClock, momentOf } from './node-clock.ts';
 import type { EventLane, EventListener } from './nvml/event-lane.ts';
 import { ProcessBook, type ProcessBookOptions } from './proc/process-book.ts';
 import { processOnNode } from './proc/process-on-node.ts';
+import { processRounds } from './proc/process-rounds.ts';
 import { type Sampler, startSampler } from './sampler.ts';
 
 export interface AgentOptions {
@@ -96,7 +97,10 @@ export function createAgent(options: AgentOptions, maxBodyBytes: number): Agent 
     beside,
     simulated,
     intervalMs: () => pace.intervalMs(nowMs()),
-    onRound: (snapshot) => recorder?.round(snapshot, nowMs(), momentOf(clock)),
+    onRound(snapshot) {
+      recorder?.round(snapshot, nowMs(), momentOf(clock));
+      listProcesses();
+    },
     hangAfterMs,
     nowMs,
     log,
@@ -105,7 +109,7 @@ export function createAgent(options: AgentOptions, maxBodyBytes: number): Agent 
     if (pace.event(nowMs())) sampler.hurry();
   });
   const metrics = agentMetrics(sampler.snapshot, nowMs, options.gpuSources);
-  const { context, inquire } = knowledgeOf(sampler, { ...options, nowMs, clock, events });
+  const { context, inquire, listProcesses } = knowledgeOf(sampler, { ...options, nowMs, clock, events });
   const agent: AgentMcp = { node, context, inquire, log, metrics };
   const handler = agentHandler(agent, maxBodyBytes);
   publishEvents(events, handler.bus);
@@ -141,9 +145,13 @@ interface KnowledgeOptions extends Pick<AgentOptions, 'processes' | 'history' | 
 function knowledgeOf(
   sampler: Sampler,
   { nowMs, clock, events, history, pciGpus, processes: options }: KnowledgeOptions,
-): Pick<AgentMcp, 'context' | 'inquire'> {
+): Pick<AgentMcp, 'context' | 'inquire'> & { readonly listProcesses: () => void } {
   const onNode = (pid: number) => processOnNode(pid, clock.bootedAtMs);
   const processes = new ProcessBook(options ?? { onNode, allocations: () => ({ reason: 'not asked for' }) });
+  const inquire = async (what: keyof Inquiries) => {
+    await within(what === 'gpm' ? inquireGpm(sampler) : sampler.inquire(what), inquiryMs);
+    if (what === 'processes') processes.update(sampler.snapshot().gpus, sampler.answers().processes);
+  };
   return {
     context() {
       const snapshot = sampler.snapshot();
@@ -159,10 +167,8 @@ function knowledgeOf(
         ...(history && { history }),
       };
     },
-    async inquire(what) {
-      await within(what === 'gpm' ? inquireGpm(sampler) : sampler.inquire(what), inquiryMs);
-      if (what === 'processes') processes.update(sampler.snapshot().gpus, sampler.answers().processes);
-    },
+    inquire,
+    listProcesses: processRounds(() => inquire('processes'), nowMs),
   };
 }
 

@@ -14,6 +14,10 @@ export const gpuProcesses = z.object({
   ageMs: z.number().nullable(),
   /** Null: why stands in `missing`. */
   processes: z.array(processRow).nullable(),
+  stuck: z
+    .array(processRow)
+    .default([])
+    .describe('where the driver lists none: those that it listed before and that cannot end'),
   missing: z.string().nullable(),
   memoryUsedBytes: z.number().nullable(),
   holders: z.array(holder),
@@ -25,6 +29,7 @@ type Known = Omit<GpuProcesses, 'index'>;
 const nothingKnown: Known = {
   readAtMs: null,
   processes: { missing: 'notReady' },
+  stuck: [],
   holders: [],
   offered: null,
 };
@@ -35,7 +40,7 @@ export function gpuProcessesOf(
 ): GpuProcessesRow {
   const gpu = snapshot.gpus.find((each) => each.index === index);
   const known: Known = node.gpus.find((each) => each.index === index) ?? nothingKnown;
-  const { readAtMs, processes: list, holders, offered } = known;
+  const { readAtMs, processes: list, stuck, holders, offered } = known;
   return {
     index,
     name: gpu ? orNull(gpu.readings.name) : null,
@@ -43,6 +48,7 @@ export function gpuProcessesOf(
     pciAddress: gpu ? orNull(gpu.readings.pciAddress) : null,
     ageMs: readAtMs === null ? null : Math.round(nowMs - readAtMs),
     processes: 'value' in list ? list.value.map(processRowOf) : null,
+    stuck: stuck.map(processRowOf),
     missing: 'missing' in list ? list.missing : null,
     memoryUsedBytes: gpu ? (orNull(gpu.readings.memory)?.usedBytes ?? null) : null,
     holders: holders.map((each) => ({ ...each })),

@@ -126,8 +126,8 @@ function wallMsOf({ value }: Answer<NodeProcessesAnswer>): number {
 
 function stuckRows(answer: Answer<NodeProcessesAnswer>): Row[] {
   const wallMs = wallMsOf(answer);
-  return answer.value.gpus.flatMap(({ index, processes: list }) =>
-    (list ?? [])
+  return answer.value.gpus.flatMap(({ index, processes: list, stuck }) =>
+    [...(list ?? []), ...stuck]
       .filter(isStuck)
       .map((process): Row => ({ kind: 'stuckProcess', node: answer.node, gpu: index, process, wallMs })),
   );

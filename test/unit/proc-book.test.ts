@@ -60,8 +60,8 @@ function seen(book: ProcessBook, index = 0) {
 
 test('a GPU that nobody has asked is not ready, and not without processes', () => {
   expect(bookOf().book.view(gpus).gpus).toEqual([
-    { index: 0, readAtMs: null, processes: { missing: 'notReady' }, holders: [], offered: null },
-    { index: 1, readAtMs: null, processes: { missing: 'notReady' }, holders: [], offered: null },
+    { index: 0, readAtMs: null, processes: { missing: 'notReady' }, stuck: [], holders: [], offered: null },
+    { index: 1, readAtMs: null, processes: { missing: 'notReady' }, stuck: [], holders: [], offered: null },
   ]);
 });
 
@@ -129,6 +129,21 @@ test.for(['D', 'Z'])('a process that left the list and is still there in state %
   onNode.delete(7);
   list([]);
   expect(seen(book)).toEqual([]);
+});
+
+test('a GPU that is lost lists nothing any more: who was on it and cannot end is told by itself', () => {
+  const { book, onNode, list } = bookOf();
+  onNode.set(7, running('R'));
+  onNode.set(8, running('R'));
+  list([process(7), process(8)]);
+
+  onNode.set(7, running('D'));
+  book.update(gpus, new Map([[0, { readAtMs: 2, answer: { missing: 'gpuLost' } }]]));
+
+  expect(book.view(gpus).gpus[0]).toMatchObject({
+    processes: { missing: 'gpuLost' },
+    stuck: [{ pid: 7, left: true, onNode: { state: { value: 'D' } } }],
+  });
 });
 
 test('a process that ended as it should, and another that has its pid now, are not kept', () => {

@@ -40,7 +40,7 @@ function runs(
   list: readonly GpuProcess[],
   holders: readonly DeviceHolder[] = [],
 ): GpuProcesses {
-  return { index, readAtMs: nowMs - 20, processes: { value: list }, holders, offered: null };
+  return { index, readAtMs: nowMs - 20, processes: { value: list }, stuck: [], holders, offered: null };
 }
 
 function ask(
@@ -112,14 +112,20 @@ test('memory that no listed process holds is said', () => {
 });
 
 test('a GPU whose processes cannot be told is not called unused', () => {
-  const text = ask([
-    { index: 0, readAtMs: nowMs, processes: { missing: 'noPermission' }, holders: [], offered: null },
-    runs(1, [job(4101)]),
-  ]);
+  const text = ask([{ ...runs(0, []), processes: { missing: 'noPermission' } }, runs(1, [job(4101)])]);
 
   expect(text.join('\n')).toContain(
     'a GPU 0 (NVIDIA H100 80GB HBM3, 20 GiB used): which processes it has cannot be told (noPermission)',
   );
+});
+
+test('who holds a GPU that no longer lists its processes is told', () => {
+  const waits = job(4001, { left: true });
+  const stuck = [{ ...waits, onNode: { ...waits.onNode, state: { value: 'D' } } }];
+  const text = ask([{ ...runs(0, []), processes: { missing: 'gpuLost' }, stuck }]);
+
+  expect(text[1]).toMatch(/^stuck: a GPU 0: python3 \(pid 4001, compute\).* cannot be ended \(state D\)/);
+  expect(text.join('\n')).toContain('which processes it has cannot be told (gpuLost)');
 });
 
 test('an agent outside of the PID namespace of the node says so, and what to set', () => {

@@ -72,12 +72,18 @@ export class ProcessBook {
       holders: holdersOf(nameOfPart(gpu, process) ?? whole),
       left,
     });
-    const known = map(processes, (list) => [
-      ...list.map((process) => named(process, false)),
-      ...this.#left(gpu.index, list).map((process) => named(process, true)),
-    ]);
+    const listed = 'value' in processes ? processes.value : [];
+    const left = this.#left(gpu.index, listed).map((process) => named(process, true));
+    const known = map(processes, (list) => [...list.map((process) => named(process, false)), ...left]);
     this.#remember(gpu.index, known);
-    return { index: gpu.index, readAtMs, processes: known, holders: holdersOf(all), offered: offers(all) };
+    return {
+      index: gpu.index,
+      readAtMs,
+      processes: known,
+      stuck: 'value' in known ? [] : left,
+      holders: holdersOf(all),
+      offered: offers(all),
+    };
   }
 
   /** Those that were listed before and are stuck: the same process, not another that has its pid now. */
@@ -103,7 +109,7 @@ export class ProcessBook {
 }
 
 function unknown(index: number): GpuProcesses {
-  return { index, readAtMs: null, processes: { missing: 'notReady' }, holders: [], offered: null };
+  return { index, readAtMs: null, processes: { missing: 'notReady' }, stuck: [], holders: [], offered: null };
 }
 
 /** What the kubelet says of a GPU, by its names and those of its parts. */
