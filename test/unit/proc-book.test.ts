@@ -80,6 +80,25 @@ test('a process is told with the containers that were given its GPU, by UUID or 
   expect(seen(book, 1)).toMatchObject([{ holders: [{ pod: 'c' }, { pod: 'b' }] }]);
 });
 
+test('where processes of several containers are on a GPU, the one that the kubelet names has none of them for sure', () => {
+  const { book, onNode, list } = bookOf([given('a', [uuid(0)])]);
+  const within = (containerId: string): ProcessOnNode => ({
+    ...running(),
+    container: { value: { containerId, runtime: 'containerd', podUid: null } },
+  });
+  onNode.set(7, within('c1'));
+  onNode.set(8, within('c1'));
+  onNode.set(9, running());
+
+  list([process(7), process(8), process(9)]);
+  expect(seen(book)).toMatchObject([{ holders: [{ pod: 'a' }] }, { holders: [{ pod: 'a' }] }, {}]);
+
+  onNode.set(8, within('c2'));
+  list([process(7), process(8), process(9)]);
+  expect(seen(book)).toMatchObject([{ holders: [] }, { holders: [] }, {}]);
+  expect(book.view(gpus).gpus[0]?.holders).toMatchObject([{ pod: 'a' }]);
+});
+
 test('under MIG the holders are those of the part that the process uses', () => {
   const mig = (index: number, gpuInstanceId: number) => ({
     index,

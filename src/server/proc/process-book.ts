@@ -74,7 +74,9 @@ export class ProcessBook {
     });
     const listed = 'value' in processes ? processes.value : [];
     const left = this.#left(gpu.index, listed).map((process) => named(process, true));
-    const known = map(processes, (list) => [...list.map((process) => named(process, false)), ...left]);
+    const known = map(processes, (list) =>
+      certain([...list.map((process) => named(process, false)), ...left]),
+    );
     this.#remember(gpu.index, known);
     return {
       index: gpu.index,
@@ -106,6 +108,25 @@ export class ProcessBook {
       );
     this.#known.set(gpu, new Map(known));
   }
+}
+
+/**
+ * A kubelet that names one container, where processes of several are on the GPU or part, has not told of all that have it:
+ * one takes what a container runtime shows it, or is not of Kubernetes. Which of them is whose cannot be told then.
+ */
+function certain(processes: readonly GpuProcess[]): GpuProcess[] {
+  const containers = new Map<string, Set<string>>();
+  const partOf = ({ gpuInstanceId, computeInstanceId }: GpuProcess) =>
+    `${gpuInstanceId} ${computeInstanceId}`;
+  for (const process of processes) {
+    const id = orNull(process.onNode.container)?.containerId;
+    const known = containers.get(partOf(process)) ?? new Set();
+    containers.set(partOf(process), id === undefined ? known : known.add(id));
+  }
+  return processes.map((process) => {
+    const shared = (containers.get(partOf(process))?.size ?? 0) > 1;
+    return shared && process.holders.length === 1 ? { ...process, holders: [] } : process;
+  });
 }
 
 function unknown(index: number): GpuProcesses {
