@@ -43,7 +43,12 @@ test.for<[name: string, cgroup: string, expected: object | null]>([
   [
     'containerd that is asked for cgroupfs on a systemd host',
     `0::/system.slice/containerd.service/kubepods-burstable-pod${uidInSlice}.slice:cri-containerd:${id}`,
-    { containerId: id, runtime: 'containerd', podUid: null },
+    { ...inPod, runtime: 'containerd' },
+  ],
+  [
+    'the same, version 1',
+    `4:memory:/system.slice/containerd.service/kubepods-besteffort-pod${uidInSlice}.slice:cri-containerd:${id}`,
+    { ...inPod, runtime: 'containerd' },
   ],
   [
     'kind: a node that is a container itself',

@@ -29,14 +29,15 @@ export function containerOf(cgroup: string): ContainerOfProcess | null {
     const at = parts.findLastIndex((part) => containerIn(part) !== null);
     const container = containerIn(parts[at] ?? '');
     if (!container) continue;
-    const pod = parts.slice(0, at).findLast((part) => podPart.test(part));
+    const names = parts.slice(0, at + 1).flatMap((part) => part.split(':'));
+    const pod = names.findLast((name) => podPart.test(name));
     return { ...container, podUid: pod === undefined ? null : uidIn(pod) };
   }
   return null;
 }
 
 function containerIn(part: string): Pick<ContainerOfProcess, 'containerId' | 'runtime'> | null {
-  // cgroupfs under containerd may be told as `kubepods-…-podUID:cri-containerd:ID`.
+  // A path in systemd's form that runc without its driver takes for one folder: `kubepods-…-podUID.slice:cri-containerd:ID`.
   const [, prefix, containerId] = containerPart.exec(part.split(':').at(-1) ?? '') ?? [];
   if (containerId === undefined || prefix === 'crio-conmon') return null;
   const named = prefix ?? part.split(':').at(-2);
