@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { groupBy } from '../core/group-by.ts';
 import { byName, foldNames } from '../core/names.ts';
 import { count } from '../core/words.ts';
 import { severities } from '../diagnose/xid.ts';
@@ -7,13 +8,17 @@ import { commonArguments } from './arguments.ts';
 import { type Burst, burst, burstsOf, burstText } from './event-burst.ts';
 import { type EventRow, eventRow, eventRowOf, slotOf } from './event-row.ts';
 import { answerOf, nodeAnswer, selectGpus, simulatedText } from './node-answer.ts';
-import { type Answer, defineTool, type NodeContext } from './tool.ts';
+import { type Answer, defineTool } from './tool.ts';
+
+const source = z.object({ readable: z.boolean(), reason: z.string().nullable() });
 
 const output = z.object({
   ...nodeAnswer,
   /** How many of the node's GPUs were asked for. */
   gpus: z.int(),
-  kernelLog: z.object({ readable: z.boolean(), reason: z.string().nullable() }),
+  kernelLog: source,
+  /** Xids as the driver itself tells them; an older agent does not say whether it hears them. */
+  driverEvents: source.optional(),
   cursor: z.string().describe('to be given as since the next time'),
   eventsLost: z.boolean().describe('events between since and the oldest that is still known may be missing'),
   events: z.array(eventRow),
@@ -21,7 +26,13 @@ const output = z.object({
 type NodeEvents = z.output<typeof output>;
 
 const row = z.union([
-  z.object({ kind: z.literal('logUnreadable'), nodes: z.array(z.string()), reason: z.string() }),
+  z.object({
+    kind: z.literal('logUnreadable'),
+    nodes: z.array(z.string()),
+    reason: z.string(),
+    driverEvents: source.optional(),
+  }),
+  z.object({ kind: z.literal('driverUnheard'), nodes: z.array(z.string()), reason: z.string() }),
   z.object({ kind: z.literal('eventsLost'), nodes: z.array(z.string()) }),
   burst,
 ]);
@@ -67,7 +78,8 @@ export const xidErrors = defineTool({
     return {
       ...answerOf(node),
       gpus: gpus.length,
-      kernelLog: logOf(node),
+      kernelLog: { ...node.events.sources.kernelLog },
+      driverEvents: { ...node.events.sources.nvml },
       cursor: page.cursor,
       eventsLost: page.eventsLost,
       events,
@@ -92,6 +104,7 @@ export const xidErrors = defineTool({
         ...unreadableRows(unreadable),
         ...(lost.length > 0 ? [{ kind: 'eventsLost' as const, nodes: lost }] : []),
         ...bursts.sort(worstFirst),
+        ...unheardRows(answers),
       ],
       gpuCount: answers.reduce((sum, { value }) => sum + value.gpus, 0),
     };
@@ -99,27 +112,23 @@ export const xidErrors = defineTool({
 
   headText({ nodes, events, severities: counts, unreadableNodes, simulatedNodes }) {
     const summary = Object.entries(counts).map(([severity, number]) => `${number} ${severity}`);
-    const readable = nodes - unreadableNodes.length;
-    const where = readable === nodes ? count(nodes, 'node') : `${readable} of ${count(nodes, 'node')}`;
+    const read = `The kernel log is read on ${nodes - unreadableNodes.length} of ${count(nodes, 'node')}.`;
     return [
       ...simulatedText(nodes, simulatedNodes),
-      `${count(events, 'event')} in the kernel log of ${where}${summary.length > 0 ? `: ${summary.join(', ')}` : ''}.`,
+      `${count(events, 'event')} on ${count(nodes, 'node')}${summary.length > 0 ? `: ${summary.join(', ')}` : ''}.${unreadableNodes.length > 0 ? ` ${read}` : ''}`,
     ];
   },
 
   rowText(row) {
     if (row.kind === 'logUnreadable')
-      return `unknown: ${foldNames(row.nodes)}: the kernel log is not read: ${row.reason}`;
+      return `unknown: ${foldNames(row.nodes)}: the kernel log is not read: ${row.reason}${insteadText(row.driverEvents)}`;
+    if (row.kind === 'driverUnheard')
+      return `${foldNames(row.nodes)}: the driver's own events are not heard: ${row.reason}. Events are those of the kernel log`;
     if (row.kind === 'eventsLost')
       return `${foldNames(row.nodes)}: older events than these were dropped, or the agent began anew: some may be missing`;
     return burstText(row);
   },
 });
-
-function logOf({ events: { sources } }: NodeContext): NodeEvents['kernelLog'] {
-  const { readable, reason } = sources.kernelLog;
-  return { readable, reason };
-}
 
 function countSeverities(events: readonly EventRow[]): Record<string, number> {
   const counts = [...severities]
@@ -128,14 +137,38 @@ function countSeverities(events: readonly EventRow[]): Record<string, number> {
   return Object.fromEntries(counts.filter(([, number]) => number > 0));
 }
 
-/** A silent log is no sign of health: nodes whose log says nothing for one reason are one line. */
+/** A silent log is no sign of health: nodes on which nothing can be read for the same reasons are one line. */
 function unreadableRows(answers: readonly Answer<NodeEvents>[]): Row[] {
-  const byReason = new Map<string, string[]>();
-  for (const { node, value } of answers) {
-    const reason = value.kernelLog.reason ?? 'unknown';
-    byReason.set(reason, [...(byReason.get(reason) ?? []), node]);
-  }
-  return [...byReason].map(([reason, nodes]) => ({ kind: 'logUnreadable', nodes, reason }));
+  const alike = groupBy(answers, ({ value: { kernelLog, driverEvents } }) =>
+    JSON.stringify([kernelLog.reason, driverEvents]),
+  );
+  return [...alike.values()].map((group) => ({
+    kind: 'logUnreadable',
+    nodes: group.map(({ node }) => node),
+    reason: group[0]?.value.kernelLog.reason ?? 'unknown',
+    driverEvents: group[0]?.value.driverEvents,
+  }));
+}
+
+/** Where there is a log beside it; made-up GPUs have no driver that could tell. */
+function unheardRows(answers: readonly Answer<NodeEvents>[]): Row[] {
+  const unheard = answers.filter(
+    ({ value: { kernelLog, driverEvents, simulated } }) =>
+      kernelLog.readable && driverEvents?.readable === false && !simulated,
+  );
+  const byReason = groupBy(unheard, ({ value }) => value.driverEvents?.reason ?? 'unknown');
+  return [...byReason].map(([reason, group]) => ({
+    kind: 'driverUnheard',
+    nodes: group.map(({ node }) => node),
+    reason,
+  }));
+}
+
+function insteadText(driverEvents: z.output<typeof source> | undefined): string {
+  if (!driverEvents) return '';
+  return driverEvents.readable
+    ? '. Only the Xids that the driver itself tells are known'
+    : `. Nor are the driver's own events heard: ${driverEvents.reason ?? 'unknown'}`;
 }
 
 function worstFirst(a: Burst, b: Burst): number {

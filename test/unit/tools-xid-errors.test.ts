@@ -7,7 +7,7 @@ import { present } from '../../src/tools/present.ts';
 import { xidErrors } from '../../src/tools/xid-errors.ts';
 import { contextOf } from '../support/answers.ts';
 import { eventLog, xidEvent } from '../support/events.ts';
-import { gpu, snapshot } from '../support/gpus.ts';
+import { driverOk, gpu, snapshot } from '../support/gpus.ts';
 
 const node = snapshot([gpu(0), gpu(1)]);
 const [slot0, slot1] = ['0000:0a:00', '0000:11:00'];
@@ -30,7 +30,7 @@ function lines(events: readonly GpuEvent[], given: object = {}): string[] {
 test('an Xid is told with its name, its GPU, its program, when, what it means and what to do', () => {
   const [head, row] = lines([xidEvent(slot1, 79, { details: { pid: 77, processName: 'train' } })]);
 
-  expect(head).toBe('1 event in the kernel log of 1 node: 1 fatal.');
+  expect(head).toBe('1 event on 1 node: 1 fatal.');
   expect(row).toMatch(
     /^fatal: a GPU 1 \(PCI 0000:11:00\): Xid 79 GPU has fallen off the bus, pid 77 \(train\), at 2026-11-26T11:59:30Z\. .*Action rebootNode: drain the node and reboot it\. NVIDIA: Restart the bare-metal node/,
   );
@@ -70,19 +70,39 @@ test('the worst come first, and of equals the newest', () => {
   ).toEqual(['79', '13', '31']);
 });
 
-test('a log that cannot be read is no silence: it is named with the reason', () => {
-  const unread = eventLog([], {
-    sources: {
-      kernelLog: { readable: false, reason: 'errno 1: it takes root' },
-      nvml: { readable: false, reason: 'x' },
-    },
-  });
+test('what cannot be read is no silence: each source is named with the nodes and the reason', () => {
+  const heard = { readable: true, reason: null };
+  const unread = { readable: false, reason: 'errno 1: it takes root' };
+  const unheard = { readable: false, reason: 'the driver is not open' };
+  const log = (kernelLog: typeof heard | typeof unread, nvml: typeof heard | typeof unread) =>
+    eventLog([], { sources: { kernelLog, nvml } });
 
-  const text = ask({ a: [node, unread], b: [node, unread], c: [node, eventLog([])] }).text.split('\n');
+  const text = ask({
+    a: [node, log(unread, unheard)],
+    b: [node, log(unread, unheard)],
+    c: [node, log(heard, unheard)],
+    d: [node, log(heard, heard)],
+    e: [snapshot([gpu(0)], driverOk, true), log(heard, unheard)],
+  }).text.split('\n');
 
   expect(text).toEqual([
-    '0 events in the kernel log of 1 of 3 nodes.',
-    'unknown: a,b: the kernel log is not read: errno 1: it takes root',
+    expect.stringContaining('SIMULATED DATA on e'),
+    '0 events on 5 nodes. The kernel log is read on 3 of 5 nodes.',
+    "unknown: a,b: the kernel log is not read: errno 1: it takes root. Nor are the driver's own events heard: the driver is not open",
+    "c: the driver's own events are not heard: the driver is not open. Events are those of the kernel log",
+  ]);
+});
+
+test('an event that the driver told, where the kernel log cannot be read, is none of that log', () => {
+  const sources = {
+    kernelLog: { readable: false, reason: 'errno 1: it takes root' },
+    nvml: { readable: true, reason: null },
+  };
+  const text = ask({ a: [node, eventLog([xidEvent(slot0, 79, { sources: ['nvml'] })], { sources })] }).text;
+
+  expect(text.split('\n').slice(0, 2)).toEqual([
+    '1 event on 1 node: 1 fatal. The kernel log is read on 0 of 1 node.',
+    'unknown: a: the kernel log is not read: errno 1: it takes root. Only the Xids that the driver itself tells are known',
   ]);
 });
 

@@ -53,7 +53,10 @@ export class EventBook implements EventLog {
   #readBefore: boolean;
   #sources: Sources = {
     kernelLog: { readable: false, reason: 'not read yet' },
-    nvml: { readable: false, reason: 'not read yet' },
+    nvml: {
+      readable: false,
+      reason: 'nobody listens yet, and an agent that is started for one call never does',
+    },
   };
 
   constructor(options: EventBookOptions) {
