@@ -102,7 +102,10 @@ export const timeline = defineTool({
     const problems = answers.filter(({ value }) => value.driver.problem);
     return {
       head: {
-        window: windowText(args),
+        window: windowText(
+          args,
+          answers.map(({ value }) => value.fromMs),
+        ),
         nodes: answers.length,
         gpus: gpus.length,
         gpusWithEvents: number(({ events }) => events.some(isProven)),

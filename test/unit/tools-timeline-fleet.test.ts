@@ -183,13 +183,37 @@ describe('the window', () => {
     expect(() => known({ minutes: 2881 })).toThrow(expect.objectContaining({ code: 'BAD_ARGUMENT' }));
   });
 
-  test.for(['yesterday', '12:00', '', '2026-13-45', -1e300])('that is no time is refused: %s', (since) => {
+  test.for(['yesterday', '12:00', '', '2026-13-45', -1e300, 0])('that is no time is refused: %s', (since) => {
     expect(() => known({ since })).toThrow(expect.objectContaining({ code: 'BAD_ARGUMENT' }));
   });
 
-  test('that begins in the future, or before all that is known, is never an error', () => {
-    expect(known({ since: now.atMs + 100 * minute })[1]).toBe(0);
-    expect(known({ since: 0 })[1]).toBe(360);
+  test.for([now.atMs / 1000, String(now.atMs / 1000)])(
+    'in seconds is refused, and not taken for 1970: %s',
+    (since) => {
+      expect(() => known({ since })).toThrow(
+        expect.objectContaining({
+          code: 'BAD_ARGUMENT',
+          message: expect.stringContaining('for seconds add 000'),
+        }),
+      );
+    },
+  );
+
+  test('that is still to come is refused: nothing can have happened in it', () => {
+    expect(() => known({ since: now.atMs + 100 * minute })).toThrow(
+      expect.objectContaining({
+        code: 'BAD_ARGUMENT',
+        message: expect.stringContaining('the clock of the node shows 2026-11-26T12:00:00.000Z'),
+      }),
+    );
+    expect(known({ since: now.atMs })[1]).toBe(0);
+  });
+
+  test('that begins before all that is kept is told as the one that the answer is about', () => {
+    expect(known({ since: '2025-01-01' })).toEqual([
+      'since 2026-11-24T12:00:00.000Z (nothing from before that is kept)',
+      360,
+    ]);
   });
 
   test('a series that there is not is refused by name', () => {
