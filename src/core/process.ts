@@ -17,7 +17,7 @@ export interface DriverProcess {
   readonly utilization: Reading<ProcessUtilization>;
 }
 
-/** Shares of the whole GPU in the newest sample that is not older than the read before. */
+/** Shares of the whole GPU in the newest sample that is not older than the read before, or than a moment. */
 export interface ProcessUtilization {
   readonly smPercent: number;
   readonly memoryPercent: number;

@@ -1,7 +1,9 @@
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 
 import { openedNvml } from '../support/agent-nvml.ts';
 import type { FakeGpu } from '../support/nvml/fake-config.ts';
+
+afterEach(() => vi.useRealTimers());
 
 function processesOf(gpu: Partial<FakeGpu>, values: Parameters<typeof openedNvml>[1] = {}) {
   return openedNvml(gpu, values).driver.inquire('processes', 0);
@@ -95,7 +97,8 @@ test('an older name of a list is used where the newer is not there', () => {
   });
 });
 
-test('utilisation is the newest sample of the process, and one that was told is not told again as new', () => {
+test('utilisation is the newest sample of the process, and who asks just after another is told the same', () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
   const at = (seconds: number) => BigInt(1_700_000_000_000_000 + seconds * 1_000_000);
   const running = {
     processes: [
@@ -114,7 +117,7 @@ test('utilisation is the newest sample of the process, and one that was told is 
     return 'value' in answer ? answer.value.map(({ utilization }) => utilization) : answer;
   };
 
-  expect(utilizations()).toEqual([
+  const newest = [
     {
       value: {
         smPercent: 50,
@@ -125,9 +128,13 @@ test('utilisation is the newest sample of the process, and one that was told is 
       },
     },
     { missing: 'noData' },
-  ]);
+  ];
+  expect(utilizations()).toEqual(newest);
+  vi.advanceTimersByTime(500);
+  expect(utilizations()).toEqual(newest);
 
-  expect(utilizations()).toEqual([{ missing: 'noData' }, { missing: 'noData' }]);
+  vi.advanceTimersByTime(10_000);
+  expect(utilizations()).toEqual([{ missing: 'noData' }, { missing: 'noData' }]); // idle meanwhile
 
   const later = [...first, { microseconds: at(5), pid: 102, sm: 7 }];
   write({ gpus: [{ name: 'x', uuid: 'GPU-1', pci: null, ...running, processSamples: later }] });

@@ -75,7 +75,7 @@ export function nvmlDriver(path: string | undefined, watch: CallWatch): NvmlDriv
     inquire<What extends keyof Inquiries>(what: What, index: number): Inquiries[What] {
       const device = library ? deviceAt(library.nvml, index) : ({ missing: 'driverUnavailable' } as const);
       if (!library || 'missing' in device) return device as Inquiries[What];
-      const memory = memories.get(index) ?? { processes: { lastSeen: 0n }, gpm: new Map() };
+      const memory = memories.get(index) ?? { processes: { lastSeen: 0n, told: new Map() }, gpm: new Map() };
       memories.set(index, memory);
       return inquiries[what]({ nvml: library.nvml, device: device.value, index, memory });
     },

@@ -9,6 +9,8 @@ import { type Device, type Nvml, noInstance, structs } from './abi.ts';
 export interface ProcessMemory {
   /** Of the newest sample that was seen, in the driver's microseconds. */
   lastSeen: bigint;
+  /** The newest sample of each process, by pid, and when it was read; monotonic. */
+  readonly told: Map<number, { readonly utilization: ProcessUtilization; readonly readAtMs: number }>;
 }
 
 /**
@@ -104,7 +106,14 @@ function strideOf(records: Buffer, count: number): number {
 
 const sampleBytes = koffi.sizeof(structs.nvmlProcessUtilizationSample_t);
 
-/** The newest sample of each process that is newer than the last one seen. Source: nvmlDeviceGetProcessUtilization */
+/** The driver takes a sample each second at least: whoever asks just after another finds none that is newer. */
+const toldAgainMs = 2000;
+
+/**
+ * The newest sample of each process that is newer than the last one seen, or was seen a moment ago.
+ *
+ * Source: nvmlDeviceGetProcessUtilization
+ */
 function utilizations(
   nvml: Nvml,
   device: Device,
@@ -112,13 +121,18 @@ function utilizations(
 ): Reading<ReadonlyMap<number, Reading<ProcessUtilization>>> {
   const samples = samplesSince(nvml, device, memory.lastSeen);
   if ('missing' in samples) return samples;
-  const newest = new Map<number, Sample>();
-  for (const sample of samples.value) {
-    const known = newest.get(sample.pid);
-    if (!known || known.timeStamp <= sample.timeStamp) newest.set(sample.pid, sample);
-    if (sample.timeStamp > memory.lastSeen) memory.lastSeen = sample.timeStamp;
+  const { told } = memory;
+  const nowMs = performance.now();
+  for (const [pid, { readAtMs }] of told) if (nowMs - readAtMs > toldAgainMs) told.delete(pid);
+  for (const { pid, utilization, timeStamp } of [...samples.value].sort(oldestFirst)) {
+    told.set(pid, { utilization, readAtMs: nowMs });
+    if (timeStamp > memory.lastSeen) memory.lastSeen = timeStamp;
   }
-  return { value: new Map([...newest].map(([pid, { utilization }]) => [pid, { value: utilization }])) };
+  return { value: new Map([...told].map(([pid, { utilization }]) => [pid, { value: utilization }])) };
+}
+
+function oldestFirst(a: Sample, b: Sample): number {
+  return Number(a.timeStamp - b.timeStamp);
 }
 
 function samplesSince(nvml: Nvml, device: Device, lastSeen: bigint): Reading<readonly Sample[]> {
