@@ -32,7 +32,7 @@ export type EventRow = z.output<typeof eventRow>;
 export function eventRowOf(event: GpuEvent, gpus: readonly GpuState[]): EventRow {
   const { name, meaning, severity, action, nvidiaAction } = explained(event);
   const proves = event.origin === 'kernel';
-  const gpu = gpus.find((each) => slotOf(each) === event.pciSlot);
+  const gpu = event.pciSlot === null ? undefined : gpus.find((each) => slotOf(each) === event.pciSlot);
   return {
     ...event,
     name,

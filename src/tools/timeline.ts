@@ -80,7 +80,7 @@ export const timeline = defineTool({
     const wanted = { window, series, columns: wide ? columnsOfOne : columnsOfMany };
     const known = { now, events, gpus: snapshot.gpus, nowWhy: nowWhy(node) };
     const slots = new Set(snapshot.gpus.map(slotOf));
-    const others = events.filter(({ pciSlot }) => !slots.has(pciSlot));
+    const others = events.filter(({ pciSlot }) => pciSlot === null || !slots.has(pciSlot));
     return {
       ...answerOf(node),
       noHistory: history ? null : 'this agent was started for one call',

@@ -16,6 +16,10 @@ const output = z.object({
   ...nodeAnswer,
   /** How many of the node's GPUs were asked for. */
   gpus: z.int(),
+  gpusWithoutAddress: z
+    .int()
+    .default(0)
+    .describe('asked for by name, and not known by the address that events name: theirs are not told'),
   kernelLog: source,
   /** Xids as the driver itself tells them; an older agent does not say whether it hears them. */
   driverEvents: source.optional(),
@@ -33,6 +37,7 @@ const row = z.union([
     driverEvents: source.optional(),
   }),
   z.object({ kind: z.literal('driverUnheard'), nodes: z.array(z.string()), reason: z.string() }),
+  z.object({ kind: z.literal('addressUnknown'), nodes: z.array(z.string()) }),
   z.object({ kind: z.literal('eventsLost'), nodes: z.array(z.string()) }),
   burst,
 ]);
@@ -68,16 +73,17 @@ export const xidErrors = defineTool({
   answer({ gpu, since, sinceMinutes }, node) {
     const page = node.events.since(since);
     const gpus = selectGpus(node.snapshot, gpu);
-    const wanted = gpu === undefined ? null : new Set(gpus.map(slotOf));
+    const slots = gpus.map(slotOf).filter((slot) => slot !== null);
     const fromMs =
       sinceMinutes === undefined ? null : Date.parse(node.clock.wallTime) - 60_000 * sinceMinutes;
     const events = page.events
-      .filter((event) => !wanted || wanted.has(event.pciSlot))
+      .filter(({ pciSlot }) => gpu === undefined || (pciSlot !== null && slots.includes(pciSlot)))
       .filter(({ atMs }) => fromMs === null || atMs === null || atMs >= fromMs)
       .map((event) => eventRowOf(event, node.snapshot.gpus));
     return {
       ...answerOf(node),
       gpus: gpus.length,
+      gpusWithoutAddress: gpu === undefined ? 0 : gpus.length - slots.length,
       kernelLog: { ...node.events.sources.kernelLog },
       driverEvents: { ...node.events.sources.nvml },
       cursor: page.cursor,
@@ -89,7 +95,10 @@ export const xidErrors = defineTool({
   merge({ detail }, answers) {
     const bursts = answers.flatMap(({ node, value }) => burstsOf(node, value.events, detail === 'full'));
     const unreadable = answers.filter(({ value }) => !value.kernelLog.readable);
-    const lost = answers.filter(({ value }) => value.eventsLost).map(({ node }) => node);
+    const nodesWith = (is: (value: NodeEvents) => boolean) =>
+      answers.filter(({ value }) => is(value)).map(({ node }) => node);
+    const lost = nodesWith(({ eventsLost }) => eventsLost);
+    const nameless = nodesWith(({ gpusWithoutAddress }) => gpusWithoutAddress > 0);
     const events = answers.flatMap(({ value }) => value.events);
     return {
       head: {
@@ -97,11 +106,12 @@ export const xidErrors = defineTool({
         events: events.length,
         severities: countSeverities(events),
         unreadableNodes: unreadable.map(({ node }) => node),
-        simulatedNodes: answers.filter(({ value }) => value.simulated).map(({ node }) => node),
+        simulatedNodes: nodesWith(({ simulated }) => simulated),
         cursors: Object.fromEntries(answers.map(({ node, value }) => [node, value.cursor])),
       },
       rows: [
         ...unreadableRows(unreadable),
+        ...(nameless.length > 0 ? [{ kind: 'addressUnknown' as const, nodes: nameless }] : []),
         ...(lost.length > 0 ? [{ kind: 'eventsLost' as const, nodes: lost }] : []),
         ...bursts.sort(worstFirst),
         ...unheardRows(answers),
@@ -122,6 +132,8 @@ export const xidErrors = defineTool({
   rowText(row) {
     if (row.kind === 'logUnreadable')
       return `unknown: ${foldNames(row.nodes)}: the kernel log is not read: ${row.reason}${insteadText(row.driverEvents)}`;
+    if (row.kind === 'addressUnknown')
+      return `unknown: ${foldNames(row.nodes)}: the PCI address of this GPU is not known, so that no event can be told to be its own; leave out gpu for all of the node`;
     if (row.kind === 'driverUnheard')
       return `${foldNames(row.nodes)}: the driver's own events are not heard: ${row.reason}. Events are those of the kernel log`;
     if (row.kind === 'eventsLost')

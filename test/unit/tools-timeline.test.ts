@@ -167,6 +167,17 @@ test('events are on the axis of their GPU; those of no GPU are of the node, thos
   );
 });
 
+test('an event of the node is told also beside a GPU whose address is not known', () => {
+  const killed = xidEvent('', 0, { kind: 'oomKill', code: null, pciSlot: null });
+  const { history } = nodeOf([() => calm]);
+  const nameless = snapshot([gpu(0, { pciAddress: { missing: 'gpuLost' } })]);
+
+  const { structured } = askTimeline({ a: { history, snapshot: nameless, events: [killed] } });
+  expect(structured['rows']).toContainEqual(
+    expect.objectContaining({ kind: 'nodeEvents', events: [expect.objectContaining({ kind: 'oomKill' })] }),
+  );
+});
+
 test('a second counts the same in the mean, whether it was sampled once or ten times in ten', () => {
   const history = historyOf({
     [keyOf(0)]: (ageMs) => (ageMs > 15 * minute ? { ...calm, powerWatts: 100 } : undefined),

@@ -122,6 +122,22 @@ test('one GPU is asked for by any of its names, also one that only the log knows
   expect(() => lines(events, { gpu: 9 })).toThrow(expect.objectContaining({ code: 'GPU_NOT_FOUND' }));
 });
 
+test("a GPU whose address is not known is not told the node's events as its own", () => {
+  const lost = snapshot([gpu(0), gpu(1, { pciAddress: { missing: 'gpuLost' } })]);
+  const events = [xidEvent(slot0, 31), xidEvent(slot1, 79, { kind: 'oomKill', code: null, pciSlot: null })];
+  const text = (given: object) => ask({ a: [lost, eventLog(events)] }, given).text.split('\n');
+
+  expect(text({ gpu: 1 })).toEqual([
+    '0 events on 1 node.',
+    expect.stringMatching(/^unknown: a: the PCI address of this GPU is not known/),
+  ]);
+  expect(text({})).toHaveLength(3);
+  const { structured } = ask({ a: [lost, eventLog(events)] });
+  expect(structured['rows']).toContainEqual(
+    expect.objectContaining({ event: expect.objectContaining({ kind: 'oomKill', gpuIndex: null }) }),
+  );
+});
+
 test('a window keeps what is in it, and what the log does not date', () => {
   const old = xidEvent(slot0, 31, { atMs: Date.parse('2026-11-26T10:00:00.000Z') });
   const undated = xidEvent(slot0, 13, { atMs: null });
