@@ -10,7 +10,7 @@ import { driverEventsOf } from './events/driver-events.ts';
 import { EventBook } from './events/event-book.ts';
 import type { GpuSources } from './gpu-metrics.ts';
 import { healthFetch } from './health.ts';
-import { BurstSchedule } from './history/burst.ts';
+import { BurstSchedule, isGpuFault } from './history/burst.ts';
 import type { History } from './history/history.ts';
 import { Recorder } from './history/recorder.ts';
 import { type AgentHttp, agentHttp, type Fetch, loopbackHosts } from './http.ts';
@@ -105,8 +105,8 @@ export function createAgent(options: AgentOptions, maxBodyBytes: number): Agent 
     nowMs,
     log,
   });
-  events.onEvents(() => {
-    if (pace.event(nowMs())) sampler.hurry();
+  events.onEvents((_, told) => {
+    if (told.some(isGpuFault) && pace.event(nowMs())) sampler.hurry();
   });
   const metrics = agentMetrics(sampler.snapshot, nowMs, options.gpuSources);
   const { context, inquire, listProcesses } = knowledgeOf(sampler, { ...options, nowMs, clock, events });

@@ -36,6 +36,9 @@ export interface SourceOptions {
   readonly log: Log;
 }
 
+/** Often, whatever the samples: it is seldom and cheap that a line is found, and an event of the driver waits for its line. */
+const logIntervalMs = 2000;
+
 const notAsked = 'not asked for: start the agent with --kernel-log (chart value kernelLog.enabled)';
 
 /** Starts what tells of the GPUs besides their driver. That one cannot be read is told in the log, and in every answer that needs it. */
@@ -53,7 +56,7 @@ export async function startSources(config: Config, options: SourceOptions): Prom
   events.onEvents(() => file?.keep(events.toJSON()));
   const xids = new XidBook();
   const read = simulatedLog ?? (config.kernelLog ? await realLog() : undefined);
-  if (read) watchKernelLog(read, { book: events, xids, intervalMs: config.sampleIntervalMs, log });
+  if (read) watchKernelLog(read, { book: events, xids, intervalMs: logIntervalMs, log });
   else events.source('kernelLog', notAsked);
   const allocations = await allocationsOf(config, options);
   const processes = {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 
 import { eventsIn } from '../../src/server/events/gpu-lines.ts';
-import { kernelLine, kmsgLine, linesOfInterest } from '../../src/server/events/kernel-line.ts';
+import { kernelLine, kmsgLines, linesOfInterest } from '../../src/server/events/kernel-line.ts';
 
 /** What a log as klogctl gives it tells of. */
 function told(log: string) {
@@ -122,11 +122,11 @@ test.for([
 });
 
 test('a record of /dev/kmsg is the same line as klogctl gives', () => {
-  const fromKmsg = kmsgLine(`4,1234,123456789,-,caller=T42;${lost}`);
+  const fromKmsg = kmsgLines(`4,1234,123456789,-,caller=T42;${lost}`);
 
-  expect(fromKmsg).toEqual(kernelLine(`<4>[  123.456789][  T42] ${lost}`));
-  expect(kmsgLine(`12,7,5,-;${lost}`)).toMatchObject({ origin: 'userSpace', printed: '0.000005' });
-  expect(kmsgLine(' SUBSYSTEM=pci')).toBeNull();
+  expect(fromKmsg).toEqual([kernelLine(`<4>[  123.456789][  T42] ${lost}`)]);
+  expect(kmsgLines(`12,7,5,-;${lost}`)).toMatchObject([{ origin: 'userSpace', printed: '0.000005' }]);
+  expect(kmsgLines(' SUBSYSTEM=pci')).toEqual([]);
 });
 
 test('what a line brings along is text: it cannot move a cursor, and is cut', () => {

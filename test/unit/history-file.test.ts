@@ -58,6 +58,16 @@ test('missing values, reasons and absences come back as they were', async () => 
   expect(after.bins()).toEqual(before.bins());
 });
 
+test('the state of others is written soon: an event that was told has its number for good', async () => {
+  const folder = await emptyFolder();
+  const { file } = await lifeIn(folder);
+
+  file.keep({ next: 7 });
+
+  const written = () => readFile(join(folder, 'state.json'), 'utf8').catch(() => '');
+  await expect.poll(written, { timeout: 5000 }).toContain('"next":7');
+});
+
 test('bins outlive their samples, and no number is given twice', async () => {
   const folder = await emptyFolder();
   const before = await lifeIn(folder);

@@ -4,6 +4,8 @@ import type { EventLog, EventPage, EventSource, GpuEvent } from '../../core/even
 import { Fault } from '../../core/fault.ts';
 import { plainText } from '../../core/words.ts';
 import { explainXid } from '../../diagnose/xid.ts';
+import { EventPairs } from './event-pairs.ts';
+import { EventShelf, kindOf } from './event-shelf.ts';
 import type { LineEvent } from './gpu-lines.ts';
 import { type KeptEvents, keptEvents } from './kept-events.ts';
 
@@ -25,16 +27,12 @@ export interface EventBookOptions {
   readonly kept?: unknown;
 }
 
-/** More than a node prints in a bad hour; with them a flood of lines fills no memory. */
-const keptAtMost = 2000;
-/** Of a log full of such lines the newest are looked at. */
-const linesAtMost = 8000;
-/** An event and its other source are told close together. */
-const lookedBackAtMost = 200;
-/** The driver's event and the line about it: which comes first, and how late the other, nobody promises. */
-const sameWithinMs = 10_000;
+/** Of a log full of lines of one kind the newest are looked at. */
+const linesOfKindAtMost = 4000;
 
 type Sources = EventLog['sources'];
+/** With the newest number, and the events that are new. */
+type EventListener = (newest: number, told: readonly GpuEvent[]) => void;
 
 /**
  * The events of a node, each once: whichever source saw it first, however often its log is read, and after a restart
@@ -42,15 +40,20 @@ type Sources = EventLog['sources'];
  */
 export class EventBook implements EventLog {
   readonly #options: EventBookOptions;
-  readonly #listeners = new Set<(newest: number) => void>();
+  readonly #listeners = new Set<EventListener>();
   /** Numbers count within one numbering; whoever kept no book begins another. */
   readonly #numbering: string;
-  #events: GpuEvent[];
+  readonly #shelf: EventShelf;
+  readonly #pairs: EventPairs;
   #next: number;
   /** How often each line of this boot has been seen in the log, by its identity. */
   #seen: ReadonlyMap<string, number>;
   /** False until the log of this boot was read once: what it had then is dated by the time since boot. */
   #readBefore: boolean;
+  /** When an earlier life knew the log last; null once this one has read it. */
+  #knownUntilMs: number | null;
+  /** Unix time of the kernel's second 0, by the newest line that was read soon after it was printed. */
+  #printedZeroMs: number;
   #sources: Sources = {
     kernelLog: { readable: false, reason: 'not read yet' },
     nvml: {
@@ -61,13 +64,16 @@ export class EventBook implements EventLog {
 
   constructor(options: EventBookOptions) {
     this.#options = options;
-    const kept = keptEvents.safeParse(options.kept).data;
-    const sameBoot = kept !== undefined && kept.bootId !== null && kept.bootId === options.bootId;
-    this.#numbering = kept?.numbering ?? randomBytes(4).toString('hex');
-    this.#events = kept ? [...kept.events] : [];
-    this.#next = kept?.next ?? 1;
+    const kept = keptEvents.safeParse(options.kept).data ?? newBook();
+    const sameBoot = kept.bootId !== null && kept.bootId === options.bootId;
+    this.#numbering = kept.numbering;
+    this.#shelf = new EventShelf(kept.events, kept.lostUpTo ?? (kept.events[0]?.number ?? kept.next) - 1);
+    this.#pairs = new EventPairs(kept.events);
+    this.#next = kept.next;
     this.#seen = new Map(sameBoot ? kept.seen : []);
     this.#readBefore = sameBoot && kept.readBefore;
+    this.#knownUntilMs = sameBoot ? (kept.keptAtMs ?? options.bootedAtMs) : null;
+    this.#printedZeroMs = (sameBoot ? kept.printedZeroMs : undefined) ?? options.bootedAtMs;
   }
 
   get sources(): Sources {
@@ -78,8 +84,8 @@ export class EventBook implements EventLog {
     return this.#next - 1;
   }
 
-  /** Called with the newest number once for each batch of new events. */
-  onEvents(listener: (newest: number) => void): void {
+  /** Called once for each batch of new events. */
+  onEvents(listener: EventListener): void {
     this.#listeners.add(listener);
   }
 
@@ -95,7 +101,7 @@ export class EventBook implements EventLog {
     const counts = new Map<string, number>();
     const told: GpuEvent[] = [];
     const before = this.newest;
-    for (const line of lines.slice(-linesAtMost)) {
+    for (const line of newestOfEachKind(lines)) {
       const key = identityOf(this.#options.bootId, line);
       const count = (counts.get(key) ?? 0) + 1;
       counts.set(key, count);
@@ -103,6 +109,7 @@ export class EventBook implements EventLog {
     }
     this.#seen = counts;
     this.#readBefore = true;
+    this.#knownUntilMs = null;
     this.#tellSince(before);
     return told;
   }
@@ -110,7 +117,7 @@ export class EventBook implements EventLog {
   fromDriver({ pciSlot, xid, gpuInstanceId, computeInstanceId }: DriverEvent): void {
     const atMs = this.#options.nowMs();
     const before = this.newest;
-    const known = this.#sameXid(pciSlot, xid, atMs, 'nvml');
+    const known = pciSlot === null ? undefined : this.#pairs.take(pciSlot, xid, atMs, 'kernelLog');
     if (known) this.#replace(known, { ...known, sources: [...known.sources, 'nvml'] });
     else
       this.#add({
@@ -132,19 +139,19 @@ export class EventBook implements EventLog {
 
   since(cursor: string | undefined): EventPage {
     const next = `${this.#numbering}-${this.newest}`;
-    if (cursor === undefined) return { events: [...this.#events], cursor: next, eventsLost: false };
+    const { events, lostUpTo } = this.#shelf;
+    if (cursor === undefined) return { events: [...events], cursor: next, eventsLost: false };
     const [, numbering, number] = /^([\da-f]{8})-(\d{1,15})$/.exec(cursor) ?? [];
     if (number === undefined)
       throw new Fault(`since: "${plainText(cursor, 64)}" is not a cursor that an answer gave`, {
         code: 'BAD_ARGUMENT',
       });
-    if (numbering !== this.#numbering) return { events: [...this.#events], cursor: next, eventsLost: true };
+    if (numbering !== this.#numbering) return { events: [...events], cursor: next, eventsLost: true };
     const after = Number(number);
-    const oldest = this.#events[0]?.number ?? this.#next;
     return {
-      events: this.#events.filter((event) => event.number > after),
+      events: events.filter((event) => event.number > after),
       cursor: next,
-      eventsLost: after < oldest - 1 || after > this.newest,
+      eventsLost: after < lostUpTo || after > this.newest,
     };
   }
 
@@ -157,7 +164,9 @@ export class EventBook implements EventLog {
       next: this.#next,
       readBefore: this.#readBefore,
       seen: [...this.#seen],
-      events: this.#events,
+      keptAtMs: this.#knownUntilMs ?? this.#options.nowMs(),
+      printedZeroMs: this.#printedZeroMs,
+      ...this.#shelf.written(),
     };
   }
 
@@ -166,8 +175,8 @@ export class EventBook implements EventLog {
     const { printed, origin, kind, pciSlot, code, message, details } = line;
     const atMs = this.#dateOf(printed);
     const id = hash(identity);
-    const isXid = kind === 'xid' && origin === 'kernel';
-    const known = isXid ? this.#sameXid(pciSlot, code, atMs, 'kernelLog') : undefined;
+    const mayBeKnown = kind === 'xid' && origin === 'kernel' && pciSlot !== null && atMs !== null;
+    const known = mayBeKnown ? this.#pairs.take(pciSlot, code, atMs, 'nvml') : undefined;
     if (!known)
       return this.#add({ id, kind, atMs, sources: ['kernelLog'], origin, pciSlot, code, message, details });
     return this.#replace(known, {
@@ -181,50 +190,55 @@ export class EventBook implements EventLog {
 
   /**
    * What comes after the first read is dated by the clock: the kernel's own count of seconds is set right by nobody, and
-   * is a quarter of an hour off after half a year.
+   * is a quarter of an hour off after half a year. What was printed while no agent was there lies between two reads.
    */
   #dateOf(printed: string | null): number | null {
-    if (this.#readBefore) return this.#options.nowMs();
-    return printed === null ? null : Math.round(this.#options.bootedAtMs + 1000 * Number(printed));
-  }
-
-  #sameXid(
-    slot: string | null,
-    code: number | null,
-    atMs: number | null,
-    unless: EventSource,
-  ): GpuEvent | undefined {
-    if (atMs === null || slot === null) return undefined;
-    return this.#events
-      .slice(-lookedBackAtMost)
-      .findLast(
-        (event) =>
-          event.kind === 'xid' &&
-          event.origin === 'kernel' &&
-          event.pciSlot === slot &&
-          event.code === code &&
-          !event.sources.includes(unless) &&
-          event.atMs !== null &&
-          Math.abs(event.atMs - atMs) <= sameWithinMs,
-      );
+    const nowMs = this.#options.nowMs();
+    const printedMs = printed === null ? null : 1000 * Number(printed);
+    if (this.#readBefore && this.#knownUntilMs === null) {
+      if (printedMs !== null) this.#printedZeroMs = nowMs - printedMs;
+      return nowMs;
+    }
+    if (printedMs === null) return this.#readBefore ? nowMs : null;
+    const atMs = Math.round(this.#printedZeroMs + printedMs);
+    return this.#readBefore ? Math.min(nowMs, Math.max(this.#knownUntilMs ?? 0, atMs)) : atMs;
   }
 
   #add(event: Omit<GpuEvent, 'number' | 'bootId'>): GpuEvent {
     const whole = { number: this.#next, bootId: this.#options.bootId, ...event };
     this.#next++;
-    this.#events.push(whole);
-    if (this.#events.length > keptAtMost) this.#events = this.#events.slice(-keptAtMost / 2);
+    this.#shelf.add(whole);
+    this.#pairs.add(whole);
     return whole;
   }
 
   #replace(known: GpuEvent, event: GpuEvent): GpuEvent {
-    this.#events = this.#events.map((each) => (each === known ? event : each));
+    this.#shelf.replace(known, event);
     return event;
   }
 
   #tellSince(before: number): void {
-    if (this.newest > before) for (const listener of this.#listeners) listener(this.newest);
+    if (this.newest === before) return;
+    const told = this.#shelf.events.filter(({ number }) => number > before);
+    for (const listener of this.#listeners) listener(this.newest, told);
   }
+}
+
+function newBook(): KeptEvents {
+  const numbering = randomBytes(4).toString('hex');
+  return { version: 1, numbering, bootId: null, next: 1, readBefore: false, seen: [], events: [] };
+}
+
+/** In their order. */
+function newestOfEachKind(lines: readonly LineEvent[]): readonly LineEvent[] {
+  if (lines.length <= linesOfKindAtMost) return lines;
+  const counts = new Map<string, number>();
+  const newest = lines.toReversed().filter((line) => {
+    const count = (counts.get(kindOf(line)) ?? 0) + 1;
+    counts.set(kindOf(line), count);
+    return count <= linesOfKindAtMost;
+  });
+  return newest.reverse();
 }
 
 function identityOf(bootId: string | null, { printed, origin, message }: LineEvent): string {

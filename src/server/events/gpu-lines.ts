@@ -134,7 +134,7 @@ function busError(text: string): Found | null {
 
 /** Source: mm/oom_kill.c */
 const killedLine =
-  /^(?:Memory cgroup out of memory|Out of memory)\b.{0,20}: Killed process (\d{1,10}) \((.{1,64}?)\)(?: |,|$)/;
+  /^(?:Memory cgroup out of memory|Out of memory)\b.{0,40}: Killed process (\d{1,10}) \((.{1,64}?)\)(?: |,|$)/;
 
 function killed(text: string): Found | null {
   const [, pid, processName] = killedLine.exec(text) ?? [];

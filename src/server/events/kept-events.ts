@@ -31,5 +31,9 @@ export const keptEvents = z.object({
   readBefore: z.boolean(),
   seen: z.array(z.tuple([z.string(), z.int().positive()])).readonly(),
   events: z.array(event).readonly(),
+  /** These three were not kept at first. */
+  lostUpTo: z.int().min(0).exactOptional(),
+  keptAtMs: z.number().exactOptional(),
+  printedZeroMs: z.number().exactOptional(),
 });
 export type KeptEvents = z.output<typeof keptEvents>;

@@ -20,12 +20,25 @@ export function kernelLine(line: string): KernelLine | null {
   return priority === undefined ? null : { ...priorityOf(Number(priority)), printed, text };
 }
 
-/** The first line of a record as /dev/kmsg gives it; those after it (` KEY=value`) tell of a device. Source: Documentation/ABI/testing/dev-kmsg. */
-export function kmsgLine(record: string): KernelLine | null {
+/**
+ * A record as /dev/kmsg gives it: a message of several lines is one record, its newlines and other control characters are
+ * written `\\x0a`. The lines after it (` KEY=value`) tell of a device. Source: Documentation/ABI/testing/dev-kmsg.
+ */
+export function kmsgLines(record: string): KernelLine[] {
   const [, priority, microseconds = '', text = ''] = kmsgRecord.exec(record) ?? [];
-  if (priority === undefined) return null;
+  if (priority === undefined) return [];
   const digits = microseconds.padStart(7, '0');
-  return { ...priorityOf(Number(priority)), printed: `${digits.slice(0, -6)}.${digits.slice(-6)}`, text };
+  const printed = `${digits.slice(0, -6)}.${digits.slice(-6)}`;
+  return decoded(text)
+    .split('\n')
+    .map((line) => ({ ...priorityOf(Number(priority)), printed, text: line }));
+}
+
+/** Bytes, of which several may make one character. */
+function decoded(text: string): string {
+  return text.replace(/(?:\\x[\da-f]{2})+/g, (bytes) =>
+    Buffer.from(bytes.replaceAll('\\x', ''), 'hex').toString(),
+  );
 }
 
 function priorityOf(priority: number): Pick<KernelLine, 'level' | 'origin'> {

@@ -4,7 +4,7 @@ import type { Log } from '../../core/log.ts';
 import type { KernelLogRead } from '../libc.ts';
 import type { EventBook } from './event-book.ts';
 import { eventsIn } from './gpu-lines.ts';
-import { type KernelLine, kmsgLine, linesOfInterest, logLines } from './kernel-line.ts';
+import { type KernelLine, kmsgLines, linesOfInterest, logLines } from './kernel-line.ts';
 import type { XidBook } from './xid-book.ts';
 
 /** The lines of the whole log that may be of interest, or why it cannot be read. */
@@ -74,8 +74,7 @@ function openKmsg(path: string): (() => readonly KernelLine[]) | undefined {
   return () => {
     for (let read = nextRecord(file, buffer); read !== 'end'; read = nextRecord(file, buffer)) {
       if (read === 'overrun') continue;
-      const [line] = linesOfInterest(read).flatMap((record) => kmsgLine(record) ?? []);
-      if (line) kept.push(line);
+      kept.push(...linesOfInterest(read).flatMap(kmsgLines));
     }
     kept = kept.slice(-recordsAtMost);
     return kept;

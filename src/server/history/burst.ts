@@ -1,3 +1,5 @@
+import type { GpuEvent } from '../../core/event.ts';
+
 /** How often a sample is taken around an event. */
 const burstIntervalMs = 1000;
 /** For how long after it. */
@@ -57,4 +59,10 @@ export class BurstSchedule {
       0,
     );
   }
+}
+
+/** Worth a closer look at the GPUs: errors that the bus corrects, and what a program wrote into the log, would use it up. */
+export function isGpuFault({ kind, origin, details }: GpuEvent): boolean {
+  if (origin !== 'kernel') return false;
+  return ['xid', 'sxid', 'fallenOffBus'].includes(kind) || (kind === 'aer' && details.fatal === true);
 }

@@ -1,17 +1,19 @@
 import { randomBytes } from 'node:crypto';
-import { appendFile, mkdir, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, rename, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 
 import type { Log } from '../../core/log.ts';
 import { whyUnreadable } from '../../core/words.ts';
-import { fileName, makeRoom, restoreFrom, segmentBytes } from './folder.ts';
+import { fileName, makeRoom, restoreFrom, segmentBytes, textOf } from './folder.ts';
 import type { History } from './history.ts';
 import { lineOf, recordIn } from './record-line.ts';
 import { binLine, headerLine, type Kind, sampleLine } from './segment.ts';
 
 /** Losing so much at worst, when the agent is killed, costs less than writing all the time. */
 const flushEveryMs = 10_000;
+/** The state tells which events have their numbers: a later life must not give one of them to another event. */
+const stateFlushMs = 500;
 /** What waits to be written while a disk is slow; more is not kept. */
 const batchAtMost = 512 * 1024;
 /** Of the state that others leave here. */
@@ -60,6 +62,7 @@ export class HistoryFile {
   #part = 0;
   #isRead = false;
   #isOpen = false;
+  #stateTimer: NodeJS.Timeout | undefined;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
   #trouble: string | undefined;
@@ -109,7 +112,7 @@ export class HistoryFile {
   /** Keeps a JSON value for the next life, in place of the last one. */
   keep(state: unknown): void {
     this.#stateWaiting = state;
-    this.#flushLater();
+    this.#stateTimer ??= setTimeout(() => this.flush(), stateFlushMs).unref();
   }
 
   /** Writes all that waits, or gives it up with a disk that does not answer. Never rejects. */
@@ -120,7 +123,9 @@ export class HistoryFile {
   /** Writes all that waits. Never rejects. */
   flush(): Promise<void> {
     clearTimeout(this.#timer);
+    clearTimeout(this.#stateTimer);
     this.#timer = undefined;
+    this.#stateTimer = undefined;
     if (!this.#isOpen) return Promise.resolve();
     this.#writing = this.#writing.then(() => this.#orTrouble(() => this.#writeAll()));
     return this.#writing;
@@ -245,14 +250,4 @@ function aborted(signal: AbortSignal): Promise<void> {
     if (signal.aborted) resolve();
     signal.addEventListener('abort', () => resolve(), { once: true });
   });
-}
-
-/** '' for what is not there, or is longer than anything of ours. */
-async function textOf(path: string, atMost: number): Promise<string> {
-  try {
-    const found = await stat(path);
-    return found.isFile() && found.size <= atMost ? await readFile(path, 'utf8') : '';
-  } catch {
-    return '';
-  }
 }

@@ -118,3 +118,13 @@ async function linesOf(path: string): Promise<string[]> {
     return [];
   }
 }
+
+/** '' for what is not there, or is longer than anything of ours. */
+export async function textOf(path: string, atMost: number): Promise<string> {
+  try {
+    const found = await stat(path);
+    return found.isFile() && found.size <= atMost ? await readFile(path, 'utf8') : '';
+  } catch {
+    return '';
+  }
+}
