@@ -36,8 +36,8 @@ export interface SourceOptions {
   readonly log: Log;
 }
 
-/** Often, whatever the samples: it is seldom and cheap that a line is found, and an event of the driver waits for its line. */
-const logIntervalMs = 2000;
+/** However seldom samples are taken: an event of the driver waits ten seconds for its line. */
+const logAtLeastEveryMs = 5000;
 
 const notAsked = 'not asked for: start the agent with --kernel-log (chart value kernelLog.enabled)';
 
@@ -56,7 +56,8 @@ export async function startSources(config: Config, options: SourceOptions): Prom
   events.onEvents(() => file?.keep(events.toJSON()));
   const xids = new XidBook();
   const read = simulatedLog ?? (config.kernelLog ? await realLog() : undefined);
-  if (read) watchKernelLog(read, { book: events, xids, intervalMs: logIntervalMs, log });
+  const intervalMs = Math.min(config.sampleIntervalMs, logAtLeastEveryMs);
+  if (read) watchKernelLog(read, { book: events, xids, intervalMs, log });
   else events.source('kernelLog', notAsked);
   const allocations = await allocationsOf(config, options);
   const processes = {
