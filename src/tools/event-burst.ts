@@ -63,7 +63,7 @@ export function burstText({ node, count, firstAtMs, lastAtMs, event, full }: Bur
     event.meaning?.replace(/\.$/, ''),
     event.action !== 'none' && `Action ${actionText(event.action)}`,
     event.nvidiaAction && `NVIDIA: ${event.nvidiaAction.replace(/\.$/, '')}`,
-    full && `Line: ${event.message}`,
+    (full || event.kind === 'nvrm') && `Line: ${event.message}`,
     full && `From ${event.sources.join(' and ')}, number ${event.number}, id ${event.id}`,
   ];
   return lines.filter(Boolean).join('. ');

@@ -66,7 +66,7 @@ const others: Readonly<Record<Exclude<GpuEvent['kind'], 'xid' | 'sxid' | 'aer'>,
     name: 'driver message',
     meaning: null,
     severity: 'warning',
-    action: 'runDiagnostics',
+    action: 'none',
     nvidiaAction: null,
   },
   oomKill: {
