@@ -216,7 +216,7 @@ function gpuText(node: string, gpu: GpuHealth, full: boolean): string {
       gpu.findings.length > 0 &&
       `Evidence: ${gpu.findings.flatMap((f) => f.evidence.map(factText)).join(', ')}`,
     full && gpu.unchecked.length > 0 && `Not checked: ${gpu.unchecked.join(', ')}`,
-    full && gpu.counters && `Counters: ${evidenceText(gpu.counters)}`,
+    full && gpu.counters && `Readings: ${evidenceText(gpu.counters)}`,
   ];
   return lines.filter(Boolean).join('. ');
 }
