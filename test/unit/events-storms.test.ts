@@ -50,6 +50,13 @@ test.for(['driver', 'log'])(
   },
 );
 
+test('Xids that the driver tells of in one moment are told apart by their ids', () => {
+  const { book } = bookOf(bootedAtMs + 900_000);
+  for (let at = 0; at < 50; at++) book.fromDriver(xidEvent(45));
+
+  expect(new Set(book.since(undefined).events.map(({ id }) => id)).size).toBe(50);
+});
+
 test('a storm of corrected bus errors hides no Xid, and a reader is told that events were lost', () => {
   const { book, read } = bookOf(bootedAtMs + 900_000);
   read(xidLine(1, 79));

@@ -121,7 +121,7 @@ export class EventBook implements EventLog {
     if (known) this.#replace(known, { ...known, sources: [...known.sources, 'nvml'] });
     else
       this.#add({
-        id: hash(`${this.#options.bootId} nvml ${pciSlot} ${xid} ${atMs}`),
+        id: hash(`${this.#options.bootId} nvml ${this.#numbering} ${this.#next}`),
         kind: 'xid',
         atMs,
         sources: ['nvml'],
