@@ -60,7 +60,7 @@ export function seenIn(structured: unknown): Truth[] {
     return {
       node,
       gpuCount: own.length,
-      driverVersion: own[0]?.driverVersion ?? '',
+      driverVersion: own[0]?.software.driverVersion ?? '',
       temperaturesC: own.map(({ gpu }) => gpu.temperatureC),
       powerLimitWatts: own[0]?.gpu.powerLimitWatts ?? Number.NaN,
     };
@@ -70,6 +70,6 @@ export function seenIn(structured: unknown): Truth[] {
 interface InventoryRow {
   readonly kind: string;
   readonly node: string;
-  readonly driverVersion: string;
+  readonly software: { readonly driverVersion: string };
   readonly gpu: { readonly temperatureC: number; readonly powerLimitWatts: number };
 }
