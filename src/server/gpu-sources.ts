@@ -53,7 +53,7 @@ export async function startSources(config: Config, options: SourceOptions): Prom
     nowMs: Date.now,
     kept: file?.state,
   });
-  events.onEvents(() => file?.keep(events.toJSON()));
+  events.onEvents(() => file?.keep(events));
   const xids = new XidBook();
   const read = simulatedLog ?? (config.kernelLog ? await realLog() : undefined);
   const intervalMs = Math.min(config.sampleIntervalMs, logAtLeastEveryMs);
@@ -72,7 +72,7 @@ export async function startSources(config: Config, options: SourceOptions): Prom
     ...(config.nvml.mode === 'real' && { pciGpus: await watchPciBus() }),
     ...metricSources(config, options, { events, xids, allocations }),
     async close() {
-      file?.keep(events.toJSON());
+      file?.keep(events);
       await file?.close();
     },
   };

@@ -5,9 +5,9 @@ import type { Answer } from './tool.ts';
 
 /** Wire form of a NodeClock. */
 export const nodeClock = z.object({
-  wallTime: z.string(),
+  wallTime: z.iso.datetime(),
   monotonicMs: z.number(),
-  bootId: z.string().nullable(),
+  bootId: z.string().max(64).nullable(),
 });
 const placed = nodeClock.extend({ node: z.string() });
 export type Clock = z.output<typeof placed>;
@@ -21,9 +21,7 @@ export const listedClocks = z
   .nullable()
   .describe(`of each node; null where more than ${listedAtMost} answered: name some in \`nodes\``);
 
-const told = z.object({
-  clock: z.object({ ...nodeClock.shape, wallTime: z.iso.datetime(), bootId: z.string().max(64).nullable() }),
-});
+const told = z.object({ clock: nodeClock });
 
 /** Those of the nodes that told theirs: an agent of an older version does not. */
 export function clocksOf(answers: readonly Answer<unknown>[]): Clock[] {
@@ -38,7 +36,7 @@ export function listed(clocks: readonly Clock[]): z.output<typeof listedClocks> 
 }
 
 /**
- * `The node's clock shows 2026-11-27T12:40:01.123Z, 3 d after its boot a1b2….`; of several nodes what most of them show,
+ * `The node's clock shows 2026-11-27T12:40:01.123Z, 3 h after boot a1b2….`; of several nodes what most of them show,
  * and which ones are off by more than the time in which they were asked.
  */
 export function clocksText(clocks: readonly Clock[], askedForMs: number): string[] {

@@ -142,7 +142,8 @@ interface Placed {
 }
 
 function placedGpus({ node, value }: Answer<NodeInventory>): Placed[] {
-  return value.gpus.map((gpu) => ({ node, software: software.parse(value.driver), gpu }));
+  const versions = software.parse(value.driver); // and nothing else that the answer says of the driver
+  return value.gpus.map((gpu) => ({ node, software: versions, gpu }));
 }
 
 function isThere({ gpu }: Pick<Placed, 'gpu'>): boolean {

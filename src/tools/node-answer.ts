@@ -26,7 +26,7 @@ export const nodeAnswer = {
   simulated: z.boolean(),
   driver: driverAnswer,
   /** An agent of an older version does not tell it. */
-  clock: nodeClock.optional(),
+  clock: nodeClock.optional().catch(undefined),
 };
 
 export function answerOf({ snapshot, nowMs, clock }: NodeContext): {

@@ -17,8 +17,10 @@ export class EventPairs {
     if (kind !== 'xid' || origin !== 'kernel' || pciSlot === null || atMs === null) return;
     if (source === undefined || others.length > 0) return;
     const key = keyOf(pciSlot, code, source);
-    const waiting = this.#waiting.get(key)?.filter((each) => isNear(each, atMs)) ?? [];
-    this.#waiting.set(key, [...waiting, event]);
+    const waiting = this.#waiting.get(key) ?? [];
+    while (waiting[0] && !isNear(waiting[0], atMs)) waiting.shift();
+    waiting.push(event);
+    this.#waiting.set(key, waiting);
   }
 
   /** Takes out the first event like this one that the other source told of about then. */
@@ -26,11 +28,10 @@ export class EventPairs {
     const key = keyOf(pciSlot, code, toldBy);
     const waiting = this.#waiting.get(key) ?? [];
     const at = waiting.findIndex((event) => isNear(event, atMs));
-    const left = waiting.slice(at + 1);
     if (at < 0) return undefined;
-    if (left.length > 0) this.#waiting.set(key, left);
-    else this.#waiting.delete(key);
-    return waiting[at];
+    const taken = waiting.splice(0, at + 1).at(-1);
+    if (waiting.length === 0) this.#waiting.delete(key);
+    return taken;
   }
 }
 

@@ -12,7 +12,7 @@ import { binLine, headerLine, type Kind, sampleLine } from './segment.ts';
 
 /** Losing so much at worst, when the agent is killed, costs less than writing all the time. */
 const flushEveryMs = 10_000;
-/** The state tells which events have their numbers: a later life must not give one of them to another event. */
+/** The state tells which events have their numbers: a later life must not give one of them to another. In a storm it waits as all else. */
 const stateFlushMs = 500;
 /** What waits to be written while a disk is slow; more is not kept. */
 const batchAtMost = 512 * 1024;
@@ -63,6 +63,7 @@ export class HistoryFile {
   #isRead = false;
   #isOpen = false;
   #stateTimer: NodeJS.Timeout | undefined;
+  #stateWrittenMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
   #trouble: string | undefined;
@@ -109,10 +110,11 @@ export class HistoryFile {
     await this.#own();
   }
 
-  /** Keeps a JSON value for the next life, in place of the last one. */
+  /** Keeps a JSON value for the next life, in place of the last one: as it is when it is written. */
   keep(state: unknown): void {
     this.#stateWaiting = state;
-    this.#stateTimer ??= setTimeout(() => this.flush(), stateFlushMs).unref();
+    if (performance.now() - this.#stateWrittenMs < flushEveryMs) this.#flushLater();
+    else this.#stateTimer ??= setTimeout(() => this.flush(), stateFlushMs).unref();
   }
 
   /** Writes all that waits, or gives it up with a disk that does not answer. Never rejects. */
@@ -144,7 +146,6 @@ export class HistoryFile {
 
   async #writeAll(): Promise<void> {
     const { samples, bins } = this.#waiting;
-    const state = this.#stateWaiting;
     this.#waiting = { samples: [], bins: [] };
     this.#waitingBytes = 0;
     if (await this.#isDisplaced()) {
@@ -154,8 +155,7 @@ export class HistoryFile {
     await this.#own();
     await this.#append('bins', bins.join(''));
     await this.#append('samples', samples.join(''));
-    if (state !== undefined) await this.#writeState(state);
-    if (this.#stateWaiting === state) this.#stateWaiting = undefined;
+    await this.#writeState();
     this.#recovered();
   }
 
@@ -185,15 +185,21 @@ export class HistoryFile {
     return { path: join(folder, name), bytes: 0 };
   }
 
-  async #writeState(state: unknown): Promise<void> {
+  async #writeState(): Promise<void> {
+    const state = this.#stateWaiting;
+    if (state === undefined) return;
+    this.#stateWaiting = undefined;
     const line = lineOf(state);
-    if (Buffer.byteLength(line) > stateAtMost) {
-      this.#stateWaiting = undefined;
-      throw new Error('the state to keep is too long');
-    }
+    if (Buffer.byteLength(line) > stateAtMost) throw new Error('the state to keep is too long');
     const path = this.#path('state');
-    await writeFile(`${path}.new`, line);
-    await rename(`${path}.new`, path);
+    try {
+      await writeFile(`${path}.new`, line);
+      await rename(`${path}.new`, path);
+    } catch (thrown) {
+      this.#stateWaiting ??= state;
+      throw thrown;
+    }
+    this.#stateWrittenMs = performance.now();
   }
 
   async #stateIn(): Promise<unknown> {

@@ -556,6 +556,15 @@ nvmlReturn_t nvmlDeviceGetPlatformInfo(nvmlDevice_t device, nvmlPlatformInfo_v2_
   return NVML_SUCCESS;
 }
 
+static void read_fabric(const char *line, nvmlGpuFabricInfo_v2_t *out) {
+  unsigned long long v[4];
+  numbers(hex_bytes(line, out->clusterUuid), 4, v);
+  out->state = (unsigned char)v[0];
+  out->status = (nvmlReturn_t)v[1];
+  out->cliqueId = (unsigned int)v[2];
+  out->healthMask = (unsigned int)v[3];
+}
+
 nvmlReturn_t nvmlDeviceGetGpuFabricInfoV(nvmlDevice_t device, nvmlGpuFabricInfo_v2_t *out) {
   int gpu = gpu_of(device);
   nvmlReturn_t code = enter(__func__, gpu);
@@ -565,15 +574,11 @@ nvmlReturn_t nvmlDeviceGetGpuFabricInfoV(nvmlDevice_t device, nvmlGpuFabricInfo_
   code = check_tag(line ? code : NVML_ERROR_NOT_SUPPORTED, out->version,
                    STRUCT_VERSION(nvmlGpuFabricInfo_v2_t, 2));
   if (code != NVML_SUCCESS) return code;
-  unsigned long long v[4];
-  numbers(hex_bytes(line, out->clusterUuid), 4, v);
-  out->state = (unsigned char)v[0];
-  out->status = (nvmlReturn_t)v[1];
-  out->cliqueId = (unsigned int)v[2];
-  out->healthMask = (unsigned int)v[3];
+  read_fabric(line, out);
   return NVML_SUCCESS;
 }
 
+// The older struct is the newer one without version and health.
 nvmlReturn_t nvmlDeviceGetGpuFabricInfo(nvmlDevice_t device, nvmlGpuFabricInfo_t *out) {
   int gpu = gpu_of(device);
   nvmlReturn_t code = enter(__func__, gpu);
@@ -581,11 +586,9 @@ nvmlReturn_t nvmlDeviceGetGpuFabricInfo(nvmlDevice_t device, nvmlGpuFabricInfo_t
   const char *line = setting_of(device, "fabric");
   if (!out) return NVML_ERROR_INVALID_ARGUMENT;
   if (!line) return NVML_ERROR_NOT_SUPPORTED;
-  unsigned long long v[4];
-  numbers(hex_bytes(line, out->clusterUuid), 4, v);
-  out->state = (unsigned char)v[0];
-  out->status = (nvmlReturn_t)v[1];
-  out->cliqueId = (unsigned int)v[2];
+  nvmlGpuFabricInfo_v2_t full;
+  read_fabric(line, &full);
+  memcpy(out, full.clusterUuid, sizeof *out);
   return NVML_SUCCESS;
 }
 
