@@ -102,35 +102,68 @@ export interface Remembered {
   readonly settled: Map<keyof GpuReadings, Reading<unknown>>;
   /** Until the slow readings are taken again. The lack of a feature, too: it can come with MIG and end with it. */
   readonly slow: Map<keyof GpuReadings, Reading<unknown>>;
+  /** Made of both, so that a quick sample looks at nothing but what it asks for. */
+  quick?: { readonly known: Taken; readonly asked: readonly (keyof GpuReadings)[] } | undefined;
 }
+
+type Taken = Partial<Record<keyof GpuReadings, Reading<unknown>>>;
 
 export function nothingRemembered(): Remembered {
   return { settled: new Map(), slow: new Map() };
 }
 
 const absent: ReadonlySet<Missing> = new Set(['notSupported', 'notSupportedByDriver']);
+const gpuLost = { missing: 'gpuLost' } as const;
 
 /**
  * Takes every reading once. What cannot change in a driver life is asked for once and then remembered; the slow readings
  * are taken when `slowly` is true, and are else those of the last time. Once the GPU is lost nothing more is asked of it:
- * each call could block.
+ * each call could block; and what was remembered for a while is forgotten.
  */
-export function takeReadings(readers: Readers, { settled, slow }: Remembered, slowly = true): GpuReadings {
-  const taken: Partial<Record<keyof GpuReadings, Reading<unknown>>> = {};
+export function takeReadings(readers: Readers, own: Remembered, slowly = true): GpuReadings {
+  const quick = slowly ? undefined : own.quick;
+  const taken: Taken = { ...quick?.known };
   let lost = false;
-  const take = (name: keyof GpuReadings): Reading<unknown> => {
-    if (lost) return { missing: 'gpuLost' };
-    return (slowly ? undefined : slow.get(name)) ?? readers[name]();
-  };
-  for (const name of readingNames) {
-    const reading = settled.get(name) ?? take(name);
-    if (isSettled(name, reading)) settled.set(name, reading);
-    else if (lasts(name, reading)) slow.set(name, reading);
-    else slow.delete(name);
-    lost ||= 'missing' in reading && reading.missing === 'gpuLost';
+  let learnt = !quick;
+  for (const name of quick?.asked ?? readingNames) {
+    const reading: Reading<unknown> = own.settled.get(name) ?? (lost ? gpuLost : readers[name]());
+    if (remember(own, name, reading)) learnt = true;
+    lost ||= isLoss(reading);
     taken[name] = reading;
   }
+  if (lost) forget(own, taken);
+  else if (learnt) own.quick = quickOf(own);
   return taken as GpuReadings;
+}
+
+/** @returns whether it need not be asked for the next time */
+function remember(
+  { settled, slow }: Remembered,
+  name: keyof GpuReadings,
+  reading: Reading<unknown>,
+): boolean {
+  if (isSettled(name, reading)) settled.set(name, reading);
+  else if (lasts(name, reading)) slow.set(name, reading);
+  else return slow.delete(name);
+  return true;
+}
+
+function quickOf({ settled, slow }: Remembered): NonNullable<Remembered['quick']> {
+  return {
+    known: Object.fromEntries([...settled, ...slow]),
+    asked: readingNames.filter((name) => !settled.has(name) && !slow.has(name)),
+  };
+}
+
+/** The GPU is lost: what was remembered for a while is not, but for what this sample itself has read before. */
+function forget(own: Remembered, taken: Taken): void {
+  for (const name of own.slow.keys()) if (taken[name] === own.quick?.known[name]) taken[name] = gpuLost;
+  own.slow.clear();
+  own.quick = undefined;
+}
+
+function isLoss(reading: Reading<unknown>): boolean {
+  return 'missing' in reading && reading.missing === 'gpuLost';
 }
 
 /** A loss or a failure may be over in a moment: remembered, it would be told for a minute after that. */

@@ -43,7 +43,7 @@ const coldReadsAtLeastMB = 10;
 type Report = (figure: Figure) => void;
 
 /** The chart's is the last of each: the least that survives on either disk. */
-const limitsMiB = { usual: [48, 64, 96], readingFarAhead: [80, 96] };
+const limitsMiB = { usual: [64, 96, 112], readingFarAhead: [96, 112] };
 const why = () => whyNoNodeHere() ?? whyNoImage() ?? whyNoWrk() ?? whyNoDisk();
 
 /** The agent as the chart runs it, on a real kubelet. */

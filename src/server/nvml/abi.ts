@@ -261,97 +261,96 @@ export const eccCounters = { VOLATILE: 0, AGGREGATE: 1 } as const;
 export const initFlags = { NO_GPUS: 1 } as const;
 
 type Out<T> = [T];
+/**
+ * Room for a whole number that a call tells, low half first: 64 bits, into which one of 32 bits is written as well. koffi
+ * passes it as it is, in half of the time of an array.
+ */
+type Whole = Uint32Array;
 
 /** The driver calls we make. Each returns an nvmlReturn_t; results land in the out arguments. */
 export interface Nvml {
   initWithFlags(flags: number): number;
   shutdown(): number;
   systemDriverVersion(version: Uint8Array, length: number): number;
-  systemCudaDriverVersion(version: Out<number>): number;
+  systemCudaDriverVersion(version: Whole): number;
   systemNvmlVersion(version: Uint8Array, length: number): number;
   systemConfComputeState(state: Uint8Array): number;
-  deviceCount(count: Out<number>): number;
+  deviceCount(count: Whole): number;
   deviceByIndex(index: number, device: Out<Device | null>): number;
   name(device: Device, name: Uint8Array, length: number): number;
   uuid(device: Device, uuid: Uint8Array, length: number): number;
   serial(device: Device, serial: Uint8Array, length: number): number;
-  brand(device: Device, brand: Out<number>): number;
-  architecture(device: Device, architecture: Out<number>): number;
-  computeCapability(device: Device, major: Out<number>, minor: Out<number>): number;
+  brand(device: Device, brand: Whole): number;
+  architecture(device: Device, architecture: Whole): number;
+  computeCapability(device: Device, major: Whole, minor: Whole): number;
   boardPartNumber(device: Device, number: Uint8Array, length: number): number;
   vbiosVersion(device: Device, version: Uint8Array, length: number): number;
   inforomImageVersion(device: Device, version: Uint8Array, length: number): number;
   inforomVersion(device: Device, object: number, version: Uint8Array, length: number): number;
   validateInforom(device: Device): number;
   gspFirmwareVersion(device: Device, version: Uint8Array): number;
-  moduleId(device: Device, id: Out<number>): number;
+  moduleId(device: Device, id: Whole): number;
   platformInfo(device: Device, info: Uint8Array): number;
-  numaNodeId(device: Device, node: Out<number>): number;
+  numaNodeId(device: Device, node: Whole): number;
   memoryAffinity(device: Device, words: number, nodes: Uint8Array, scope: number): number;
   cpuAffinity(device: Device, words: number, cpus: Uint8Array): number;
-  computeMode(device: Device, mode: Out<number>): number;
-  virtualizationMode(device: Device, mode: Out<number>): number;
-  maxMigDeviceCount(device: Device, count: Out<number>): number;
+  computeMode(device: Device, mode: Whole): number;
+  virtualizationMode(device: Device, mode: Whole): number;
+  maxMigDeviceCount(device: Device, count: Whole): number;
   migDeviceByIndex(device: Device, index: number, mig: Out<Device | null>): number;
-  gpuInstanceId(mig: Device, id: Out<number>): number;
-  computeInstanceId(mig: Device, id: Out<number>): number;
+  gpuInstanceId(mig: Device, id: Whole): number;
+  computeInstanceId(mig: Device, id: Whole): number;
   attributes(mig: Device, attributes: Uint8Array): number;
   fabricInfo(device: Device, info: Uint8Array): number;
   /** Of R535 and older, without health. */
   olderFabricInfo(device: Device, info: Uint8Array): number;
   bar1MemoryInfo(device: Device, memory: Uint8Array): number;
-  jpgUtilization(device: Device, percent: Out<number>, microseconds: Out<number>): number;
-  ofaUtilization(device: Device, percent: Out<number>, microseconds: Out<number>): number;
-  maxClockInfo(device: Device, type: number, megahertz: Out<number>): number;
-  pcieGeneration(device: Device, generation: Out<number>): number;
-  maxPcieGeneration(device: Device, generation: Out<number>): number;
-  pcieWidth(device: Device, lanes: Out<number>): number;
-  maxPcieWidth(device: Device, lanes: Out<number>): number;
+  jpgUtilization(device: Device, percent: Whole, microseconds: Whole): number;
+  ofaUtilization(device: Device, percent: Whole, microseconds: Whole): number;
+  maxClockInfo(device: Device, type: number, megahertz: Whole): number;
+  pcieGeneration(device: Device, generation: Whole): number;
+  maxPcieGeneration(device: Device, generation: Whole): number;
+  pcieWidth(device: Device, lanes: Whole): number;
+  maxPcieWidth(device: Device, lanes: Whole): number;
   marginTemperature(device: Device, margin: Uint8Array): number;
-  numFans(device: Device, count: Out<number>): number;
-  fanSpeed(device: Device, fan: number, percent: Out<number>): number;
-  memoryErrorCounter(
-    device: Device,
-    error: number,
-    counter: number,
-    location: number,
-    count: Out<number>,
-  ): number;
+  numFans(device: Device, count: Whole): number;
+  fanSpeed(device: Device, fan: number, percent: Whole): number;
+  memoryErrorCounter(device: Device, error: number, counter: number, location: number, count: Whole): number;
   sramEccErrorStatus(device: Device, status: Uint8Array): number;
   rowRemapperHistogram(device: Device, histogram: Uint8Array): number;
   repairStatus(device: Device, status: Uint8Array): number;
   unrepairableMemory(device: Device, status: Uint8Array): number;
   pciInfo(device: Device, pci: PciInfo): number;
-  minorNumber(device: Device, minor: Out<number>): number;
+  minorNumber(device: Device, minor: Whole): number;
   memoryInfo(device: Device, memory: MemoryV2): number;
   utilizationRates(device: Device, utilization: UtilizationRates): number;
-  encoderUtilization(device: Device, percent: Out<number>, microseconds: Out<number>): number;
-  decoderUtilization(device: Device, percent: Out<number>, microseconds: Out<number>): number;
-  temperature(device: Device, sensor: number, degrees: Out<number>): number;
-  temperatureThreshold(device: Device, threshold: number, degrees: Out<number>): number;
-  powerUsage(device: Device, milliwatts: Out<number>): number;
-  enforcedPowerLimit(device: Device, milliwatts: Out<number>): number;
-  defaultPowerLimit(device: Device, milliwatts: Out<number>): number;
-  powerLimitConstraints(device: Device, min: Out<number>, max: Out<number>): number;
-  clockInfo(device: Device, type: number, megahertz: Out<number>): number;
-  clocksEventReasons(device: Device, bits: Out<number>): number;
-  performanceState(device: Device, state: Out<number>): number;
-  eccMode(device: Device, current: Out<number>, pending: Out<number>): number;
-  totalEccErrors(device: Device, error: number, counter: number, count: Out<number>): number;
+  encoderUtilization(device: Device, percent: Whole, microseconds: Whole): number;
+  decoderUtilization(device: Device, percent: Whole, microseconds: Whole): number;
+  temperature(device: Device, sensor: number, degrees: Whole): number;
+  temperatureThreshold(device: Device, threshold: number, degrees: Whole): number;
+  powerUsage(device: Device, milliwatts: Whole): number;
+  enforcedPowerLimit(device: Device, milliwatts: Whole): number;
+  defaultPowerLimit(device: Device, milliwatts: Whole): number;
+  powerLimitConstraints(device: Device, min: Whole, max: Whole): number;
+  clockInfo(device: Device, type: number, megahertz: Whole): number;
+  clocksEventReasons(device: Device, bits: Whole): number;
+  performanceState(device: Device, state: Whole): number;
+  eccMode(device: Device, current: Whole, pending: Whole): number;
+  totalEccErrors(device: Device, error: number, counter: number, count: Whole): number;
   remappedRows(
     device: Device,
-    correctable: Out<number>,
-    uncorrectable: Out<number>,
-    pending: Out<number>,
-    failed: Out<number>,
+    correctable: Whole,
+    uncorrectable: Whole,
+    pending: Whole,
+    failed: Whole,
   ): number;
-  retiredPagesPending(device: Device, pending: Out<number>): number;
-  nvlinkState(device: Device, link: number, active: Out<number>): number;
-  nvlinkRemoteType(device: Device, link: number, type: Out<number>): number;
+  retiredPagesPending(device: Device, pending: Whole): number;
+  nvlinkState(device: Device, link: number, active: Whole): number;
+  nvlinkRemoteType(device: Device, link: number, type: Whole): number;
   nvlinkRemotePci(device: Device, link: number, pci: PciInfo): number;
-  nvlinkErrorCounter(device: Device, link: number, counter: number, count: Out<number>): number;
-  commonAncestor(device: Device, other: Device, level: Out<number>): number;
-  p2pStatus(device: Device, other: Device, capability: number, status: Out<number>): number;
+  nvlinkErrorCounter(device: Device, link: number, counter: number, count: Whole): number;
+  commonAncestor(device: Device, other: Device, level: Whole): number;
+  p2pStatus(device: Device, other: Device, capability: number, status: Whole): number;
   /** @param count in: room in `records`; out: how many there are */
   computeProcesses(device: Device, count: Out<number>, records: Uint8Array | null): number;
   graphicsProcesses(device: Device, count: Out<number>, records: Uint8Array | null): number;
@@ -371,14 +370,14 @@ export interface Nvml {
   gpmSampleFree(sample: GpmSample): number;
   eventSetCreate(set: Out<EventSet | null>): number;
   eventSetFree(set: EventSet): number;
-  supportedEventTypes(device: Device, types: Out<number>): number;
+  supportedEventTypes(device: Device, types: Whole): number;
   registerEvents(device: Device, types: number, set: EventSet): number;
   /** Blocks until there is an event, TIMEOUT after so many milliseconds. */
   eventSetWait(set: EventSet, data: Uint8Array, milliseconds: number): number;
   /** @param values `count` structs of nvmlFieldValue_t */
   fieldValues(device: Device, count: number, values: Uint8Array): number;
-  migMode(device: Device, current: Out<number>, pending: Out<number>): number;
-  persistenceMode(device: Device, mode: Out<number>): number;
+  migMode(device: Device, current: Whole, pending: Whole): number;
+  persistenceMode(device: Device, mode: Whole): number;
 }
 
 const u32 = '_Out_ uint32_t *';

@@ -21,7 +21,7 @@ import {
 } from './abi.ts';
 import type { FieldReader } from './fields.ts';
 import { mode } from './mode-readers.ts';
-import { read, readNumber, readPair, readStruct } from './read.ts';
+import { read, readNumber, readPair, readStruct, roomForWhole, wholeIn } from './read.ts';
 import type { ReadersOf } from './readers-of.ts';
 
 const { CORRECTED, UNCORRECTED } = eccErrors;
@@ -143,14 +143,14 @@ function sramEcc(status: SramEccErrorStatus): SramEcc {
 
 function remappedRows(nvml: Nvml, device: Device): Reading<RemappedRows> {
   return read(
-    [[0], [0], [0], [0]] as [[number], [number], [number], [number]],
+    [roomForWhole(), roomForWhole(), roomForWhole(), roomForWhole()] as const,
     ([correctable, uncorrectable, pending, failed]) =>
       nvml.remappedRows(device, correctable, uncorrectable, pending, failed),
-    ([[correctable], [uncorrectable], [pending], [failed]]) => ({
-      correctable,
-      uncorrectable,
-      pending: pending !== 0,
-      failed: failed !== 0,
+    ([correctable, uncorrectable, pending, failed]) => ({
+      correctable: wholeIn(correctable),
+      uncorrectable: wholeIn(uncorrectable),
+      pending: wholeIn(pending) !== 0,
+      failed: wholeIn(failed) !== 0,
     }),
   );
 }

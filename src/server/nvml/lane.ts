@@ -20,7 +20,7 @@ import {
   type Taken,
 } from './messages.ts';
 
-type Answer = Extract<LaneReply, { value: unknown }>['value'];
+type Answer = Extract<LaneReply['ended'], { value: unknown }>['value'];
 
 /** The request that the Worker is at. */
 interface Waiting {
@@ -107,9 +107,10 @@ class NvmlLane implements Driver {
     this.#told(index, readings, how);
   }
 
-  #reply(reply: LaneReply): void {
-    if ('taken' in reply) for (const taken of reply.taken) this.#take(taken);
-    else if ('value' in reply) this.#waiting?.resolve(reply.value);
-    else this.#waiting?.reject(new Fault(reply.fault.message, { code: reply.fault.code }));
+  #reply({ taken = [], ended }: LaneReply): void {
+    for (const each of taken) this.#take(each);
+    if (!ended) return;
+    if ('value' in ended) this.#waiting?.resolve(ended.value);
+    else this.#waiting?.reject(new Fault(ended.fault.message, { code: ended.fault.code }));
   }
 }

@@ -17,9 +17,9 @@ import type { ReadersOf } from './readers-of.ts';
 const kibibyte = 1024;
 
 export function loadReaders(nvml: Nvml, device: Device, field: FieldReader): ReadersOf<LoadReadings> {
-  const number = (call: (device: Device, out: [number]) => number) => () =>
+  const number = (call: (device: Device, out: Uint32Array) => number) => () =>
     readNumber((out) => call(device, out));
-  const engine = (call: (device: Device, percent: [number], microseconds: [number]) => number) => () =>
+  const engine = (call: (device: Device, percent: Uint32Array, microseconds: Uint32Array) => number) => () =>
     readPair((percent, period) => call(device, percent, period), first);
   const clock = (type: number) => () => readNumber((out) => nvml.clockInfo(device, type, out));
   const maxClock = (type: number) => () => readNumber((out) => nvml.maxClockInfo(device, type, out));

@@ -8,16 +8,21 @@ export type LaneRequest =
   | { readonly op: 'read'; readonly indices: readonly number[]; readonly options: ReadOptions }
   | { readonly op: 'inquire'; readonly what: keyof Inquiries; readonly index: number };
 
-/** Only the readings that were taken since the last message about this GPU: most of them never change. */
+/** Only the readings that have changed since the last message about this GPU: most of them never do. */
 export type TakenReadings = Partial<GpuReadings>;
 
 export type Taken = readonly [index: number, readings: TakenReadings, how: HowRead];
 
-/** Travels as JSON. Of one request to read there may be several with `taken` before the last, which has `value`. */
-export type LaneReply =
-  | { readonly taken: readonly Taken[] }
-  | { readonly value: DriverInfo | Inquiries[keyof Inquiries] | null }
-  | { readonly fault: { readonly code: FaultCode; readonly message: string } };
+/**
+ * Travels as JSON. Of one request there may be several with `taken` alone before the last, which says how it ended: with
+ * a `value` or a `fault`.
+ */
+export interface LaneReply {
+  readonly taken?: readonly Taken[];
+  readonly ended?:
+    | { readonly value: DriverInfo | Inquiries[keyof Inquiries] | null }
+    | { readonly fault: { readonly code: FaultCode; readonly message: string } };
+}
 
 export interface LaneData {
   readonly library: string | undefined;

@@ -17,7 +17,7 @@ import { nvmlReaders } from './gpu.ts';
 import { type CallWatch, type OpenLibrary, openLibrary } from './library.ts';
 import { nvmlPeers } from './peers.ts';
 import { nvmlProcesses, type ProcessMemory } from './processes.ts';
-import { read, readNumber, readStruct, readText } from './read.ts';
+import { read, readNumber, readStruct, readText, roomForWhole, wholeIn } from './read.ts';
 
 /** NVML, called synchronously: each call blocks its thread, for ever if the driver hangs. Only worker.ts makes one. */
 export interface NvmlDriver {
@@ -122,7 +122,7 @@ function deviceAt(nvml: Nvml, index: number): Reading<Device> {
 
 function described(library: OpenLibrary): DriverInfo {
   const { nvml } = library;
-  const count: [number] = [0];
+  const count = roomForWhole();
   demand('nvmlDeviceGetCount_v2', nvml.deviceCount(count), library);
   return {
     driverVersion: readText(80, (version, length) => nvml.systemDriverVersion(version, length)),
@@ -132,7 +132,7 @@ function described(library: OpenLibrary): DriverInfo {
     ),
     nvmlVersion: readText(80, (version, length) => nvml.systemNvmlVersion(version, length)),
     confidentialComputing: confidentialComputing(nvml),
-    gpuCount: count[0],
+    gpuCount: wholeIn(count),
   };
 }
 

@@ -13,21 +13,33 @@ export function read<Out, Value>(
   return code === nvmlReturn.SUCCESS ? { value: take(out) } : { missing: missingForCode(code) };
 }
 
-/** A call with one number as its only result. */
-export function readNumber(call: (out: [number]) => number, scale = 1): Reading<number> {
-  return read([0] as [number], call, ([value]) => Number(value) / scale);
+/** A call with one whole number of 32 or 64 bits as its only result, which is not negative. */
+export function readNumber(call: (out: Uint32Array) => number, scale = 1): Reading<number> {
+  return read(roomForWhole(), call, (out) => wholeIn(out) / scale);
 }
 
-/** A call with two numbers as results. */
+/** A call with two such numbers as results. */
 export function readPair<Value>(
-  call: (first: [number], second: [number]) => number,
+  call: (first: Uint32Array, second: Uint32Array) => number,
   take: (first: number, second: number) => Value,
 ): Reading<Value> {
   return read(
-    [[0], [0]] as [[number], [number]],
+    [roomForWhole(), roomForWhole()] as const,
     ([first, second]) => call(first, second),
-    ([[first], [second]]) => take(first, second),
+    ([first, second]) => take(wholeIn(first), wholeIn(second)),
   );
+}
+
+/** Not shared between calls: other calls may be made before this one (see rounds.ts). */
+export function roomForWhole(): Uint32Array {
+  return new Uint32Array(2);
+}
+
+const twoTo32 = 2 ** 32;
+
+/** Both of our architectures put the low half first. */
+export function wholeIn(room: Uint32Array): number {
+  return (room[1] ?? 0) * twoTo32 + (room[0] ?? 0);
 }
 
 /** A call that fills a buffer of `bytes` with text. The driver may leave out the final NUL when the text fills it. */

@@ -4,6 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { HowRead } from '../../core/driver.ts';
 import { Fault } from '../../core/fault.ts';
 import type { GpuReadings } from '../../core/gpu.ts';
+import type { Reading } from '../../core/reading.ts';
 import { type EventMessage, type EventRequest, watchDriverEvents } from './event-watch.ts';
 import type { CallWatch } from './library.ts';
 import {
@@ -50,9 +51,7 @@ if (events)
   });
 else
   parentPort?.on('message', (request: LaneRequest) => {
-    const reply = answer(request);
-    if (gathered.length > 0) tell();
-    send(reply);
+    tell(answer(request));
     if (isAbandoned()) leave();
   });
 
@@ -75,7 +74,7 @@ function leave(): void {
   parentPort?.close();
 }
 
-function answer(request: LaneRequest): LaneReply {
+function answer(request: LaneRequest): LaneReply['ended'] & object {
   try {
     return { value: perform(request) };
   } catch (thrown) {
@@ -113,8 +112,8 @@ function tellSoon(): void {
   if (gathered.length > 0 && performance.now() - gatheredSinceMs >= gatherMs) tell();
 }
 
-function tell(): void {
-  send({ taken: gathered });
+function tell(ended?: LaneReply['ended']): void {
+  send({ taken: gathered, ...(ended && { ended }) });
   gathered = [];
 }
 
@@ -128,15 +127,21 @@ function onGpu<T>(index: number, ask: () => T): T {
   }
 }
 
-/** What is remembered comes as the same object each time. */
 function unsent(index: number, readings: GpuReadings): TakenReadings {
   const before = sent[index];
   sent[index] = readings;
   if (!before) return readings;
   const names = Object.keys(readings) as (keyof GpuReadings)[];
   return Object.fromEntries(
-    names.filter((name) => readings[name] !== before[name]).map((name) => [name, readings[name]]),
+    names.filter((name) => !isSame(readings[name], before[name])).map((name) => [name, readings[name]]),
   );
+}
+
+/** What is remembered comes as the same object each time; of what was asked again a plain value or a reason is compared. */
+function isSame(reading: Reading<unknown>, before: Reading<unknown>): boolean {
+  if (reading === before) return true;
+  if ('value' in reading) return 'value' in before && reading.value === before.value;
+  return 'missing' in before && reading.missing === before.missing;
 }
 
 function isAbandoned(): boolean {
