@@ -14,7 +14,7 @@ export interface Given {
   readonly allocations: readonly Allocation[];
   /**
    * The devices that the kubelet can give to pods, in use or not: those that a device plugin offers as healthy. Null where
-   * it offers none of NVIDIA's (claims are not in this list), or does not tell: before 1.28.
+   * it never offered any of NVIDIA's (claims are not in this list), or does not tell: before 1.28.
    */
   readonly offered: readonly string[] | null;
 }
@@ -34,9 +34,12 @@ export function watchAllocations(
 ): () => Allocations {
   let known: Allocations = { reason: 'not asked yet' };
   let refused: string | undefined;
+  let hasOffered = false;
   async function look(): Promise<void> {
     try {
-      known = await given(socket, daemonSetOf(pod));
+      const { allocations, offered } = await given(socket, daemonSetOf(pod));
+      hasOffered ||= offered !== null && offered.length > 0;
+      known = { allocations, offered: hasOffered ? offered : null };
       if (refused !== undefined) log.info('the kubelet tells again who has which GPU');
       refused = undefined;
     } catch (thrown) {
@@ -56,8 +59,7 @@ async function given(socket: string, ours: string): Promise<Given> {
   const ask = (method: string) =>
     grpcCall({ ...limits, socket, path: `${service}/${method}` }, new Uint8Array());
   const allocations = allocationsIn(await ask('List')).filter((each) => daemonSetOf(each.pod) !== ours);
-  const offered = await ask('GetAllocatableResources').then(offeredIn, () => []);
-  return { allocations, offered: offered.length > 0 ? offered : null };
+  return { allocations, offered: await ask('GetAllocatableResources').then(offeredIn, () => null) };
 }
 
 /**

@@ -106,7 +106,7 @@ export const processes = defineTool({
       case 'idleAllocation':
         return `held and unused: ${row.node} GPU ${row.gpus.join(', ')}: ${row.holders.map(holderText).join(', ')}`;
       case 'notOffered':
-        return `not offered to pods: ${row.node} GPU ${row.gpus.join(', ')}: the device plugin holds it for unhealthy, or leaves it out`;
+        return `not offered to pods: ${row.node} GPU ${row.gpus.join(', ')}: the device plugin holds it for unhealthy, leaves it out, or is gone`;
       case 'unused':
         return `no process: ${foldNames(row.nodes)}: ${count(row.gpus, 'GPU')}`;
       case 'notTold':

@@ -168,7 +168,7 @@ test('a GPU that the kubelet cannot give to pods is told, whoever has it; where 
   const takenOut = { ...runs(1, [job(4101)], [main]), offered: false };
 
   expect(ask([healthy, takenOut])).toContain(
-    'not offered to pods: a GPU 1: the device plugin holds it for unhealthy, or leaves it out',
+    'not offered to pods: a GPU 1: the device plugin holds it for unhealthy, leaves it out, or is gone',
   );
   expect(ask([runs(0, []), runs(1, [])]).join('\n')).not.toContain('not offered');
 });
