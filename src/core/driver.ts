@@ -131,7 +131,7 @@ export function takeReadings(readers: Readers, own: Remembered, slowly = true): 
     lost ||= isLoss(reading);
     taken[name] = reading;
   }
-  if (lost) forget(own, taken);
+  if (lost) forget(own, taken, quick?.known);
   else if (learnt) own.quick = quickOf(own);
   return taken as GpuReadings;
 }
@@ -155,9 +155,9 @@ function quickOf({ settled, slow }: Remembered): NonNullable<Remembered['quick']
   };
 }
 
-/** The GPU is lost: what was remembered for a while is not, but for what this sample itself has read before. */
-function forget(own: Remembered, taken: Taken): void {
-  for (const name of own.slow.keys()) if (taken[name] === own.quick?.known[name]) taken[name] = gpuLost;
+/** The GPU is lost: what was remembered for a while is no more. What this sample itself has read before is still told. */
+function forget(own: Remembered, taken: Taken, notAsked: Taken = {}): void {
+  for (const name of own.slow.keys()) if (name in notAsked) taken[name] = gpuLost;
   own.slow.clear();
   own.quick = undefined;
 }

@@ -70,6 +70,17 @@ describe('a GPU that is lost in a quick sample', () => {
       expect(readings[name]).toEqual({ missing: 'gpuLost' });
   });
 
+  test('has what a slow sample has read of it before, though it is as it was', () => {
+    const { answers, sample } = gpu({ averagePowerWatts: { value: 300 } });
+    sample(true);
+    answers.energyJoules = { missing: 'gpuLost' };
+
+    expect(sample(true).readings).toMatchObject({
+      averagePowerWatts: { value: 300 },
+      energyJoules: { missing: 'gpuLost' },
+    });
+  });
+
   test('is not asked for anything more, and for all of it when it is back', () => {
     const { answers, sample } = lost();
 

@@ -107,7 +107,7 @@ class NvmlLane implements Driver {
     this.#told(index, readings, how);
   }
 
-  #reply({ taken = [], ended }: LaneReply): void {
+  #reply({ taken, ended }: LaneReply): void {
     for (const each of taken) this.#take(each);
     if (!ended) return;
     if ('value' in ended) this.#waiting?.resolve(ended.value);

@@ -14,11 +14,11 @@ export type TakenReadings = Partial<GpuReadings>;
 export type Taken = readonly [index: number, readings: TakenReadings, how: HowRead];
 
 /**
- * Travels as JSON. Of one request there may be several with `taken` alone before the last, which says how it ended: with
- * a `value` or a `fault`.
+ * Travels as JSON. Of one request to read there may be several before the last, which alone says how it ended: with a
+ * `value` or a `fault`.
  */
 export interface LaneReply {
-  readonly taken?: readonly Taken[];
+  readonly taken: readonly Taken[];
   readonly ended?:
     | { readonly value: DriverInfo | Inquiries[keyof Inquiries] | null }
     | { readonly fault: { readonly code: FaultCode; readonly message: string } };

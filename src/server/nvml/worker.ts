@@ -74,7 +74,7 @@ function leave(): void {
   parentPort?.close();
 }
 
-function answer(request: LaneRequest): LaneReply['ended'] & object {
+function answer(request: LaneRequest): NonNullable<LaneReply['ended']> {
   try {
     return { value: perform(request) };
   } catch (thrown) {
