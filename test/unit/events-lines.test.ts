@@ -42,6 +42,11 @@ const xids: [line: string, expected: object][] = [
     '<4>[1.5] NVRM: Xid (PCI:0000:41:00): 13, pid=9, name=my job (v2): a b, Graphics SM Warp Exception',
     { details: { pid: 9, processName: 'my job (v2): a b' } },
   ],
+  [
+    '<4>[1.5] NVRM: Xid (PCI:0000:41:00): 31, pid=9, name=job,v2, Ch 00000010, intr 00000000',
+    { details: { pid: 9, processName: 'job,v2' } },
+  ],
+  ['<4>[1.5] NVRM: Xid (PCI:0000:41:00): 45, pid=9, name=job,', { details: { processName: 'job' } }],
   [`<12>[1.5] ${lost}`, { code: 79, origin: 'userSpace' }],
 ];
 

@@ -67,7 +67,7 @@ function xid(text: string): Found | null {
   const [, address, gpuInstance, computeInstance, code, rest = ''] = xidLine.exec(text) ?? [];
   if (address === undefined) return null;
   const [, pid] = /^, pid=(\d{1,10})\b/.exec(rest) ?? [];
-  const [, processName] = /^, pid=[^,]{1,20}, name=([^,]{1,64}),/.exec(rest) ?? [];
+  const [, processName] = /^, pid=[^,]{1,20}, name=(.{1,64}?)(?:, |,?$)/.exec(rest) ?? [];
   const [, cause] = /\bcaused by previous Xid (\d{1,5})\b/.exec(rest) ?? [];
   return {
     kind: 'xid',
