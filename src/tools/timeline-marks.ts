@@ -32,6 +32,12 @@ const thresholds: readonly Threshold[] = [
     of: ({ slowdownTemperatureC }) => slowdownTemperatureC,
   },
   {
+    what: 'shutdown margin',
+    series: 'temperatureMarginC',
+    beyond: 'below',
+    of: ({ shutdownMarginC }) => shutdownMarginC,
+  },
+  {
     what: 'slowdown margin',
     series: 'temperatureMarginC',
     beyond: 'below',

@@ -109,7 +109,7 @@ function listTexts(gpu: GpuTimeline): string[] {
   const unchecked = Object.entries(gpu.unchecked).map(([what, why]) => `${what} (${why})`);
   return [
     ...line('events', gpu.events.map(eventText), 'events'),
-    ...line('above threshold', gpu.crossings.map(crossingText), 'crossings'),
+    ...line('thresholds reached', gpu.crossings.map(crossingText), 'crossings'),
     ...line('clocks held down', gpu.throttles.filter(isLong).map(throttleText), 'throttles'),
     ...line('clocks in all', heldTexts(gpu), ''),
     ...line('gaps', gapTexts(gpu), 'gaps'),
@@ -171,7 +171,9 @@ function eventName({ kind, code, name, count: times }: TimelineEvent): string {
 function crossingText(crossing: GpuTimeline['crossings'][number]): string {
   const { fromMs, toMs, what, series, threshold, peak, unit, exact } = crossing;
   const within = exact ? 'for' : 'at times within';
-  return `${series} reached ${what} of ${valueText(threshold, unit)}, up to ${valueText(peak, unit)}, at ${clockText(fromMs)} ${within} ${duration(toMs - fromMs)}`;
+  const farthest =
+    peak === threshold ? '' : `, ${peak > threshold ? 'up' : 'down'} to ${valueText(peak, unit)}`;
+  return `${series} reached ${what} of ${valueText(threshold, unit)}${farthest}, at ${clockText(fromMs)} ${within} ${duration(toMs - fromMs)}`;
 }
 
 function throttleText({ reason, fromMs, toMs, heldMs }: GpuTimeline['throttles'][number]): string {

@@ -36,7 +36,7 @@ test('one GPU is shown whole: a line for each series, and the marks under the co
   expect(text).toContainEqual(expect.stringMatching(/^ {2}events: 11:55:00Z Xid 79 /));
   expect(text).toContainEqual(
     expect.stringMatching(
-      /^ {2}above threshold: temperatureC reached slowdown temperature of 89 °C, up to 91 °C, at 11:50:00Z for /,
+      /^ {2}thresholds reached: temperatureC reached slowdown temperature of 89 °C, up to 91 °C, at 11:50:00Z for /,
     ),
   );
 });

@@ -72,6 +72,21 @@ describe('slowdowns and thresholds', () => {
     ]);
   });
 
+  test('of a GPU that tells margins the lowest counts, and each margin below which it came', () => {
+    const shows: Shows = (ageMs) => ({ ...calm, temperatureMarginC: ageMs === 12 * minute ? -8 : 20 });
+    const told = { slowdownMarginC: -2, shutdownMarginC: -5 };
+    const { history } = nodeOf([shows]);
+    const node = { history, snapshot: snapshot([gpu(0, told)]) };
+
+    expect(gpusOf(node)[0]?.crossings).toMatchObject([
+      { what: 'shutdown margin', threshold: -5, peak: -8 },
+      { what: 'slowdown margin', threshold: -2, peak: -8 },
+    ]);
+    expect(askTimeline({ a: node }).text).toContain(
+      'thresholds reached: temperatureMarginC reached shutdown margin of -5 °C, down to -8 °C, at ',
+    );
+  });
+
   test('a threshold that the board does not tell is said not to be known', () => {
     const { history } = nodeOf([hot]);
     const blind = gpu(0, { slowdownTemperatureC: { missing: 'notSupported' } });
