@@ -43,6 +43,8 @@ export class DriverLife {
   #driver: Driver;
   #info: DriverInfo | undefined;
   #state: DriverState = { state: 'starting' };
+  /** Since when the driver does not respond: until something that it is asked does not hang. */
+  #hungSinceMs: number | null = null;
   /** What the threads were at that were given up in this driver life; a thread that was at a GPU counts until it is back. */
   #givenUp = new Set<Promise<unknown>>();
   #failures = 0;
@@ -59,7 +61,8 @@ export class DriverLife {
   }
 
   get state(): DriverState {
-    return this.#state;
+    if (this.#hungSinceMs === null) return this.#state;
+    return { state: 'notResponding', info: this.#info ?? null, sinceMs: this.#hungSinceMs };
   }
 
   get retryInMs(): number {
@@ -182,14 +185,16 @@ export class DriverLife {
     const driver = this.#driver;
     const running = operation(driver);
     try {
-      return await whileProgressing(running, () => driver.callsReturned(), { hangAfterMs, nowMs });
+      const result = await whileProgressing(running, () => driver.callsReturned(), { hangAfterMs, nowMs });
+      this.#hungSinceMs = null;
+      return result;
     } catch (thrown) {
       if (!(thrown instanceof Stalled)) throw thrown;
       const sinceMs = nowMs() - hangAfterMs;
       const index = driver.reading();
-      if (!this.#info) this.#notResponding(sinceMs);
+      if (!this.#info || this.#givenUp.size === mostGivenUp) this.#hungSinceMs ??= sinceMs;
       log.warn('a driver call does not return', { gpu: index, threadsGivenUp: this.#givenUp.size });
-      if (this.#givenUp.size === mostGivenUp) return this.#hold(running, sinceMs);
+      if (this.#givenUp.size === mostGivenUp) return running; // the last thread is kept
       await this.#replace(running, sinceMs, index);
       return undefined;
     }
@@ -211,22 +216,10 @@ export class DriverLife {
     if (this.#info) await this.#ask((driver) => driver.open());
   }
 
-  async #hold<T>(running: Promise<T>, sinceMs: number): Promise<T> {
-    this.#notResponding(sinceMs);
-    const result = await running;
-    if (this.#info) this.#state = { state: 'ok', info: this.#info };
-    return result;
-  }
-
-  /** Since the first call that did not return. */
-  #notResponding(sinceMs: number): void {
-    if (this.#state.state === 'notResponding') return;
-    this.#state = { state: 'notResponding', info: this.#info ?? null, sinceMs };
-  }
-
   #unavailable({ code, message, hint }: Fault): void {
     this.#failures++;
     this.#info = undefined;
+    this.#hungSinceMs = null;
     void this.#options.beside?.end();
     this.#book.driverGone();
     if (this.#state.state === 'unavailable' && this.#state.code === code) return;
