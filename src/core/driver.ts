@@ -33,7 +33,7 @@ export interface Driver {
   inquire<What extends keyof Inquiries>(what: What, index: number): Promise<Inquiries[What]>;
   /** Ends the driver life. */
   close(): Promise<void>;
-  /** Gives it up in the middle of a call: nobody waits for it any more, and it ends itself when the call returns. */
+  /** Gives it up in the middle of a call: nobody waits for it any more, and it closes itself when the call returns. */
   abandon(): void;
   /** How many driver calls have returned so far. As long as it grows the driver is slow, not hung. */
   callsReturned(): number;

@@ -12,7 +12,7 @@ import { type Config, type Mode, parseConfig } from './config.ts';
 import type { NodeSources, SourceOptions } from './gpu-sources.ts';
 import { httpLimits, listenerOptions } from './limits.ts';
 import { driverEvents, type EventListener } from './nvml/event-lane.ts';
-import { nvmlLane } from './nvml/lane.ts';
+import { nvmlLanes } from './nvml/lane.ts';
 import { agentListens, oneshot, type Post } from './oneshot.ts';
 import type { InnerPlace, Listener, Place } from './tls-listener.ts';
 
@@ -63,9 +63,10 @@ type Node = Pick<AgentOptions, 'node' | 'spawnDriver' | 'eventLane'> &
   Pick<SourceOptions, 'simulatedLog' | 'simulatedProcess'>;
 
 function real({ mode, nvml, nodeName }: Config): Node {
-  let early: Driver | undefined = nvmlLane(workerUrl, nvml.library);
+  const spawn = nvmlLanes(workerUrl, nvml.library);
+  let early: Driver | undefined = spawn();
   const spawnDriver = () => {
-    const driver = early ?? nvmlLane(workerUrl, nvml.library);
+    const driver = early ?? spawn();
     early = undefined;
     return driver;
   };

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import koffi from 'koffi';
 
 import { prototypes } from '../../src/server/nvml/abi.ts';
-import { nvmlLane } from '../../src/server/nvml/lane.ts';
+import { nvmlLanes } from '../../src/server/nvml/lane.ts';
 import { buildFakeNvml } from '../support/nvml/fake-nvml.ts';
 import { setenv } from '../support/nvml/raw-nvml.ts';
 import { fakeNode, whyNoAgent } from './agent-process.ts';
@@ -28,7 +28,7 @@ export const agentSample: Benchmark = {
     using node = fakeNode(gpus);
     for (const [name, value] of Object.entries(node.env)) setenv(name, value, 1);
     using clock = clockedDriver();
-    const lane = nvmlLane(new URL('../../src/server/nvml/worker.ts', import.meta.url), clock.library);
+    const lane = nvmlLanes(new URL('../../src/server/nvml/worker.ts', import.meta.url), clock.library)();
     await lane.open();
     const all = Array.from({ length: gpus }, (_, index) => index);
     const snapshot = async () => {

@@ -29,13 +29,24 @@ interface Waiting {
 }
 
 /**
- * NVML in a Worker of its own, one call at a time. A call that hangs in the kernel hangs that thread alone.
+ * Each time NVML in a Worker of its own, one call at a time: a call that hangs in the kernel hangs that thread alone. Of
+ * those that were given up and have come back one is kept, and used the next time: each Worker that ends leaves 60 kB
+ * behind in Bun, and a GPU with dead firmware costs a Worker every ten minutes.
  *
  * @param workerUrl made by the program's entry: a URL made deeper down is not found in the compiled binary
  * @param library path of libnvidia-ml.so.1; undefined searches where drivers are
  */
-export function nvmlLane(workerUrl: URL, library: string | undefined): Driver {
-  return new NvmlLane(workerUrl, library);
+export function nvmlLanes(workerUrl: URL, library: string | undefined): () => Driver {
+  let spare: Driver | undefined;
+  const isBack = (lane: NvmlLane) => {
+    if (spare) lane.end();
+    else spare = lane;
+  };
+  return () => {
+    const lane = spare ?? new NvmlLane(workerUrl, library, isBack);
+    spare = undefined;
+    return lane;
+  };
 }
 
 class NvmlLane implements Driver {
@@ -45,8 +56,11 @@ class NvmlLane implements Driver {
   /** Of each GPU all that is known in this driver life. */
   #known: GpuReadings[] = [];
   #told: Told = () => undefined;
+  #asked: Promise<unknown> = Promise.resolve();
+  readonly #isBack: (lane: NvmlLane) => void;
 
-  constructor(workerUrl: URL, library: string | undefined) {
+  constructor(workerUrl: URL, library: string | undefined, isBack: (lane: NvmlLane) => void) {
+    this.#isBack = isBack;
     const shared = new SharedArrayBuffer(3 * Int32Array.BYTES_PER_ELEMENT);
     this.#counters = new Int32Array(shared);
     this.#worker = new Worker(workerUrl, { workerData: { library, shared } satisfies LaneData });
@@ -85,9 +99,22 @@ class NvmlLane implements Driver {
     await this.#ask({ op: 'close' });
   }
 
-  /** Never terminate(): it would wait for the call. */
+  /** The thread is idle. */
+  end(): void {
+    void this.#worker.terminate();
+  }
+
+  /** Not terminate(), which would wait for the call. */
   abandon(): void {
     Atomics.store(this.#counters, abandoned, 1);
+    void this.#asked.catch(() => undefined).then(() => this.#comeBack());
+  }
+
+  /** What the thread has initialised is given back: else the driver that comes next could never be used. */
+  async #comeBack(): Promise<void> {
+    Atomics.store(this.#counters, abandoned, 0);
+    await this.close();
+    this.#isBack(this);
   }
 
   callsReturned(): number {
@@ -95,10 +122,12 @@ class NvmlLane implements Driver {
   }
 
   #ask(request: LaneRequest): Promise<Answer> {
-    return new Promise((resolve, reject) => {
+    const answer = new Promise<Answer>((resolve, reject) => {
       this.#waiting = { resolve, reject };
       this.#worker.postMessage(request);
     });
+    this.#asked = answer;
+    return answer;
   }
 
   #take([index, taken, how]: Taken): void {

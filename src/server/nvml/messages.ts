@@ -28,7 +28,7 @@ export interface LaneData {
   readonly library: string | undefined;
   /** Given: the thread waits for the driver's events, and takes only requests for that. */
   readonly events?: true;
-  /** Three Int32: calls returned so far, 1 once the Worker has been abandoned, and the GPU being read, from 1 on. */
+  /** Three Int32: calls returned so far, 1 while the Worker is abandoned, and the GPU being read, from 1 on. */
   readonly shared: SharedArrayBuffer;
 }
 

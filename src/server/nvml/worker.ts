@@ -24,6 +24,7 @@ const { library, shared, events = false } = workerData as LaneData;
 const counters = new Int32Array(shared);
 /** Of each GPU what the main thread was told last in this driver life. */
 let sent: GpuReadings[] = [];
+let openedBefore = false;
 /** A message wakes the main thread: while the driver is quick one is enough for all, while it is slow each GPU has its own. */
 const gatherMs = 20;
 let gathered: Taken[] = [];
@@ -31,7 +32,8 @@ let gatheredSinceMs = 0;
 
 const watch: CallWatch = {
   before() {
-    if (isAbandoned()) throw new Fault('given up', { code: 'DRIVER_NOT_RESPONDING' });
+    if (Atomics.load(counters, abandoned) === 1)
+      throw new Fault('given up', { code: 'DRIVER_NOT_RESPONDING' });
     rounds.between();
     tellSoon();
   },
@@ -49,11 +51,7 @@ if (events)
     if (request === 'leave') parentPort?.close();
     else tellEvents();
   });
-else
-  parentPort?.on('message', (request: LaneRequest) => {
-    tell(answer(request));
-    if (isAbandoned()) leave();
-  });
+else parentPort?.on('message', (request: LaneRequest) => tell(answer(request)));
 
 function tellEvents(): void {
   try {
@@ -68,12 +66,6 @@ function send(reply: LaneReply | EventMessage): void {
   parentPort?.postMessage(JSON.stringify(reply));
 }
 
-/** The call that hung has returned: what was initialised here is given back. */
-function leave(): void {
-  answer({ op: 'close' });
-  parentPort?.close();
-}
-
 function answer(request: LaneRequest): NonNullable<LaneReply['ended']> {
   try {
     return { value: perform(request) };
@@ -86,6 +78,8 @@ function answer(request: LaneRequest): NonNullable<LaneReply['ended']> {
 function perform(request: LaneRequest) {
   switch (request.op) {
     case 'open':
+      if (openedBefore) collect();
+      openedBefore = true;
       sent = [];
       rounds.begin();
       return driver.open();
@@ -100,6 +94,15 @@ function perform(request: LaneRequest) {
       driver.close();
       return null;
   }
+}
+
+/**
+ * What koffi has bound is freed with its JavaScript objects. The collector, which does not know how much that is, would come
+ * 30 MB later.
+ */
+function collect(): void {
+  driver.close();
+  Bun.gc(true);
 }
 
 function gather(index: number, readings: GpuReadings, how: HowRead): void {
@@ -142,8 +145,4 @@ function isSame(reading: Reading<unknown>, before: Reading<unknown>): boolean {
   if (reading === before) return true;
   if ('value' in reading) return 'value' in before && reading.value === before.value;
   return 'missing' in before && reading.missing === before.missing;
-}
-
-function isAbandoned(): boolean {
-  return Atomics.load(counters, abandoned) === 1;
 }
