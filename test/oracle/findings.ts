@@ -1,6 +1,6 @@
 import type { OurGpu, Ours } from './agent.ts';
-import { type Check, type Source, text } from './check.ts';
-import { compare, type Told, type Verdict } from './compare.ts';
+import { type Check, type Source, text, type Untold } from './check.ts';
+import { apart, compare, isMany, type Told, type Verdict } from './compare.ts';
 import { mapping } from './mapping.ts';
 import type { OracleGpu } from './nvidia-smi.ts';
 import { pynvmlChecks } from './pynvml-checks.ts';
@@ -25,20 +25,21 @@ export interface Oracles {
   readonly pynvml: true | string;
 }
 
-const isChecked = (entry: object): entry is Check => 'from' in entry;
+type Entries = readonly (Check | Untold)[];
+const tables: Readonly<Record<string, Entries>>[] = [mapping, pynvmlChecks];
+const entries = tables
+  .flatMap((table) => Object.entries(table))
+  .flatMap(([reading, all]) => all.map((entry) => ({ reading, name: nameOf(reading, entry), entry })));
 
 /** By name, `memory.totalBytes`; of nvidia-smi and of pynvml. */
-export const checks = [...Object.entries(mapping), ...Object.entries(pynvmlChecks)].flatMap(
-  ([reading, entries]) =>
-    entries.filter(isChecked).map((check) => ({ reading, name: nameOf(reading, check), check })),
+export const checks = entries.flatMap(({ entry, ...named }) =>
+  'from' in entry ? [{ ...named, check: entry }] : [],
 );
 export const queryFields = fromAll('query ');
 export const pynvmlExpressions = fromAll('pynvml ');
 /** What nvidia-smi does not tell, and why not. */
-export const untold = Object.entries(mapping).flatMap(([reading, entries]) =>
-  entries.flatMap((entry) =>
-    'why' in entry ? [{ reading, name: nameOf(reading, entry), why: entry.why }] : [],
-  ),
+export const untold = entries.flatMap(({ entry, ...named }) =>
+  'why' in entry ? [{ ...named, why: entry.why }] : [],
 );
 
 function fromAll(kind: string): string[] {
@@ -89,24 +90,40 @@ function driverFindings(ours: Ours, before: Oracles, after: Oracles): Finding[] 
 
 function gpuFindings(pynvml: boolean, own: OurGpu, before: OracleGpu, after: OracleGpu): Finding[] {
   return checks.flatMap(({ reading, name, check }) => {
-    const from = check.from.find((source) => before.tell(source) !== undefined) ?? check.from[0];
+    const from = sourceOf(check, before);
     if (from === undefined || (from.startsWith('pynvml ') && !pynvml)) return [];
     const told = { before: before.tell(from), after: after.tell(from) };
     const value = own.readings[reading];
-    const missing = own.missing[reading];
-    return {
-      gpu: before.pciAddress,
-      reading: name,
-      from,
-      ours: missing === undefined ? shown(value === null ? value : check.of(value)) : `– (${missing})`,
-      theirs: theirsShown(told),
-      verdict: compare(check, value, told),
-    };
+    const ours = value === null || value === undefined ? null : check.of(value);
+    const verdict = compare(check, value, told);
+    const odd = verdict === 'differs' ? oddOf(check, ours, told) : undefined;
+    const sides = odd ?? { ours: shown(ours, own.missing[reading]), theirs: theirsShown(told) };
+    return { gpu: before.pciAddress, reading: name, from, verdict, ...sides };
   });
 }
 
-function shown(value: unknown): string {
-  if (value === null || value === undefined) return '–';
+/** The first that this oracle knows. */
+function sourceOf({ from }: Check, gpu: OracleGpu): Source | undefined {
+  return from.find((source) => gpu.tell(source) !== undefined) ?? from[0];
+}
+
+/** Of values with members only those that differ; undefined where either side has none. */
+function oddOf(
+  { form, moves = 0 }: Check,
+  ours: unknown,
+  told: Told,
+): Pick<Finding, 'ours' | 'theirs'> | undefined {
+  const { before = told.after ?? '', after = before } = told;
+  const theirs = { before: form.read(before), after: form.read(after) };
+  if (![ours, theirs.before, theirs.after].every(isMany)) return undefined;
+  const tolerance = Math.max(form.slack ?? 0, moves);
+  const [own, first] = apart(ours, theirs.before, tolerance);
+  const [, last] = apart(ours, theirs.after, tolerance);
+  return { ours: shown(own), theirs: theirsShown({ before: shown(first), after: shown(last) }) };
+}
+
+function shown(value: unknown, missing?: string): string {
+  if (value === null || value === undefined) return missing === undefined ? '–' : `– (${missing})`;
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 

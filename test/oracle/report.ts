@@ -6,7 +6,9 @@ import { verdicts } from './compare.ts';
 import { type Finding, unseen } from './findings.ts';
 
 const head = ['reading', 'oracle', 'ours', 'the oracle’s', 'verdict', 'GPU'];
+/** Of a cell; what differs is to be seen. */
 const longest = 60;
+const longestThatDiffers = 300;
 const tolerances = `${drift.celsius} °C, ${drift.watts} W, ${drift.percent} %, ${drift.megahertz} MHz, ${drift.memory / 2 ** 20} MiB`;
 
 /** A row for each reading: one for all GPUs where they have the same verdict, and one for each GPU that differs. */
@@ -33,11 +35,11 @@ function row(findings: readonly Finding[], gpu: string): string[] {
   if (first === undefined) return [];
   const one = (of: (finding: Finding) => string) => {
     const values = new Set(findings.map(of));
-    return `${cut(of(first))}${values.size > 1 ? ' …' : ''}`;
+    return `${cut(of(first), first.verdict === 'differs' ? longestThatDiffers : longest)}${values.size > 1 ? ' …' : ''}`;
   };
   return [
     first.reading,
-    cut(first.from),
+    cut(first.from, longest),
     one(({ ours }) => ours),
     one(({ theirs }) => theirs),
     first.verdict,
@@ -45,8 +47,8 @@ function row(findings: readonly Finding[], gpu: string): string[] {
   ];
 }
 
-function cut(value: string): string {
-  return value.length > longest ? `${value.slice(0, longest)}…` : value;
+function cut(value: string, most: number): string {
+  return value.length > most ? `${value.slice(0, most)}…` : value;
 }
 
 /** `2 GPUs, 220 comparisons: 200 agree, …`, what our tools do not tell, and what nobody here else does. */

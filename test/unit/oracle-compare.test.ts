@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import {
   bits,
   type Form,
+  json,
   lowerCase,
   mebibytes,
   microseconds,
@@ -14,7 +15,7 @@ import {
   words,
   yesNo,
 } from '../oracle/check.ts';
-import { compare } from '../oracle/compare.ts';
+import { apart, compare } from '../oracle/compare.ts';
 
 const of = (reading: unknown) => reading;
 const steady = (told: string | undefined) => ({ before: told, after: told });
@@ -126,4 +127,35 @@ test('a state has moved only where the oracle has seen it change, too', () => {
 
   expect(compare(check, ['gpuIdle'], { before: '0x0', after: '0x4' })).toBe('moved');
   expect(compare(check, ['gpuIdle'], { before: '0x0', after: '0x0' })).toBe('differs');
+});
+
+const members: [ours: object, before: string, after: string, verdict: string][] = [
+  [{ a: 60, b: 'x' }, '{"b": "x", "a": 60}', '{"b": "x", "a": 60}', 'agrees'],
+  [{ a: 62, b: 'x' }, '{"a": 60, "b": "x"}', '{"a": 64, "b": "x"}', 'moved'],
+  [{ a: 62, b: 'x' }, '{"a": 60, "b": "y"}', '{"a": 60, "b": "y"}', 'differs'],
+  [{ a: 60, b: 1 }, '{"a": 60}', '{"a": 60, "b": 1}', 'agrees'],
+  [{ a: 61, b: 1 }, '{"a": 60}', '{"a": 60, "b": 1}', 'moved'],
+  [{ a: 60 }, '{"a": 60, "b": 1}', '{"a": 60, "b": 1}', 'differs'],
+  [[41, 43], '[40, 44]', '[40, 44]', 'moved'],
+  [[41, 43], '[40, 44, 45]', '[40, 44, 45]', 'differs'],
+  [{}, '[error: Not Supported]', '[error: Not Supported]', 'missing in both'],
+];
+
+test.for(members)('%o between %s and %s, each at most 3 away, %s', ([ours, before, after, verdict]) => {
+  expect(compare({ of, form: json, moves: 3 }, ours, { before, after })).toBe(verdict);
+});
+
+test('of values with members those that are apart are told, however deep', () => {
+  const ours = { links: [{ replays: 1 }, { replays: 2, crc: 3 }], mode: 'on' };
+  const theirs = { links: [{ replays: 1 }, { replays: 5, crc: 3 }, {}], mode: 'on' };
+
+  expect(apart(ours, theirs)).toEqual([
+    { links: { 1: { replays: 2 }, 2: undefined } },
+    { links: { 1: { replays: 5 }, 2: {} } },
+  ]);
+});
+
+test('a fraction that two languages round differently is the same, a count that differs by one is not', () => {
+  expect(compare({ of, form: json }, 3 * 10 ** -5, steady('3e-05'))).toBe('agrees');
+  expect(compare({ of, form: json }, 2 ** 40, steady(String(2 ** 40 + 1)))).toBe('differs');
 });
