@@ -1,40 +1,13 @@
-import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, type TestContext, test } from 'vitest';
 
-import { type FakeDriver, fakeDriver } from '../support/agent-driver.ts';
+import { fakeDriver } from '../support/agent-driver.ts';
 import { type FakeSmiGpu, smiH100, writeFakeNvidiaSmi } from '../support/fake-nvidia-smi.ts';
 import { told } from '../support/nvml/every-reading.ts';
 import { h100 } from '../support/nvml/fake-nvml.ts';
+import { runOracle, writeFakePython } from '../support/oracle-run.ts';
 import { smiTold } from '../support/smi-told.ts';
 
-const root = join(import.meta.dirname, '../..');
-
-interface Ran {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function runOracle(
-  { library, env }: FakeDriver,
-  nvidiaSmi: string,
-  python = '/nowhere/python',
-): Promise<Ran> {
-  const programs = ['--nvidia-smi', nvidiaSmi, '--python', python];
-  const args = ['test/oracle/main.ts', '--nvml-library', library, ...programs];
-  return new Promise((resolve) => {
-    execFile(
-      join(root, 'node_modules/.bin/bun'),
-      args,
-      { cwd: root, env: { PATH: process.env['PATH'], ...env } },
-      (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
-    );
-  });
-}
-
-function oracle(context: TestContext, gpus: readonly FakeSmiGpu[]): Promise<Ran> {
+function oracle(context: TestContext, gpus: readonly FakeSmiGpu[]): ReturnType<typeof runOracle> {
   const driver = fakeDriver(context);
   return runOracle(driver, writeFakeNvidiaSmi(driver.folder, gpus));
 }
@@ -164,20 +137,6 @@ test('what pynvml tells is compared too, and less is left without an oracle', as
   expect(stdout).toMatch(/^\| retiredPagesDoubleBit +\| pynvml .*\| missing in both/m);
   expect(stdout).not.toMatch(/^No oracle for .*energyJoules/m);
 });
-
-/** It answers whatever it is asked with these, as our script would. */
-function writeFakePython({ folder }: FakeDriver, answers: object): string {
-  const path = join(folder, 'python');
-  const said = JSON.stringify(JSON.stringify(answers));
-  writeFileSync(
-    path,
-    `#!/usr/bin/env node\nprocess.stdin.resume().on('end', () => process.stdout.write(${said}));\n`,
-    {
-      mode: 0o755,
-    },
-  );
-  return path;
-}
 
 test('without nvidia-smi it ends with 2 and says what to do', async (context) => {
   const { code, stdout, stderr } = await runOracle(fakeDriver(context), '/nowhere/nvidia-smi');

@@ -1,6 +1,6 @@
 /**
  * Where an oracle tells a value: a field of `nvidia-smi --query-gpu`, a path below `<gpu>` of `nvidia-smi -q -x`, or an
- * expression over the functions of pynvml, in which `gpu` is the handle.
+ * expression over the functions of pynvml and those of ask-pynvml.py, in which `gpu` is the handle.
  */
 export type Source = `query ${string}` | `xml ${string}` | `pynvml ${string}`;
 
@@ -52,7 +52,14 @@ export function number({ scale = 1, slack = 0 }: { scale?: number; slack?: numbe
 
 const mebibyte = 2 ** 20;
 /** How far what moves may lie outside of what the oracle told before and after. Counters only grow: not at all. */
-export const drift = { celsius: 3, watts: 30, percent: 10, megahertz: 100, memory: 64 * mebibyte, none: 0 };
+export const drift = {
+  celsius: 3,
+  watts: 30,
+  percent: 10,
+  megahertz: 100,
+  memory: 64 * mebibyte,
+  none: 0,
+};
 /** Printed as whole MiB: rounded up by some versions, down by others. */
 export const mebibytes = number({ scale: mebibyte, slack: mebibyte });
 export const watts = number({ slack: 0.006 });
@@ -74,6 +81,27 @@ export const json: Form = {
       return told;
     }
   },
+};
+
+/** JSON of which each text is in this form. */
+export function jsonOf(form: Form): Form {
+  const read = (value: unknown): unknown => {
+    if (typeof value === 'string') return form.read(value);
+    if (Array.isArray(value)) return value.map(read);
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, read(each)]));
+  };
+  return {
+    read(told) {
+      const value = json.read(told);
+      return value === told ? told : read(value);
+    },
+  };
+}
+
+/** `EXCLUSIVE_PROCESS`, as constants of C are named. */
+export const camelCase: Form = {
+  read: (told) => told.toLowerCase().replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase()),
 };
 
 /** `0x0000000000000001`: the names of the bits that are set. */

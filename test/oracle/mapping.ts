@@ -295,14 +295,15 @@ export const mapping: Readonly<Record<keyof GpuReadings, readonly (Check | Untol
   migMode: mode('mig.mode'),
   migDevices: [
     { ...one(migDevices, ['xml mig_devices']), part: 'instances', of: migNumbers },
-    { part: 'uuid, name, memory, slices', why: 'the UUID and the name are in nvidia-smi -L only' },
+    ...['uuid', 'name'].map((name) => ({ part: name, why: 'nvidia-smi -L tells it' })),
+    ...['memory', 'slices'].map((name) => ({ part: name, why: 'nvidia-smi tells other shares of it' })),
   ],
   fabric: [
     part('state', fabricStates, ['query fabric.state', 'xml fabric/state']),
     part('status', words({ Success: 0 }), ['query fabric.status', 'xml fabric/status']),
     part('cliqueId', count, ['query fabric.cliqueId', 'xml fabric/cliqueId']),
     part('clusterUuid', withoutDashes, ['query fabric.clusterUuid', 'xml fabric/clusterUuid']),
-    { part: 'faults', why: 'nvidia-smi words its health by driver version' },
+    { part: 'faults', why: 'nvidia-smi words its health by driver version, and pynvml tells the bits only' },
   ],
   nvlinks: ['active', 'version', 'speedMegabytesPerSecond', 'remoteType', 'remotePciAddress', 'errors'].map(
     (name) => ({ part: name, why: 'nvidia-smi nvlink --status and -e tell it, link by link' }),

@@ -1,34 +1,10 @@
-import { recoveryActions } from '../../src/core/errors-readings.ts';
 import type { GpuReadings } from '../../src/core/gpu.ts';
-import { type Check, drift, type Form, json } from './check.ts';
+import { clocksEventReasonBits } from '../../src/core/power-readings.ts';
+import { bits, type Check, camelCase, drift, lowerCase, pciAddress, words } from './check.ts';
+import { errorChecks } from './error-checks.ts';
+import { linkChecks } from './link-checks.ts';
+import { counter, each, inForm, mode, one, part } from './pynvml-check.ts';
 
-/** @param told a Python expression that gives our value in our unit; what it raises is an absence */
-function one(told: string, moves?: number): Check {
-  return {
-    of: (reading) => reading,
-    from: [`pynvml ${told}`],
-    form: json,
-    ...(moves !== undefined && { moves }),
-  };
-}
-
-function part(name: string, told: string, moves?: number): Check {
-  return { ...one(told, moves), part: name, of: (reading) => (reading as Record<string, unknown>)[name] };
-}
-
-/** Each link's member of this name. */
-function links(name: string, told: string): Check {
-  return {
-    ...one(`[${told} for link in range(field(gpu, 91))]`),
-    part: name,
-    of: (reading) => (reading as Record<string, unknown>[]).map((link) => link[name]),
-  };
-}
-
-const mode = (name: string) => [
-  part('current', `${name}(gpu)[0] == 1`),
-  part('pending', `${name}(gpu)[1] == 1`),
-];
 const clock = (name: string) => [one(`nvmlDeviceGetClockInfo(gpu, NVML_CLOCK_${name})`, drift.megahertz)];
 const maxClock = (name: string) => [one(`nvmlDeviceGetMaxClockInfo(gpu, NVML_CLOCK_${name})`)];
 const engine = (name: string) => [one(`nvmlDeviceGet${name}Utilization(gpu)[0]`, drift.percent)];
@@ -36,15 +12,17 @@ const threshold = (name: string) => [
   one(`nvmlDeviceGetTemperatureThreshold(gpu, NVML_TEMPERATURE_THRESHOLD_${name})`),
 ];
 const seconds = (id: number) => [one(`field(gpu, ${id}) / 1e9`, drift.none)];
-const counter = (id: number) => [one(`field(gpu, ${id})`, drift.none)];
-const nvlinkBytes = (all: number, each: number) => [one(`link_bytes(gpu, ${all}, ${each})`, drift.none)];
-const ecc = (kind: string, since: string) => [
-  one(`nvmlDeviceGetTotalEccErrors(gpu, NVML_MEMORY_ERROR_TYPE_${kind}, NVML_${since}_ECC)`, drift.none),
-];
+const nvlinkBytes = (all: number, link: number) => [one(`link_bytes(gpu, ${all}, ${link})`, drift.none)];
+const inforom = (object: string) => [one(`nvmlDeviceGetInforomVersion(gpu, NVML_INFOROM_${object})`)];
+const mig = (name: string, told: string, moves?: number) =>
+  each(name, `[${told} for mig in migs(gpu)]`, moves);
+const migMemory = "dict(totalBytes='total', reservedBytes='reserved', usedBytes='used', freeBytes='free')";
+const migSlices =
+  "dict(multiprocessors='multiprocessorCount', gpuInstanceSlices='gpuInstanceSliceCount', computeInstanceSlices='computeInstanceSliceCount')";
+const platform = 'filled(nvmlDeviceGetPlatformInfo, gpu, c_nvmlPlatformInfo_v2_t())';
+const fabric = 'filled(nvmlDeviceGetGpuFabricInfoV, gpu, c_nvmlGpuFabricInfo_v2_t())';
 const memory = 'nvmlDeviceGetMemoryInfo(gpu, nvmlMemory_v2)';
 const bar1 = 'nvmlDeviceGetBAR1MemoryInfo(gpu)';
-const remapped = 'nvmlDeviceGetRemappedRows(gpu)';
-const histogram = 'nvmlDeviceGetRowRemapperHistogram(gpu)';
 
 /** `0-31,64` → the numbers themselves. */
 function numbersOf(ranges: unknown): number[] {
@@ -63,7 +41,22 @@ function computing(name: string, told: string): Check {
   return part(name, told.replace('{}', 'nvmlSystemGetConfComputeState()'));
 }
 
-const recoveryWords: Form = { read: (told) => recoveryActions[Number(told)] ?? told };
+const brands = words({
+  UNKNOWN: 'Unknown',
+  QUADRO: 'Quadro',
+  TESLA: 'Tesla',
+  GEFORCE: 'GeForce',
+  TITAN: 'Titan',
+  NVIDIA_VAPPS: 'NVIDIA Virtual Applications',
+  NVIDIA_VPC: 'NVIDIA Virtual PC',
+  NVIDIA_VCS: 'NVIDIA Virtual Compute Server',
+  NVIDIA_VWS: 'NVIDIA RTX Virtual Workstation',
+  NVIDIA_VGAMING: 'NVIDIA Cloud Gaming',
+  QUADRO_RTX: 'Quadro RTX',
+  NVIDIA_RTX: 'NVIDIA RTX',
+  GEFORCE_RTX: 'GeForce RTX',
+  TITAN_RTX: 'TITAN RTX',
+});
 
 /**
  * Another binding of the same library, by NVIDIA: it tells what nvidia-smi does not, and unrounded. What differs here is a
@@ -75,6 +68,29 @@ export const pynvmlChecks: Readonly<Partial<Record<keyof GpuReadings | OfDriver,
     computing('environment', "['unavailable', 'simulation', 'production'][{}.environment]"),
     computing('enabled', '{}.ccFeature != 0'),
     computing('devTools', '{}.devToolsMode != 0'),
+  ],
+  name: [one('nvmlDeviceGetName(gpu)')],
+  uuid: [one('nvmlDeviceGetUUID(gpu)')],
+  serial: [one('nvmlDeviceGetSerial(gpu)')],
+  pciAddress: [inForm(pciAddress, one('nvmlDeviceGetPciInfo(gpu).busId'))],
+  brand: [inForm(brands, one("named('NVML_BRAND_', nvmlDeviceGetBrand(gpu))"))],
+  architecture: [inForm(lowerCase, one("named('NVML_DEVICE_ARCH_', nvmlDeviceGetArchitecture(gpu))"))],
+  computeCapability: [one("'{}.{}'.format(*nvmlDeviceGetCudaComputeCapability(gpu))")],
+  boardPartNumber: [one('nvmlDeviceGetBoardPartNumber(gpu)')],
+  vbiosVersion: [one('nvmlDeviceGetVbiosVersion(gpu)')],
+  inforomImageVersion: [one('nvmlDeviceGetInforomImageVersion(gpu)')],
+  inforomOemVersion: inforom('OEM'),
+  inforomEccVersion: inforom('ECC'),
+  inforomPowerVersion: inforom('POWER'),
+  gspFirmwareVersion: [one('nvmlDeviceGetGspFirmwareVersion(gpu)')],
+  platform: [
+    part('ibGuid', `bytes(${platform})[4:20].hex()`),
+    part('chassisSerialNumber', `${platform}.chassisSerialNumber`),
+    part('slotNumber', `ord(${platform}.slotNumber)`),
+    part('trayIndex', `ord(${platform}.trayIndex)`),
+    part('hostId', `ord(${platform}.hostId)`),
+    part('peerType', `['direct', 'switch'][ord(${platform}.peerType)]`),
+    part('moduleId', `ord(${platform}.moduleId)`),
   ],
   minorNumber: [one('nvmlDeviceGetMinorNumber(gpu)')],
   moduleId: [one('nvmlDeviceGetModuleId(gpu)')],
@@ -99,6 +115,8 @@ export const pynvmlChecks: Readonly<Partial<Record<keyof GpuReadings | OfDriver,
   ],
   encoderPercent: engine('Encoder'),
   decoderPercent: engine('Decoder'),
+  jpegPercent: engine('Jpg'),
+  ofaPercent: engine('Ofa'),
   performanceState: [one('nvmlDeviceGetPerformanceState(gpu)', drift.none)],
   graphicsClockMhz: clock('GRAPHICS'),
   smClockMhz: clock('SM'),
@@ -107,12 +125,17 @@ export const pynvmlChecks: Readonly<Partial<Record<keyof GpuReadings | OfDriver,
   maxGraphicsClockMhz: maxClock('GRAPHICS'),
   maxSmClockMhz: maxClock('SM'),
   maxMemoryClockMhz: maxClock('MEM'),
+  pcieGeneration: [one('nvmlDeviceGetCurrPcieLinkGeneration(gpu)', drift.none)],
+  maxPcieGeneration: [one('nvmlDeviceGetMaxPcieLinkGeneration(gpu)')],
+  pcieWidth: [one('nvmlDeviceGetCurrPcieLinkWidth(gpu)', drift.none)],
+  maxPcieWidth: [one('nvmlDeviceGetMaxPcieLinkWidth(gpu)')],
   pcieTxBytes: counter(197),
   pcieRxBytes: counter(198),
   nvlinkTxBytes: nvlinkBytes(138, 202),
   nvlinkRxBytes: nvlinkBytes(139, 204),
 
   temperatureC: [one('nvmlDeviceGetTemperature(gpu, NVML_TEMPERATURE_GPU)', drift.celsius)],
+  temperatureMarginC: [one('nvmlDeviceGetMarginTemperature(gpu)', drift.celsius)],
   memoryTemperatureC: [one('field(gpu, 82)', drift.celsius)],
   slowdownTemperatureC: threshold('SLOWDOWN'),
   shutdownTemperatureC: threshold('SHUTDOWN'),
@@ -130,6 +153,17 @@ export const pynvmlChecks: Readonly<Partial<Record<keyof GpuReadings | OfDriver,
   averagePowerWatts: [one('field(gpu, 185) / 1000', drift.watts)],
   modulePowerWatts: [one('field(gpu, 186, 1) / 1000', drift.watts)],
   powerLimitWatts: [one('nvmlDeviceGetEnforcedPowerLimit(gpu) / 1000')],
+  defaultPowerLimitWatts: [one('nvmlDeviceGetPowerManagementDefaultLimit(gpu) / 1000')],
+  powerLimitRange: [
+    part('minWatts', 'nvmlDeviceGetPowerManagementLimitConstraints(gpu)[0] / 1000'),
+    part('maxWatts', 'nvmlDeviceGetPowerManagementLimitConstraints(gpu)[1] / 1000'),
+  ],
+  clocksEventReasons: [
+    {
+      ...one('nvmlDeviceGetCurrentClocksEventReasons(gpu)', drift.none),
+      form: bits(clocksEventReasonBits),
+    },
+  ],
   energyJoules: [one('nvmlDeviceGetTotalEnergyConsumption(gpu) / 1000', drift.none)],
 
   powerViolationSeconds: seconds(74),
@@ -144,32 +178,27 @@ export const pynvmlChecks: Readonly<Partial<Record<keyof GpuReadings | OfDriver,
   hwThermalSlowdownSeconds: seconds(270),
   hwPowerBrakeSlowdownSeconds: seconds(271),
 
-  eccMode: mode('nvmlDeviceGetEccMode'),
-  eccCorrectedVolatile: ecc('CORRECTED', 'VOLATILE'),
-  eccUncorrectedVolatile: ecc('UNCORRECTED', 'VOLATILE'),
-  eccCorrectedAggregate: ecc('CORRECTED', 'AGGREGATE'),
-  eccUncorrectedAggregate: ecc('UNCORRECTED', 'AGGREGATE'),
-  remappedRows: [
-    part('correctable', `${remapped}[0]`),
-    part('uncorrectable', `${remapped}[1]`),
-    part('pending', `${remapped}[2] == 1`),
-    part('failed', `${remapped}[3] == 1`),
-  ],
-  rowRemapHistogram: (['max', 'high', 'partial', 'low', 'none'] as const).map((left) =>
-    part(left, `${histogram}.${left}`),
-  ),
-  retiredPagesSingleBit: counter(29),
-  retiredPagesDoubleBit: counter(30),
-  recoveryAction: [{ ...one('field(gpu, 230)'), form: recoveryWords }],
-  pcieReplays: counter(94),
-  pcieCorrectableErrors: counter(173),
-  pcieNonFatalErrors: counter(179),
-  pcieFatalErrors: counter(180),
+  ...errorChecks,
 
-  migMode: mode('nvmlDeviceGetMigMode'),
-  nvlinks: [
-    links('active', 'nvmlDeviceGetNvLinkState(gpu, link) == 1'),
-    links('version', 'known(gpu, 166, link)'),
-    links('speedMegabytesPerSecond', 'known(gpu, 164, link)'),
+  computeMode: [inForm(camelCase, one("named('NVML_COMPUTEMODE_', nvmlDeviceGetComputeMode(gpu))"))],
+  virtualizationMode: [
+    inForm(camelCase, one("named('NVML_GPU_VIRTUALIZATION_MODE_', nvmlDeviceGetVirtualizationMode(gpu))")),
   ],
+  persistenceMode: [one('nvmlDeviceGetPersistenceMode(gpu) == 1')],
+  migMode: mode('nvmlDeviceGetMigMode'),
+  migDevices: [
+    mig('uuid', 'nvmlDeviceGetUUID(mig)'),
+    mig('name', 'nvmlDeviceGetName(mig)'),
+    mig('gpuInstanceId', 'nvmlDeviceGetGpuInstanceId(mig)'),
+    mig('computeInstanceId', 'nvmlDeviceGetComputeInstanceId(mig)'),
+    mig('memory', `members(nvmlDeviceGetMemoryInfo(mig, nvmlMemory_v2), ${migMemory})`, drift.memory),
+    mig('slices', `members(nvmlDeviceGetAttributes(mig), ${migSlices})`),
+  ],
+  fabric: [
+    inForm(camelCase, part('state', `named('NVML_GPU_FABRIC_STATE_', ${fabric}.state)`)),
+    part('status', `${fabric}.status`),
+    part('cliqueId', `${fabric}.cliqueId`),
+    part('clusterUuid', `bytes(${fabric}.clusterUuid).hex()`),
+  ],
+  nvlinks: linkChecks,
 };

@@ -1,52 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { delimiter, dirname } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 
 import { patienceMs } from './nvidia-smi.ts';
 
-/** Evaluates each expression for each GPU. JSON on stdin and stdout; the names of pynvml are in scope. */
-const script = `
-import json, sys
-import pynvml
-
-def field(gpu, number, scope=0):
-    answer, = pynvml.nvmlDeviceGetFieldValues(gpu, [(number, scope)])
-    if answer.nvmlReturn:
-        raise pynvml.NVMLError(answer.nvmlReturn)
-    return getattr(answer.value, ['dVal', 'uiVal', 'ulVal', 'ullVal', 'sllVal', 'siVal', 'usVal'][answer.valueType])
-
-def known(gpu, number, scope):
-    try:
-        return field(gpu, number, scope)
-    except pynvml.NVMLError:
-        return None
-
-def link_bytes(gpu, all_links, one_link):
-    kibibytes = known(gpu, all_links, 0xffffffff)
-    if kibibytes is not None:
-        return kibibytes * 1024
-    counted = [count for link in range(field(gpu, 91)) if (count := known(gpu, one_link, link)) is not None]
-    return sum(counted) if counted else field(gpu, all_links, 0xffffffff)
-
-def ones(words):
-    return [64 * at + bit for at, word in enumerate(words) for bit in range(64) if word >> bit & 1]
-
-def told(gpu, expression):
-    try:
-        return json.dumps(eval(expression, {**vars(pynvml), **globals(), 'gpu': gpu}))
-    except Exception as error:
-        return f'[error: {error}]'
-
-expressions = json.load(sys.stdin)
-pynvml.nvmlInit()
-answers = {}
-for index in range(pynvml.nvmlDeviceGetCount()):
-    gpu = pynvml.nvmlDeviceGetHandleByIndex(index)
-    uuid = pynvml.nvmlDeviceGetUUID(gpu)
-    uuid = uuid.decode() if isinstance(uuid, bytes) else uuid
-    answers[uuid] = {expression: told(gpu, expression) for expression in expressions}
-json.dump(answers, sys.stdout)
-`;
+const script = join(import.meta.dirname, 'ask-pynvml.py');
 
 /** By UUID: each expression's value as JSON, or `[error: …]`. */
 export type PynvmlAnswers = Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -57,7 +15,7 @@ export async function readPynvml(
   library: string | undefined,
   expressions: readonly string[],
 ): Promise<{ readonly answers: PynvmlAnswers } | { readonly why: string }> {
-  const child = spawn(python, ['-c', script], {
+  const child = spawn(python, [script], {
     env: library === undefined ? process.env : withLibrary(process.env, library),
     timeout: patienceMs,
   });

@@ -2,8 +2,10 @@ import { expect, test } from 'vitest';
 
 import {
   bits,
+  camelCase,
   type Form,
   json,
+  jsonOf,
   lowerCase,
   mebibytes,
   microseconds,
@@ -158,4 +160,12 @@ test('of values with members those that are apart are told, however deep', () =>
 test('a fraction that two languages round differently is the same, a count that differs by one is not', () => {
   expect(compare({ of, form: json }, 3 * 10 ** -5, steady('3e-05'))).toBe('agrees');
   expect(compare({ of, form: json }, 2 ** 40, steady(String(2 ** 40 + 1)))).toBe('differs');
+});
+
+test('constants of C are read as our words, and words of our own where there are such', () => {
+  const form = jsonOf(words({ SYSTEM: 'SYS' }));
+
+  expect(jsonOf(camelCase).read('["EXCLUSIVE_PROCESS", 1, null]')).toEqual(['exclusiveProcess', 1, null]);
+  expect(form.read('{"0000:2b:00.0": "SYSTEM"}')).toEqual({ '0000:2b:00.0': 'SYS' });
+  expect(form.read('[error: SYSTEM]')).toBe('[error: SYSTEM]');
 });

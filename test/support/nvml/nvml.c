@@ -804,6 +804,13 @@ nvmlReturn_t nvmlDeviceGetIndex(nvmlDevice_t device, unsigned int *index) {
   return NVML_SUCCESS;
 }
 
+// The legacy form has room for four digits of the domain only.
+static void write_bus_ids(nvmlPciInfo_t *pci) {
+  snprintf(pci->busIdLegacy, sizeof pci->busIdLegacy, "%04X:%02X:%02X.0", pci->domain & 0xffff, pci->bus & 0xff,
+           pci->device & 0xff);
+  snprintf(pci->busId, sizeof pci->busId, "%08X:%02X:%02X.0", pci->domain, pci->bus, pci->device);
+}
+
 static nvmlReturn_t read_pci(const char *function, nvmlDevice_t device, nvmlPciInfo_t *out, size_t size) {
   unsigned long long pci[5];
   nvmlPciInfo_t full = {0};
@@ -814,10 +821,7 @@ static nvmlReturn_t read_pci(const char *function, nvmlDevice_t device, nvmlPciI
   full.device = (unsigned int)pci[2];
   full.pciDeviceId = (unsigned int)pci[3];
   full.pciSubSystemId = (unsigned int)pci[4];
-  // The legacy form has room for four digits of the domain only.
-  snprintf(full.busIdLegacy, sizeof full.busIdLegacy, "%04X:%02X:%02X.0", full.domain & 0xffff,
-           full.bus & 0xff, full.device & 0xff);
-  snprintf(full.busId, sizeof full.busId, "%08X:%02X:%02X.0", full.domain, full.bus, full.device);
+  write_bus_ids(&full);
   memcpy(out, &full, size);
   return NVML_SUCCESS;
 }
@@ -876,6 +880,18 @@ nvmlReturn_t nvmlDeviceGetFieldValues(nvmlDevice_t device, int count, nvmlFieldV
     read_field(line, field);
   }
   return NVML_SUCCESS;
+}
+
+// NVML_FI_DEV_TOTAL_ENERGY_CONSUMPTION under a name of its own.
+nvmlReturn_t nvmlDeviceGetTotalEnergyConsumption(nvmlDevice_t device, unsigned long long *millijoules) {
+  int gpu = gpu_of(device);
+  nvmlReturn_t code = enter(__func__, gpu);
+  if (code != NVML_SUCCESS) return code;
+  if (!millijoules) return NVML_ERROR_INVALID_ARGUMENT;
+  nvmlFieldValue_t field;
+  read_field(setting("gpu %d field.83", gpu), &field);
+  *millijoules = field.value.ullVal;
+  return field.nvmlReturn;
 }
 
 // Every form of the record is the beginning of the longest one, which the layout checks prove.
@@ -1048,6 +1064,7 @@ nvmlReturn_t nvmlDeviceGetNvLinkRemotePciInfo_v2(nvmlDevice_t device, unsigned i
   out->domain = (unsigned int)v[0];
   out->bus = (unsigned int)v[1];
   out->device = (unsigned int)v[2];
+  write_bus_ids(out);
   return NVML_SUCCESS;
 }
 
