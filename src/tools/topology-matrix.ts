@@ -64,7 +64,8 @@ export function matrixText(gpus: readonly GpuTopologyRow[]): string {
     .join('\n');
 }
 
-function connection(from: GpuTopologyRow, to: GpuTopologyRow): string {
+/** `NV18`, `PIX`; `?` where it is not known. */
+export function connection(from: GpuTopologyRow, to: GpuTopologyRow): string {
   const path = from.peers?.find(({ index }) => index === to.gpu.index);
   const up = (from.gpu.nvlinks ?? []).filter(({ active }) => active);
   const direct = up.filter(

@@ -9,9 +9,21 @@ import { h100 } from '../support/nvml/fake-nvml.ts';
 import { runOracle, writeFakePython } from '../support/oracle-run.ts';
 import { smiTold } from '../support/smi-told.ts';
 
+/** What no sample holds, and is asked for. */
+const inquired = {
+  processes: [
+    { pid: 4001, usedBytes: 2 ** 31 },
+    { pid: 4002, usedBytes: null },
+  ],
+  graphicsProcesses: [{ pid: 4001, usedBytes: 2 ** 31 }],
+  mpsProcesses: [{ pid: 4003, usedBytes: 2 ** 20 }],
+  peers: [{ index: 1, ancestor: 10, p2p: [0, 1, 3, null, 5] }],
+  gpm: { 1: 90.5, 2: 84, 3: 31.5, 4: 1, 5: 47, 6: 2, 7: 3, 9: 4, 10: 42, 11: 5, 12: 6, 13: 7 },
+};
+
 /** A pynvml that answers only this, by the name of what is compared, and only of the first of two GPUs. */
 function pynvmlTelling(context: TestContext, answers: Readonly<Record<string, string>>) {
-  const driver = fakeDriver(context, { gpus: [h100(0), h100(1)] });
+  const driver = fakeDriver(context, { gpus: [h100(0, inquired), h100(1)] });
   const byExpression = checks.flatMap(({ name, check: { from } }) => {
     const [source = ''] = from;
     const answer = source.startsWith('pynvml ') ? answers[name] : undefined;
@@ -20,31 +32,48 @@ function pynvmlTelling(context: TestContext, answers: Readonly<Record<string, st
   const python = writeFakePython(driver, {
     [String(smiH100(0).query['uuid'])]: Object.fromEntries(byExpression),
   });
-  return runOracle(driver, writeFakeNvidiaSmi(driver.folder, [smiH100(0), smiH100(1)]), python);
+  const { processes: _, ...xml } = smiH100(0).xml;
+  const nvidiaSmi = writeFakeNvidiaSmi(driver.folder, [{ ...smiH100(0), xml }, smiH100(1)]);
+  return runOracle(driver, nvidiaSmi, python);
 }
 
 const linksOf = (value: string) => `[${Array(18).fill(value).join(', ')}]`;
 
-test('what pynvml tells of links is compared', async (context) => {
+test('what pynvml tells of links, processes, ways and GPM is compared', async (context) => {
   const agreeing = {
     'nvlinks.remoteType': linksOf('"SWITCH"'),
     'nvlinks.errors': linksOf('{"replays": 0, "recoveries": 0, "crc": 0}'),
+    'processes.usedBytes': '{"4003 mps": 1048576, "4002 compute": null, "4001 compute+graphics": 2147483648}',
+    'peers.commonAncestor': '{"0000:2b:00.0": "SINGLE"}',
+    'peers.nvlink': '{"0000:2b:00.0": "IOH_TOPOLOGY_NOT_SUPPORTED"}',
+    'gpm.graphicsPercent': '90.5',
   };
 
-  const { code, stdout } = await pynvmlTelling(context, agreeing);
+  const { code, stdout } = await pynvmlTelling(context, { ...agreeing, 'gpm.dramBandwidthPercent': '25.0' });
 
-  expect([code, stdout]).toEqual([0, expect.stringContaining(' 0 moved, 0 differ,')]);
+  expect([code, stdout]).toEqual([0, expect.stringContaining(' 1 moved, 0 differ,')]);
   for (const name of Object.keys(agreeing))
     expect(stdout).toMatch(new RegExp(`^\\| ${name} +\\| pynvml .*\\| agrees +\\| 0000:1b:00\\.0`, 'm'));
+  expect(stdout).toMatch(/^\| gpm\.dramBandwidthPercent .*\| 42 +\| 25\.0 +\| moved/m);
 });
 
 test('where pynvml tells something else of them it is named', async (context) => {
   const { code, stdout } = await pynvmlTelling(context, {
     'nvlinks.remoteType': linksOf('"SWITCH"').replace('"SWITCH"', '"GPU"'),
+    'processes.usedBytes': '{"4003 mps": 1048576, "4001 compute+graphics": 2147483648}',
+    'peers.pci': '{"0000:2b:00.0": "DISABLED_BY_REGKEY"}',
+    'gpm.smPercent': '12.5',
   });
 
-  expect([code, stdout]).toEqual([1, expect.stringContaining(' 1 differ,')]);
+  expect([code, stdout]).toEqual([1, expect.stringContaining(' 4 differ,')]);
   expect(stdout).toMatch(/^\| nvlinks\.remoteType .*\| \{"0":"switch"\} +\| \{"0":"gpu"\} +\| differs/m);
+  expect(stdout).toMatch(
+    /^\| processes\.usedBytes +\| pynvml .*\| \{"4002 compute":null\} +\| \{\} +\| differs/m,
+  );
+  expect(stdout).toMatch(
+    /^\| peers\.pci .*\| \{"0000:2b:00\.0":"notSupported"\} +\| \{"0000:2b:00\.0":"disabledByRegkey"\} +\| differs/m,
+  );
+  expect(stdout).toMatch(/^\| gpm\.smPercent .*\| 84 +\| 12\.5 +\| differs/m);
 });
 
 const mig = {
@@ -74,11 +103,12 @@ else
       nvmlVersion: '13.580.126.20',
       confCompute: { environment: 2, feature: 1, devTools: 0 },
       gpus: [
-        told,
-        h100(1, { fields: [...(h100(1).fields ?? []), ...rates] }),
+        { ...told, ...inquired },
+        h100(1, { fields: [...(h100(1).fields ?? []), ...rates], peers: [{ index: 0, ancestor: 40 }] }),
         h100(2, {
           migMode: { current: 1, pending: 1 },
           migDevices: [mig],
+          processes: [{ pid: 4004, usedBytes: 1, gpuInstance: 7, computeInstance: 0 }],
         }),
       ],
     });

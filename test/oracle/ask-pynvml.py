@@ -1,7 +1,10 @@
 """Evaluates each expression for each GPU. JSON on stdin and stdout; the names of pynvml, and those below, are in scope."""
 
+import functools
 import json
+import math
 import sys
+import time
 from ctypes import byref
 
 import pynvml
@@ -80,6 +83,60 @@ def migs(gpu):
     places = range(nvmlDeviceGetMaxMigDeviceCount(gpu))
     handles = [attempt(nvmlDeviceGetMigDeviceHandleByIndex, gpu, place) for place in places]
     return [mig for mig in handles if mig is not None]
+
+
+def processes(gpu):
+    """By pid, kinds and MIG instances: the memory that each uses, None where that is not told."""
+    calls = {
+        'compute': nvmlDeviceGetComputeRunningProcesses,
+        'graphics': nvmlDeviceGetGraphicsRunningProcesses,
+        'mps': nvmlDeviceGetMPSComputeRunningProcesses,
+    }
+    lists = {kind: attempt(ask, gpu) for kind, ask in calls.items()}
+    if all(listed is None for listed in lists.values()):
+        raise NVMLError(NVML_ERROR_NOT_SUPPORTED)
+    found = {}
+    for kind, listed in lists.items():
+        for process in listed or []:
+            instances = [process.gpuInstanceId, process.computeInstanceId]
+            known = found.setdefault((process.pid, *(f'{each}' for each in instances if each != 0xffffffff)), {})
+            known[kind] = process.usedGpuMemory
+    return {
+        ' '.join([str(pid), '+'.join(used), *instances]): list(used.values())[-1]
+        for (pid, *instances), used in found.items()
+    }
+
+
+def address(gpu):
+    pci = nvmlDeviceGetPciInfo(gpu)
+    return f'{pci.domain:04x}:{pci.bus:02x}:{pci.device:02x}.0'
+
+
+def peers(gpu, ask):
+    """By the PCI address of each other GPU, where it is told."""
+    answers = {address(peer): attempt(ask, peer) for peer in gpus if peer is not gpu}
+    return {peer: answer for peer, answer in answers.items() if answer is not None}
+
+
+def gpm(gpu):
+    return gpm_of(nvmlDeviceGetIndex(gpu))
+
+
+@functools.lru_cache(None)
+def gpm_of(index):
+    """By number: what the units of the GPU do, over a quarter of a second."""
+    gpu = gpus[index]
+    if not nvmlGpmQueryDeviceSupport(gpu).isSupportedDevice:
+        raise NVMLError(NVML_ERROR_NOT_SUPPORTED)
+    wanted = [number for number in range(1, 14) if number != 8]  # which is younger than the others
+    question = c_nvmlGpmMetricsGet_t(version=NVML_GPM_METRICS_GET_VERSION, numMetrics=len(wanted))
+    for metric, number in zip(question.metrics, wanted):
+        metric.metricId = number
+    question.sample1 = nvmlGpmSampleGet(gpu, nvmlGpmSampleAlloc())
+    time.sleep(0.25)
+    question.sample2 = nvmlGpmSampleGet(gpu, nvmlGpmSampleAlloc())
+    answers = nvmlGpmMetricsGet(question).metrics[:len(wanted)]
+    return {each.metricId: each.value for each in answers if not each.nvmlReturn and math.isfinite(each.value)}
 
 
 def told(gpu, expression):

@@ -1,8 +1,9 @@
 /**
- * Where an oracle tells a value: a field of `nvidia-smi --query-gpu`, a path below `<gpu>` of `nvidia-smi -q -x`, or an
- * expression over the functions of pynvml and those of ask-pynvml.py, in which `gpu` is the handle.
+ * Where an oracle tells a value: a field of `nvidia-smi --query-gpu`, a path below `<gpu>` of `nvidia-smi -q -x`, the GPU's
+ * row in `nvidia-smi topo -m`, or an expression over the functions of pynvml and those of ask-pynvml.py, in which `gpu` is
+ * the handle.
  */
-export type Source = `query ${string}` | `xml ${string}` | `pynvml ${string}`;
+export type Source = `query ${string}` | `xml ${string}` | 'topo -m' | `pynvml ${string}`;
 
 /** One value of ours beside one of an oracle's. */
 export interface Check {
@@ -56,6 +57,8 @@ export const drift = {
   celsius: 3,
   watts: 30,
   percent: 10,
+  /** Of GPM: each looks at a quarter of a second of its own. */
+  gpmPercent: 20,
   megahertz: 100,
   memory: 64 * mebibyte,
   none: 0,

@@ -1,6 +1,7 @@
 import type { OurGpu, Ours } from './agent.ts';
 import { type Check, type Source, text, type Untold } from './check.ts';
 import { apart, compare, isMany, type Told, type Verdict } from './compare.ts';
+import { inquiryChecks } from './inquiry-checks.ts';
 import { mapping } from './mapping.ts';
 import type { OracleGpu } from './nvidia-smi.ts';
 import { pynvmlChecks } from './pynvml-checks.ts';
@@ -26,7 +27,7 @@ export interface Oracles {
 }
 
 type Entries = readonly (Check | Untold)[];
-const tables: Readonly<Record<string, Entries>>[] = [mapping, pynvmlChecks];
+const tables: Readonly<Record<string, Entries>>[] = [mapping, inquiryChecks, pynvmlChecks];
 const entries = tables
   .flatMap((table) => Object.entries(table))
   .flatMap(([reading, all]) => all.map((entry) => ({ reading, name: nameOf(reading, entry), entry })));

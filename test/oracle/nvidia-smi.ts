@@ -28,20 +28,23 @@ export interface NvidiaSmi {
   readonly gpus: readonly OracleGpu[];
 }
 
-/** Reads every GPU with `nvidia-smi -q -x` and `nvidia-smi --query-gpu`, one directly after the other. */
+/** Reads every GPU with `nvidia-smi -q -x`, `--query-gpu` and `topo -m`, one directly after the other. */
 export async function readNvidiaSmi(program: string, wanted: readonly string[]): Promise<NvidiaSmi> {
   const log = parseXml(await output(program, ['-q', '-x']));
   const rows = parseQuery(await output(program, queryOf(wanted)), wanted);
+  const cells = parseTopology(await output(program, ['topo', '-m']).catch(() => '')); // not everywhere has it one
+  const addresses = rows.map((row) => String(pciAddress.read(row.get('pci.bus_id') ?? '')));
   return {
     driverVersion: leaf(log, 'driver_version') ?? '',
     cudaVersion: leaf(log, 'cuda_version') ?? '',
-    gpus: rows.map((row) => {
+    gpus: rows.map((row, at) => {
       const uuid = row.get('uuid') ?? '';
       const xml = log.gpu.find((each) => leaf(each, 'uuid') === uuid);
       return {
         uuid,
-        pciAddress: String(pciAddress.read(row.get('pci.bus_id') ?? '')),
+        pciAddress: addresses[at] ?? '',
         tell(source) {
+          if (source === 'topo -m') return waysOf(at, cells, addresses);
           const [kind, ...name] = source.split(' ');
           if (kind === 'query') return row.get(name.join(' '));
           return kind === 'xml' && xml ? leaf(xml, name.join(' ')) : undefined;
@@ -74,10 +77,25 @@ export function parseQuery(csv: string, fields: readonly string[]): ReadonlyMap<
   });
 }
 
+/** Of `nvidia-smi topo -m` the row of each GPU: one cell for each GPU, by index, and then for what else there is. */
+export function parseTopology(table: string): string[][] {
+  const rows = table.split('\n').map((line) => line.split('\t').map((cell) => cell.trim()));
+  return rows.filter(([name = '']) => /^GPU\d+$/.test(name)).map(([, ...cells]) => cells);
+}
+
+/** By the PCI address of each other GPU, as JSON; undefined where the table is not the one that we know. */
+function waysOf(at: number, cells: readonly string[][], addresses: readonly string[]): string | undefined {
+  const row = cells[at];
+  if (cells.length !== addresses.length || row?.[at] !== 'X') return undefined;
+  return JSON.stringify(
+    Object.fromEntries(addresses.flatMap((address, to) => (to === at ? [] : [[address, row[to]]]))),
+  );
+}
+
 type Element = Readonly<Record<string, unknown>>;
 
 export function parseXml(xml: string): Element & { readonly gpu: readonly Element[] } {
-  const isArray = (name: string) => name === 'gpu' || name === 'mig_device';
+  const isArray = (name: string) => ['gpu', 'mig_device', 'process_info'].includes(name);
   const { nvidia_smi_log: log } = new XMLParser({ parseTagValue: false, isArray }).parse(xml);
   return { ...log, gpu: log?.gpu ?? [] };
 }

@@ -9,7 +9,7 @@ const head = ['reading', 'oracle', 'ours', 'the oracle’s', 'verdict', 'GPU'];
 /** Of a cell; what differs is to be seen. */
 const longest = 60;
 const longestThatDiffers = 300;
-const tolerances = `${drift.celsius} °C, ${drift.watts} W, ${drift.percent} %, ${drift.megahertz} MHz, ${drift.memory / 2 ** 20} MiB`;
+const tolerances = `${drift.celsius} °C, ${drift.watts} W, ${drift.percent} % (GPM ${drift.gpmPercent} %), ${drift.megahertz} MHz, ${drift.memory / 2 ** 20} MiB`;
 
 /** A row for each reading: one for all GPUs where they have the same verdict, and one for each GPU that differs. */
 export function table(findings: readonly Finding[]): string {

@@ -9,6 +9,8 @@ export interface FakeSmiGpu {
   readonly query: Readonly<Record<string, string>>;
   /** By path below <gpu>, as printed with units. */
   readonly xml: Readonly<Record<string, string>>;
+  /** Its row of `topo -m`, which is refused where there is none. */
+  readonly topology?: readonly string[];
 }
 
 /**
@@ -119,6 +121,7 @@ const smiXml = {
   board_part_number: '692-2G520-0200-000',
   gsp_firmware_version: '580.126.20',
   mig_devices: '\n\t\t\tNone\n\t\t',
+  processes: '\n\t\t',
   'platformInfo/module_id': '1',
   'gpu_virtualization_mode/virtualization_mode': 'None',
   'pci/replay_counter': '0',
@@ -152,10 +155,14 @@ const smiXml = {
 /** Writes a program into this folder that answers as nvidia-smi does, and refuses a query with an unknown field, too. */
 export function writeFakeNvidiaSmi(folder: string, gpus: readonly FakeSmiGpu[]): string {
   const path = join(folder, 'nvidia-smi');
-  const said = JSON.stringify({ queries: gpus.map(({ query }) => query), xml: logOf(gpus) });
+  const said = JSON.stringify({
+    queries: gpus.map(({ query }) => query),
+    xml: logOf(gpus),
+    topology: topologyOf(gpus),
+  });
   writeFileSync(
     path,
-    `#!/usr/bin/env node\nconst { queries, xml } = ${said};\n(${answer.toString()})(queries, xml);\n`,
+    `#!/usr/bin/env node\nconst { queries, xml, topology } = ${said};\n(${answer.toString()})(queries, xml, topology);\n`,
     {
       mode: 0o755,
     },
@@ -163,11 +170,15 @@ export function writeFakeNvidiaSmi(folder: string, gpus: readonly FakeSmiGpu[]):
   return path;
 }
 
-function answer(queries: Record<string, string>[], xml: string): void {
+function answer(queries: Record<string, string>[], xml: string, topology: string | null): void {
   const say = (text: string) => process.stdout.write(`${text}\n`);
   const [, , asked = ''] = process.argv;
   const names = Object.keys(queries[0] ?? {});
   if (asked === '-q') return void say(xml);
+  if (asked === 'topo') {
+    process.exitCode = topology === null ? 255 : 0;
+    return void say(topology ?? 'Failed to run topology matrix');
+  }
   if (asked === '--help-query-gpu') return void say(names.map((name) => `"${name}"\nWhat it is.`).join('\n'));
   const fields = asked.replace('--query-gpu=', '').split(',');
   const strange = fields.find((field) => !names.includes(field));
@@ -177,6 +188,18 @@ function answer(queries: Record<string, string>[], xml: string): void {
       : `Field "${strange}" is not a valid field to query.`,
   );
   process.exitCode = strange === undefined ? 0 : 2;
+}
+
+/** With underlined heads, a column that is no GPU, and an explanation below, as captures have them. */
+function topologyOf(gpus: readonly FakeSmiGpu[]): string | null {
+  if (gpus.some(({ topology }) => topology === undefined)) return null;
+  const names = gpus.map((_, at) => `GPU${at}`);
+  return [
+    ['', `\u001b[4m${names[0]}`, ...names.slice(1), 'NIC0', 'CPU Affinity\u001b[0m'].join('\t'),
+    ...gpus.map(({ topology = [] }, at) => [names[at], ...topology, 'PXB', '0-47'].join('\t')),
+    ['NIC0', ...names.map(() => 'PXB'), ' X '].join('\t'),
+    '\nLegend:\n\n  X    = Self\n  SYS  = Connection traversing PCIe as well as the SMP interconnect between NUMA nodes',
+  ].join('\n');
 }
 
 function logOf(gpus: readonly FakeSmiGpu[]): string {

@@ -4,13 +4,17 @@ import { describe, expect, test } from 'vitest';
 
 import { eccLocationNames } from '../../src/core/errors-readings.ts';
 import { readingNames } from '../../src/core/gpu.ts';
+import { p2pCapabilities } from '../../src/core/topology.ts';
+import { gpmRow } from '../../src/tools/gpm-row.ts';
+import { processRow } from '../../src/tools/process-row.ts';
 import { type Check, isAbsence, type Source } from '../oracle/check.ts';
 import { compare } from '../oracle/compare.ts';
 import { checks, queryFields, untold } from '../oracle/findings.ts';
 import { mapping } from '../oracle/mapping.ts';
-import { leaf, parseQuery, parseXml } from '../oracle/nvidia-smi.ts';
+import { leaf, parseQuery, parseTopology, parseXml } from '../oracle/nvidia-smi.ts';
 import { type FakeSmiGpu, smiH100 } from '../support/fake-nvidia-smi.ts';
 import { expected } from '../support/nvml/every-reading.ts';
+import { inquiries } from '../support/oracle-inquiries.ts';
 import { smiTold } from '../support/smi-told.ts';
 
 const isPynvml = ({ from: [first = 'query ' as const] }: Check) => first.startsWith('pynvml ');
@@ -41,7 +45,9 @@ test('no value is compared twice with one oracle, nor compared with nvidia-smi a
 
 test('whatever is said to be untold, and whatever pynvml tells, is a reading or a part of one', () => {
   const parts = Object.entries(expected).flatMap(([reading, value]) => [reading, ...partsOf(reading, value)]);
-  const named = untold.filter(({ reading }) => reading !== 'migDevices').map(({ name }) => name);
+  const named = untold
+    .filter(({ reading }) => reading !== 'migDevices' && !(reading in inquired))
+    .map(({ name }) => name);
 
   expect(named.filter((name) => name !== 'fanPercents.others' && !parts.includes(name))).toEqual([]);
 });
@@ -105,7 +111,7 @@ test.for(documented)(
 
 test('every part that is compared is one that a reading with all values has', () => {
   const ofDriver = { confidentialComputing: { environment: 'production', enabled: true, devTools: false } };
-  const all = new Map<string, unknown>(Object.entries({ ...expected, ...ofDriver }));
+  const all = new Map<string, unknown>(Object.entries({ ...expected, ...ofDriver, ...inquiries }));
   const absent = checks.filter(({ reading, check }) => {
     const value = all.get(reading);
     return check.part !== undefined && !Array.isArray(value) && check.of(value) === undefined;
@@ -123,6 +129,26 @@ test('every part of a reading is compared or called untold', () => {
   );
 
   expect(parts.filter((part) => !named.has(part))).toEqual([]);
+});
+
+/** What the rows of our tools say of the driver's inquiries. */
+const inquired = {
+  processes: Object.keys(processRow.shape),
+  peers: ['way', 'commonAncestor', ...p2pCapabilities],
+  gpm: Object.keys(gpmRow.shape),
+};
+/** A process's name in the comparison, and what is no value of its own. */
+const named = ['pid', 'kinds', 'gpuInstanceId', 'computeInstanceId', 'index', 'ageMs', 'missing'];
+
+test.for(Object.entries(inquired))('every part of %s is compared or called untold', ([inquiry, parts]) => {
+  const told = [...checks, ...untold].filter(({ reading }) => reading === inquiry).map(({ name }) => name);
+
+  expect([...new Set(told)].sort()).toEqual(
+    parts
+      .filter((part) => !named.includes(part))
+      .map((part) => `${inquiry}.${part}`)
+      .sort(),
+  );
 });
 
 test('no field of --query-gpu is asked with a space or a comma in it', () => {
@@ -148,4 +174,20 @@ test('the XML is read by path, with numbers as they are written and lists as JSO
   expect(leaf(gpu, 'pci/replay_counter')).toBe('9');
   expect(leaf(gpu, 'pci/tx_util/more')).toBeUndefined();
   expect(leaf(gpu, 'mig_devices')).toBe('{"mig_device":[{"index":"0"}]}');
+});
+
+test('of the table of topo -m only the rows of GPUs count, whatever stands above and below', () => {
+  const table = [
+    '\t\u001b[4mGPU0\tGPU1\tNIC0\tCPU Affinity\tNUMA Affinity\tGPU NUMA ID\u001b[0m',
+    'GPU0\t X \tNV18\tPXB\t0-47\t0\t\tN/A',
+    'GPU1\tNV18\t X \tSYS\t48-95\t1\t\tN/A',
+    'NIC0\tPXB\tSYS\t X \t\t\t\t',
+    '\nLegend:\n\n  X    = Self',
+  ].join('\n');
+
+  expect(parseTopology(table).map((cells) => cells.slice(0, 2))).toEqual([
+    ['X', 'NV18'],
+    ['NV18', 'X'],
+  ]);
+  expect(parseTopology('Failed to run topology matrix\n')).toEqual([]);
 });
