@@ -5,14 +5,19 @@ export type EventSource = 'kernelLog' | 'nvml';
 
 /** One thing that happened on a node, however many sources told of it. */
 export interface GpuEvent {
-  /** Increases by one with each event of a node, also over a restart of the agent where the history is kept on disk. */
+  /**
+   * Increases with each event of a node, also over a restart of the agent where the history is kept on disk. A number that
+   * is left out stands for what may have been missed, or for an agent that was killed.
+   */
   readonly number: number;
   /** Follows from boot, printed time and text: a restarted agent that reads the same log gives the same event the same id. */
   readonly id: string;
   readonly kind: EventKind;
   readonly bootId: string | null;
-  /** Unix time in ms; null where the kernel puts no time on its lines. */
+  /** Unix time in ms, by the node's clock of now; null where the kernel puts no time on its lines. */
   readonly atMs: number | null;
+  /** The same in ms since boot: what it is dated by anew when the clock was set. */
+  readonly monotonicMs: number | null;
   readonly sources: readonly EventSource[];
   /** `userSpace`: a program wrote this line into the kernel log; it proves nothing. */
   readonly origin: 'kernel' | 'userSpace';

@@ -51,6 +51,7 @@ export async function startSources(config: Config, options: SourceOptions): Prom
     bootId,
     bootedAtMs: simulatedLog ? Date.now() : bootedAtMs,
     nowMs: Date.now,
+    monotonicMs: clock.monotonicMs,
     kept: file?.state,
   });
   events.onEvents(() => file?.keep(events));
@@ -72,6 +73,7 @@ export async function startSources(config: Config, options: SourceOptions): Prom
     ...(config.nvml.mode === 'real' && { pciGpus: await watchPciBus() }),
     ...metricSources(config, options, { events, xids, allocations }),
     async close() {
+      events.end();
       file?.keep(events);
       await file?.close();
     },

@@ -87,10 +87,10 @@ async function simulated({ scenarioFile, nodeName }: Config): Promise<Node> {
   const file =
     scenarioFile === undefined ? undefined : { name: scenarioFile, text: scenarioText(scenarioFile) };
   const { kernelLogText, processOnNode, ...node } = simulatedNode(file, nodeName);
-  const { logLines } = await import('./events/kernel-line.ts');
+  const { kernelLog } = await import('./events/kernel-line.ts');
   return {
     ...node,
-    simulatedLog: () => ({ lines: logLines(Buffer.from(kernelLogText())) }),
+    simulatedLog: () => kernelLog(Buffer.from(kernelLogText())),
     simulatedProcess: processOnNode,
   };
 }

@@ -7,6 +7,8 @@ export interface BootClock {
   readonly bootId: string | null;
   /** Unix time in ms, by the clock of now. Source: /proc/stat, btime, which a container sees as its node does. */
   readonly bootedAtMs: number;
+  /** Milliseconds since the node booted. */
+  monotonicMs(): number;
   now(): NodeClock;
 }
 
@@ -16,12 +18,14 @@ export function bootClock(proc = '/proc'): BootClock {
   const uptimeMs = 1000 * Number.parseFloat(textOf(`${proc}/uptime`) ?? '0');
   const bootId = textOf(`${proc}/sys/kernel/random/boot_id`)?.trim() || null;
   const [, btime] = /^btime (\d+)$/m.exec(textOf(`${proc}/stat`) ?? '') ?? [];
+  const monotonicMs = () => uptimeMs + performance.now() - startedAtMs;
   return {
     bootId,
+    monotonicMs,
     bootedAtMs: btime === undefined ? Date.now() - uptimeMs : 1000 * Number(btime),
     now: () => ({
       wallTime: new Date().toISOString(),
-      monotonicMs: Math.round(uptimeMs + performance.now() - startedAtMs),
+      monotonicMs: Math.round(monotonicMs()),
       bootId,
     }),
   };

@@ -11,6 +11,7 @@ export function xidEvent(pciSlot: string, code: number, given: Partial<GpuEvent>
     kind: 'xid',
     bootId: 'b',
     atMs: Date.parse('2026-11-26T11:59:30.000Z'),
+    monotonicMs: null,
     sources: ['kernelLog'],
     origin: 'kernel',
     pciSlot,

@@ -2,15 +2,23 @@ import { expect, test } from 'vitest';
 
 import { EventBook } from '../../src/server/events/event-book.ts';
 import { eventsIn } from '../../src/server/events/gpu-lines.ts';
-import { kernelLine, linesOfInterest } from '../../src/server/events/kernel-line.ts';
+import { kernelLog } from '../../src/server/events/kernel-line.ts';
 
 const bootedAtMs = 1_700_000_000_000;
 
 function bookOf(given: { kept?: unknown; bootId?: string | null } = {}) {
   const clock = { ms: bootedAtMs + 900_000 };
-  const book = new EventBook({ bootId: 'boot-1', bootedAtMs, nowMs: () => clock.ms, ...given });
-  const read = (log: string) =>
-    book.readLog(eventsIn(linesOfInterest(Buffer.from(log)).flatMap((line) => kernelLine(line) ?? [])));
+  const book = new EventBook({
+    bootId: 'boot-1',
+    bootedAtMs,
+    nowMs: () => clock.ms,
+    monotonicMs: () => clock.ms - bootedAtMs,
+    ...given,
+  });
+  const read = (log: string) => {
+    const { lines, span } = kernelLog(Buffer.from(log));
+    return book.readLog(eventsIn(lines), span);
+  };
   return { book, clock, read };
 }
 
@@ -153,6 +161,7 @@ test('a book that was kept goes on: same numbers, same ids, and nothing told twi
   const before = bookOf();
   before.read([line('1.5', 13), line('1.5', 13), line('2.5', 79)].join('\n'));
   const { cursor } = before.book.since(undefined);
+  before.book.end();
 
   const after = bookOf({ kept: JSON.parse(JSON.stringify(before.book)) });
   after.read([line('1.5', 13), line('1.5', 13), line('2.5', 79), line('9.5', 31)].join('\n'));
@@ -172,17 +181,20 @@ test('without a kept book the same lines get the same ids, so that a reader can 
   expect(ids()).toEqual(ids());
 });
 
-test('after a reboot the same line at the same second is another event', () => {
+test('after a reboot the same line at the same second is another event, and what the other boot had at its end may be lost', () => {
   const before = bookOf();
   before.read(line('1.5', 13));
+  const { cursor } = before.book.since(undefined);
+  before.book.end();
 
   const after = bookOf({ kept: JSON.parse(JSON.stringify(before.book)), bootId: 'boot-2' });
   after.read(line('1.5', 13));
 
   expect(after.book.since(undefined).events).toMatchObject([
     { number: 1, bootId: 'boot-1' },
-    { number: 2, bootId: 'boot-2' },
+    { number: 3, bootId: 'boot-2' },
   ]);
+  expect(after.book.since(cursor).eventsLost).toBe(true);
 });
 
 test.for([null, 7, 'x', {}, { version: 2 }, { version: 1, numbering: 'zz' }])(

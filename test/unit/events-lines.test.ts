@@ -50,6 +50,18 @@ const xids: [line: string, expected: object][] = [
   [`<12>[1.5] ${lost}`, { code: 79, origin: 'userSpace' }],
 ];
 
+test('of the lines that the driver prints for one SXid the first is the event', () => {
+  const switchError = (rest: string) =>
+    `<3>[7.1] nvidia-nvswitch3: SXid (PCI:0000:86:00.0): 28002, ${rest}\n`;
+  const log = [
+    'Non-fatal, Link 14 MC TS crumbstore MCTO (First)',
+    'Severity 0 Engine instance 14 Sub-engine instance 00',
+    'Data {0x00140004, 0x00100000, 0x00000000, 0x00140004, 0x69000000, 0x00000000, 0x00000000}',
+  ].map(switchError);
+
+  expect(told(log.join(''))).toMatchObject([{ kind: 'sxid', code: 28_002, details: { link: 14 } }]);
+});
+
 test.for(xids)('an Xid: %s', ([line, expected]) => {
   expect(told(`<6>[0.000000] Linux\n${line}\n`)).toMatchObject([{ kind: 'xid', ...expected }]);
 });

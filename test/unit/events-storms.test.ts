@@ -10,7 +10,13 @@ const bootedAtMs = 1_700_000_000_000;
 
 function bookOf(atMs: number, kept?: unknown) {
   const clock = { ms: atMs };
-  const book = new EventBook({ bootId: 'boot-1', bootedAtMs, nowMs: () => clock.ms, kept });
+  const book = new EventBook({
+    bootId: 'boot-1',
+    bootedAtMs,
+    nowMs: () => clock.ms,
+    monotonicMs: () => clock.ms - bootedAtMs,
+    kept,
+  });
   const read = (...lines: string[]) =>
     book.readLog(
       eventsIn(linesOfInterest(Buffer.from(lines.join('\n'))).flatMap((line) => kernelLine(line) ?? [])),
@@ -76,6 +82,7 @@ test('a book that is too long to be kept is kept without its oldest events, and 
   const { cursor } = book.since(undefined);
   read(...Array.from({ length: 2000 }, (_, at) => `${xidLine(1 + at, 31)}${'x'.repeat(900)}`));
 
+  book.end();
   const kept = JSON.parse(JSON.stringify(book));
   const { book: later } = bookOf(bootedAtMs + 901_000, kept);
 

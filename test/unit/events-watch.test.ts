@@ -12,7 +12,7 @@ const refused: KernelLogRead = { errno: 1 };
 
 function watched(read: () => LogLines) {
   vi.useFakeTimers();
-  const book = new EventBook({ bootId: 'b', bootedAtMs: 0, nowMs: Date.now });
+  const book = new EventBook({ bootId: 'b', bootedAtMs: 0, nowMs: Date.now, monotonicMs: Date.now });
   const xids = new XidBook();
   const logged: string[] = [];
   const log = createLog('debug', (text) => void logged.push(text));

@@ -4,10 +4,12 @@ import type { EventLog, EventPage, EventSource, GpuEvent } from '../../core/even
 import { Fault } from '../../core/fault.ts';
 import { plainText } from '../../core/words.ts';
 import { explainXid } from '../../diagnose/xid.ts';
+import { type Clocks, EventDates } from './event-dates.ts';
 import { EventPairs } from './event-pairs.ts';
-import { EventShelf, kindOf } from './event-shelf.ts';
-import type { LineEvent } from './gpu-lines.ts';
+import { EventShelf } from './event-shelf.ts';
+import { type LineEvent, newestOfEachKind } from './gpu-lines.ts';
 import { type KeptEvents, keptEvents } from './kept-events.ts';
+import type { LogSpan } from './kernel-line.ts';
 
 /** An Xid of the driver's own event set. */
 export interface DriverEvent {
@@ -17,18 +19,13 @@ export interface DriverEvent {
   readonly computeInstanceId: number | null;
 }
 
-export interface EventBookOptions {
-  readonly bootId: string | null;
-  /** Unix time. Source: /proc/stat, btime */
-  readonly bootedAtMs: number;
-  /** Unix time. */
-  readonly nowMs: () => number;
+export interface EventBookOptions extends Clocks {
   /** What `toJSON` gave in an earlier life; anything else is as nothing. */
   readonly kept?: unknown;
 }
 
-/** Of a log full of lines of one kind the newest are looked at. */
-const linesOfKindAtMost = 4000;
+/** An agent that is killed may have given numbers that were not written down: more than these in no ten seconds. */
+const numbersAhead = 100_000;
 
 type Sources = EventLog['sources'];
 /** With the newest number, and the events that are new. */
@@ -45,15 +42,15 @@ export class EventBook implements EventLog {
   readonly #numbering: string;
   readonly #shelf: EventShelf;
   readonly #pairs: EventPairs;
+  readonly #dates: EventDates;
   #next: number;
   /** How often each line of this boot has been seen in the log, by its identity. */
   #seen: ReadonlyMap<string, number>;
-  /** False until the log of this boot was read once: what it had then is dated by the time since boot. */
-  #readBefore: boolean;
-  /** When an earlier life knew the log last; null once this one has read it. */
-  #knownUntilMs: number | null;
-  /** Unix time of the kernel's second 0, by the newest line that was read soon after it was printed. */
-  #printedZeroMs: number;
+  /** The printed time of the newest line that was read, of whatever it tells; null where there was none. */
+  #readUpTo: number | null;
+  /** What happened between an earlier life and this one may have been missed: the log will tell. */
+  #unsure: boolean;
+  #ended = false;
   #sources: Sources = {
     kernelLog: { readable: false, reason: 'not read yet' },
     nvml: {
@@ -64,16 +61,17 @@ export class EventBook implements EventLog {
 
   constructor(options: EventBookOptions) {
     this.#options = options;
-    const kept = keptEvents.safeParse(options.kept).data ?? newBook();
-    const sameBoot = kept.bootId !== null && kept.bootId === options.bootId;
+    const known = keptEvents.safeParse(options.kept).data;
+    const kept = known ?? newBook();
+    const ofThisBoot = kept.bootId !== null && kept.bootId === options.bootId ? kept : undefined;
     this.#numbering = kept.numbering;
     this.#shelf = new EventShelf(kept.events, kept.lostUpTo ?? (kept.events[0]?.number ?? kept.next) - 1);
     this.#pairs = new EventPairs(kept.events);
+    this.#dates = new EventDates(options, ofThisBoot);
     this.#next = kept.next;
-    this.#seen = new Map(sameBoot ? kept.seen : []);
-    this.#readBefore = sameBoot && kept.readBefore;
-    this.#knownUntilMs = sameBoot ? (kept.keptAtMs ?? options.bootedAtMs) : null;
-    this.#printedZeroMs = (sameBoot ? kept.printedZeroMs : undefined) ?? options.bootedAtMs;
+    this.#seen = new Map(ofThisBoot?.seen);
+    this.#readUpTo = ofThisBoot?.readUpTo ?? null;
+    this.#unsure = known !== undefined;
   }
 
   get sources(): Sources {
@@ -91,16 +89,19 @@ export class EventBook implements EventLog {
 
   source(name: EventSource, reason: string | null): void {
     this.#sources = { ...this.#sources, [name]: { readable: reason === null, reason } };
+    if (name === 'kernelLog' && reason !== null && this.#unsure) this.#missed();
   }
 
   /**
    * The kernel log as it is now, whole. Two lines that are alike and printed at the same time are two events; the same
-   * line read again is not. A log that has become shorter was cleared, or has wrapped: what left it does not come back.
+   * line read again is not. A log that has become shorter was cleared, or has wrapped: what left it does not come back,
+   * and where that may be lines that nobody read, readers are told that events were lost.
    */
-  readLog(lines: readonly LineEvent[]): readonly GpuEvent[] {
+  readLog(lines: readonly LineEvent[], span: LogSpan = { oldest: null, newest: null }): readonly GpuEvent[] {
     const counts = new Map<string, number>();
     const told: GpuEvent[] = [];
     const before = this.newest;
+    if (!this.#goesOn(lines, span)) this.#missed();
     for (const line of newestOfEachKind(lines)) {
       const key = identityOf(this.#options.bootId, line);
       const count = (counts.get(key) ?? 0) + 1;
@@ -108,8 +109,7 @@ export class EventBook implements EventLog {
       if (count > (this.#seen.get(key) ?? 0)) told.push(this.#fromLine(line, `${key}-${count}`));
     }
     this.#seen = counts;
-    this.#readBefore = true;
-    this.#knownUntilMs = null;
+    this.#dates.logRead();
     this.#tellSince(before);
     return told;
   }
@@ -139,14 +139,15 @@ export class EventBook implements EventLog {
 
   since(cursor: string | undefined): EventPage {
     const next = `${this.#numbering}-${this.newest}`;
-    const { events, lostUpTo } = this.#shelf;
-    if (cursor === undefined) return { events: [...events], cursor: next, eventsLost: false };
+    const { lostUpTo } = this.#shelf;
+    const events = this.#shelf.events.map((event) => this.#dates.anew(event));
+    if (cursor === undefined) return { events, cursor: next, eventsLost: false };
     const [, numbering, number] = /^([\da-f]{8})-(\d{1,15})$/.exec(cursor) ?? [];
     if (number === undefined)
       throw new Fault(`since: "${plainText(cursor, 64)}" is not a cursor that an answer gave`, {
         code: 'BAD_ARGUMENT',
       });
-    if (numbering !== this.#numbering) return { events: [...events], cursor: next, eventsLost: true };
+    if (numbering !== this.#numbering) return { events, cursor: next, eventsLost: true };
     const after = Number(number);
     return {
       events: events.filter((event) => event.number > after),
@@ -161,19 +162,39 @@ export class EventBook implements EventLog {
       version: 1,
       numbering: this.#numbering,
       bootId: this.#options.bootId,
-      next: this.#next,
-      readBefore: this.#readBefore,
+      next: this.#next + (this.#ended ? 0 : numbersAhead),
       seen: [...this.#seen],
-      keptAtMs: this.#knownUntilMs ?? this.#options.nowMs(),
-      printedZeroMs: this.#printedZeroMs,
+      readUpTo: this.#readUpTo,
+      ...this.#dates.written(),
       ...this.#shelf.written(),
     };
+  }
+
+  /** Nothing is added any more: a later life goes on with the next number. */
+  end(): void {
+    this.#ended = true;
+  }
+
+  /** Whether the log still has the place up to which it was read before. */
+  #goesOn(lines: readonly LineEvent[], { oldest, newest }: LogSpan): boolean {
+    const [readUpTo, unsure] = [this.#readUpTo, this.#unsure];
+    this.#readUpTo = newest ?? readUpTo;
+    this.#unsure = false;
+    if (oldest !== null && readUpTo !== null) return oldest <= readUpTo;
+    return !unsure || lines.some((line) => this.#seen.has(identityOf(this.#options.bootId, line)));
+  }
+
+  /** Its number is left out: whoever has read up to it, or less, is told. */
+  #missed(): void {
+    this.#unsure = false;
+    this.#shelf.lost(this.#next);
+    this.#next++;
   }
 
   /** Where the driver's own event has told of it already, that one gets the words of the line. */
   #fromLine(line: LineEvent, identity: string): GpuEvent {
     const { printed, origin, kind, pciSlot, code, message, details } = line;
-    const atMs = this.#dateOf(printed);
+    const atMs = this.#dates.ofLine(printed);
     const id = hash(identity);
     const mayBeKnown = kind === 'xid' && origin === 'kernel' && pciSlot !== null && atMs !== null;
     const known = mayBeKnown ? this.#pairs.take(pciSlot, code, atMs, 'nvml') : undefined;
@@ -188,24 +209,9 @@ export class EventBook implements EventLog {
     });
   }
 
-  /**
-   * What comes after the first read is dated by the clock: the kernel's own count of seconds is set right by nobody, and
-   * is a quarter of an hour off after half a year. What was printed while no agent was there lies between two reads.
-   */
-  #dateOf(printed: string | null): number | null {
-    const nowMs = this.#options.nowMs();
-    const printedMs = printed === null ? null : 1000 * Number(printed);
-    if (this.#readBefore && this.#knownUntilMs === null) {
-      if (printedMs !== null) this.#printedZeroMs = nowMs - printedMs;
-      return nowMs;
-    }
-    if (printedMs === null) return this.#readBefore ? nowMs : null;
-    const atMs = Math.round(this.#printedZeroMs + printedMs);
-    return this.#readBefore ? Math.min(nowMs, Math.max(this.#knownUntilMs ?? 0, atMs)) : atMs;
-  }
-
-  #add(event: Omit<GpuEvent, 'number' | 'bootId'>): GpuEvent {
-    const whole = { number: this.#next, bootId: this.#options.bootId, ...event };
+  #add(event: Omit<GpuEvent, 'number' | 'bootId' | 'monotonicMs'>): GpuEvent {
+    const monotonicMs = this.#dates.monotonicOf(event.atMs);
+    const whole = { number: this.#next, bootId: this.#options.bootId, monotonicMs, ...event };
     this.#next++;
     this.#shelf.add(whole);
     this.#pairs.add(whole);
@@ -227,18 +233,6 @@ export class EventBook implements EventLog {
 function newBook(): KeptEvents {
   const numbering = randomBytes(4).toString('hex');
   return { version: 1, numbering, bootId: null, next: 1, readBefore: false, seen: [], events: [] };
-}
-
-/** In their order. */
-function newestOfEachKind(lines: readonly LineEvent[]): readonly LineEvent[] {
-  if (lines.length <= linesOfKindAtMost) return lines;
-  const counts = new Map<string, number>();
-  const newest = lines.toReversed().filter((line) => {
-    const count = (counts.get(kindOf(line)) ?? 0) + 1;
-    counts.set(kindOf(line), count);
-    return count <= linesOfKindAtMost;
-  });
-  return newest.reverse();
 }
 
 function identityOf(bootId: string | null, { printed, origin, message }: LineEvent): string {

@@ -8,7 +8,7 @@ const writtenAtMost = 2 ** 20;
 /** Events by increasing numbers. Of too many the oldest of the most frequent kind go: a storm of one kind hides no other. */
 export class EventShelf {
   #events: GpuEvent[];
-  /** The greatest number of an event that is no longer here. */
+  /** The greatest number of an event that is no longer here, or may have been missed. */
   #lostUpTo: number;
 
   constructor(events: readonly GpuEvent[], lostUpTo: number) {
@@ -32,6 +32,10 @@ export class EventShelf {
   replace(known: GpuEvent, event: GpuEvent): void {
     const at = this.#events.indexOf(known);
     if (at >= 0) this.#events[at] = event;
+  }
+
+  lost(number: number): void {
+    this.#lostUpTo = Math.max(this.#lostUpTo, number);
   }
 
   /** The newest that fit, and up to which number the others are missing. */

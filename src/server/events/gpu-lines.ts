@@ -1,6 +1,7 @@
 import type { EventDetails, EventKind } from '../../core/event.ts';
 import { pciSlot } from '../../core/pci.ts';
 import { plainText } from '../../core/words.ts';
+import { kindOf } from './event-shelf.ts';
 import type { KernelLine } from './kernel-line.ts';
 
 /** What a line tells of, before it has a number. */
@@ -104,10 +105,12 @@ function complaint(text: string, { level }: KernelLine): Found | null {
 /** Source: the log macros of nvswitch in open-gpu-kernel-modules. */
 const sxidLine =
   /^nvidia-nvswitch\d{1,3}: SXid \(PCI:([\da-f]{4,8}:[\da-f]{2}:[\da-f]{2})(?:\.[\da-f])?\): (\d{1,6})\b(.*)$/i;
+/** The driver prints two lines more for each, which tell of the switch's insides. */
+const sxidMore = /^, (?:Severity \d|Data \{)/;
 
 function sxid(text: string): Found | null {
   const [, address, code, rest = ''] = sxidLine.exec(text) ?? [];
-  if (address === undefined) return null;
+  if (address === undefined || sxidMore.test(rest)) return null;
   const [, severity] = /^, (Fatal|Non-fatal)\b/i.exec(rest) ?? [];
   const [, link] = /\bLink (\d{1,3})\b/.exec(rest) ?? [];
   return {
@@ -141,4 +144,19 @@ function killed(text: string): Found | null {
   if (pid === undefined || processName === undefined) return null;
   const whole = /^[^(]*\((.{1,64})\),? total-vm/.exec(text)?.[1] ?? processName; // the name may have brackets
   return { ...nothing, kind: 'oomKill', details: { pid: Number(pid), processName: plainText(whole, 64) } };
+}
+
+/** Of a log full of lines of one kind the newest are looked at. */
+const linesOfKindAtMost = 4000;
+
+/** In their order. */
+export function newestOfEachKind(lines: readonly LineEvent[]): readonly LineEvent[] {
+  if (lines.length <= linesOfKindAtMost) return lines;
+  const counts = new Map<string, number>();
+  const newest = lines.toReversed().filter((line) => {
+    const count = (counts.get(kindOf(line)) ?? 0) + 1;
+    counts.set(kindOf(line), count);
+    return count <= linesOfKindAtMost;
+  });
+  return newest.reverse();
 }

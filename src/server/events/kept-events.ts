@@ -6,6 +6,8 @@ const event = z.object({
   kind: z.enum(['xid', 'sxid', 'nvrm', 'fallenOffBus', 'aer', 'oomKill']),
   bootId: z.string().nullable(),
   atMs: z.number().nullable(),
+  /** Was not kept at first. */
+  monotonicMs: z.number().nullable().default(null),
   sources: z.array(z.enum(['kernelLog', 'nvml'])).readonly(),
   origin: z.enum(['kernel', 'userSpace']),
   pciSlot: z.string().nullable(),
@@ -31,7 +33,8 @@ export const keptEvents = z.object({
   readBefore: z.boolean(),
   seen: z.array(z.tuple([z.string(), z.int().positive()])).readonly(),
   events: z.array(event).readonly(),
-  /** These three were not kept at first. */
+  /** These were not kept at first. */
+  readUpTo: z.number().nullable().exactOptional(),
   lostUpTo: z.int().min(0).exactOptional(),
   keptAtMs: z.number().exactOptional(),
   printedZeroMs: z.number().exactOptional(),

@@ -45,11 +45,33 @@ function priorityOf(priority: number): Pick<KernelLine, 'level' | 'origin'> {
   return { level: priority & 7, origin: priority >> 3 === 0 ? 'kernel' : 'userSpace' };
 }
 
-/** The lines of a log as klogctl gives it that may be of interest. */
-export function logLines(log: Buffer): KernelLine[] {
-  return linesOfInterest(log).flatMap((line) => kernelLine(line) ?? []);
+/** From when to when a log tells, in the kernel's seconds: null where it is empty, or the kernel puts no times on its lines. */
+export interface LogSpan {
+  readonly oldest: number | null;
+  readonly newest: number | null;
 }
 
+/** The lines of a log that may be of interest, and what all its lines reach over. */
+export interface KernelLog {
+  readonly lines: readonly KernelLine[];
+  readonly span: LogSpan;
+}
+
+/** A log as klogctl gives it. */
+export function kernelLog(log: Buffer): KernelLog {
+  const lines = linesOfInterest(log).flatMap((line) => kernelLine(line) ?? []);
+  const end = log.at(-1) === newline ? log.length - 1 : log.length;
+  const first = log.toString('utf8', 0, Math.max(0, log.indexOf('\n')) || end);
+  const last = end === 0 ? '' : log.toString('utf8', log.lastIndexOf('\n', end - 1) + 1, end);
+  return { lines, span: { oldest: secondsOf(kernelLine(first)), newest: secondsOf(kernelLine(last)) } };
+}
+
+export function secondsOf(line: KernelLine | null | undefined): number | null {
+  const printed = line?.printed ?? null;
+  return printed === null ? null : Number(printed);
+}
+
+const newline = '\n'.charCodeAt(0);
 /** What no line has that is none of ours: the rest of a log of megabytes need not become a text. */
 const marks = ['NVRM: ', 'nvidia-nvswitch', 'PCIe Bus Error: ', 'AER: ', 'Killed process '];
 
