@@ -25,8 +25,10 @@ export interface Driver {
    * Reads these GPUs one after another and tells of each as soon as may be; several that are read at once may be told
    * together. While one of them takes long the others may be told again, and also later, while an inquiry does. Ends
    * with the first that says the driver has gone away.
+   *
+   * @returns how many GPUs the driver offers by now, null where it does not say: for another number it is to be opened anew
    */
-  readAll(indices: readonly number[], options: ReadOptions, told: Told): Promise<void>;
+  readAll(indices: readonly number[], options: ReadOptions, told: Told): Promise<number | null>;
   /** The GPU on which a call is running; null between calls, and for calls on the driver. */
   reading(): number | null;
   /** Asks one GPU what no sample holds. Never rejects for what the driver says. */

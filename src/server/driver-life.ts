@@ -141,24 +141,28 @@ export class DriverLife {
     return this.#offersGpus;
   }
 
-  /** A driver that has gone away is opened anew, and all is read at once; only once, in case it says so again. */
+  /**
+   * A driver that has gone away, or offers more GPUs or fewer, is opened anew, and all is read at once; only once, in case
+   * it says so again.
+   */
   async #readAll(againMs: number, mayReopen = true): Promise<boolean> {
     const slowly = this.#options.nowMs() >= this.#slowReadDueMs;
     if (slowly) this.#slowReadDueMs = this.#options.nowMs() + slowReadEveryMs;
     const done = new Set<number>();
-    let wentAway = false;
-    for (let left = this.#book.readable; left.length > 0 && !wentAway; left = this.#left(done)) {
-      await this.#ask((driver) =>
+    let isOver = false;
+    for (let left = this.#book.readable; left.length > 0 && !isOver; left = this.#left(done)) {
+      const count = await this.#ask((driver) =>
         driver.readAll(left, { slowly, againMs }, (index, readings, how) => {
           if (driver !== this.#driver) return; // given up in the meantime
           done.add(index);
           this.#book.read(index, readings, how);
           if (how.between) this.#readBetween(how.between);
-          wentAway ||= mayReopen && driverWentAway(readings);
+          isOver ||= mayReopen && driverWentAway(readings);
         }),
       );
+      isOver ||= mayReopen && (count ?? this.#info?.gpuCount) !== this.#info?.gpuCount;
     }
-    if (!wentAway) return true;
+    if (!isOver) return true;
     this.#info = undefined;
     return (await this.#open()) && (await this.#readAll(againMs, false));
   }

@@ -95,14 +95,15 @@ class SimulatedDriver implements Driver {
     return takeReadings(this.#readers(gpu), remembered, slowly);
   }
 
-  async readAll(indices: readonly number[], { slowly }: ReadOptions, told: Told): Promise<void> {
+  async readAll(indices: readonly number[], { slowly }: ReadOptions, told: Told): Promise<number> {
     for (const index of indices) {
       this.#reading = index;
       const readings = await this.read(index, slowly);
       this.#reading = null;
       told(index, readings, { slowly, tookMs: 0, between: null });
-      if (driverWentAway(readings)) return;
+      if (driverWentAway(readings)) break;
     }
+    return this.#node.gpus.length;
   }
 
   reading(): number | null {

@@ -205,3 +205,26 @@ test(
     await allAt(agent, 70);
   },
 );
+
+test(
+  'a GPU comes and another goes while the driver stays loaded: the one is read, the other has vanished',
+  options,
+  async (context) => {
+    const { expect } = context;
+    const { driver, url } = await started(context);
+
+    driver.write({ gpus: gpusAt(50, 4) });
+    const four = await until('the fourth is read', async () => {
+      const inventory = await inventoryOf(url);
+      return temperatures(inventory).join() === '50,50,50,50' && inventory;
+    });
+    driver.write({ gpus: gpusAt(60, 2) });
+    const two = await until('two are told as gone', async () => {
+      const inventory = await inventoryOf(url);
+      return inventory.gpus.map(({ trouble }) => trouble?.kind).join() === ',,vanished,vanished' && inventory;
+    });
+
+    expect(four.gpus.map(({ trouble }) => trouble)).toEqual([null, null, null, null]);
+    expect(temperatures(two)).toEqual([60, 60, null, null]);
+  },
+);

@@ -119,8 +119,9 @@ function threadOf(driver: ToldDriver): Driver {
         const readings = await read(index);
         reading = null;
         told(index, readings, { slowly, tookMs: 0, between: driver.between });
-        if (driverWentAway(readings)) return;
+        if (driverWentAway(readings)) break;
       }
+      return driver.gpus;
     },
     reading: () => reading,
     inquire: () => Promise.reject(new Error('nobody asks this driver')),

@@ -107,3 +107,16 @@ test.concurrent('what is read while another GPU takes long is told before the ro
   await vi.waitFor(() => expect(rounds).toEqual([[40, 'notReady']]), soon);
   expect(sampler.snapshot().gpus[1]).toMatchObject({ tookMs: 7000, trouble: null });
 });
+
+test.concurrent('a driver that offers another number of GPUs is opened anew: who came is read, who went has vanished', async (context) => {
+  const { sampler, driver } = samplerOf(context);
+  await sampler.firstSample;
+
+  driver.gpus = 3;
+  await vi.waitFor(() => expect(seen(sampler)).toEqual([40, 40, 40]), soon);
+  expect(driver.opened).toBe(2);
+  driver.gpus = 1;
+
+  await vi.waitFor(() => expect(seen(sampler)).toEqual([40, 'vanished', 'vanished']), soon);
+  expect(driver).toMatchObject({ opened: 3, spawned: 1 });
+});

@@ -81,9 +81,9 @@ class NvmlLane implements Driver {
     return this.#known[index] ?? unreadable('driverUnavailable');
   }
 
-  async readAll(indices: readonly number[], options: ReadOptions, told: Told): Promise<void> {
+  async readAll(indices: readonly number[], options: ReadOptions, told: Told): Promise<number | null> {
     this.#told = told;
-    await this.#ask({ op: 'read', indices, options });
+    return (await this.#ask({ op: 'read', indices, options })) as number | null;
   }
 
   reading(): number | null {

@@ -20,7 +20,7 @@ export type Taken = readonly [index: number, readings: TakenReadings, how: HowRe
 export interface LaneReply {
   readonly taken: readonly Taken[];
   readonly ended?:
-    | { readonly value: DriverInfo | Inquiries[keyof Inquiries] | null }
+    | { readonly value: DriverInfo | Inquiries[keyof Inquiries] | number | null }
     | { readonly fault: { readonly code: FaultCode; readonly message: string } };
 }
 

@@ -10,7 +10,7 @@ import {
 import { Fault } from '../../core/fault.ts';
 import type { GpuReadings } from '../../core/gpu.ts';
 import { faultForCode, nvmlReturn } from '../../core/nvml-return.ts';
-import { map, type Reading } from '../../core/reading.ts';
+import { map, orNull, type Reading } from '../../core/reading.ts';
 import { type Device, initFlags, type Nvml, structs } from './abi.ts';
 import { freeGpm, type GpmMemory, nvmlGpm } from './gpm.ts';
 import { nvmlReaders } from './gpu.ts';
@@ -25,6 +25,8 @@ export interface NvmlDriver {
   /** @param slowly also the readings that are taken rarely */
   read(index: number, slowly?: boolean): GpuReadings;
   inquire<What extends keyof Inquiries>(what: What, index: number): Inquiries[What];
+  /** How many GPUs there are by now; null where the driver does not say. */
+  count(): number | null;
   close(): void;
 }
 
@@ -80,6 +82,8 @@ export function nvmlDriver(path: string | undefined, watch: CallWatch): NvmlDriv
       return inquiries[what]({ nvml: library.nvml, device: device.value, index, memory });
     },
 
+    count: () => (library ? orNull(countOf(library.nvml)) : null),
+
     close,
   };
 }
@@ -102,7 +106,7 @@ const inquiries: { readonly [What in keyof Inquiries]: (inquiry: Inquiry) => Inq
   processes: ({ nvml, device, memory }) => nvmlProcesses(nvml, device, memory.processes),
   gpm: ({ nvml, device, memory }) => nvmlGpm(nvml, device, memory.gpm),
   peers: ({ nvml, device, index }) => {
-    const count = readNumber((out) => nvml.deviceCount(out));
+    const count = countOf(nvml);
     if ('missing' in count) return count;
     const others = Array.from({ length: count.value }, (_, other) => other).flatMap((other) => {
       const found = deviceAt(nvml, other);
@@ -111,6 +115,10 @@ const inquiries: { readonly [What in keyof Inquiries]: (inquiry: Inquiry) => Inq
     return { value: nvmlPeers(nvml, device, others) };
   },
 };
+
+function countOf(nvml: Nvml): Reading<number> {
+  return readNumber((out) => nvml.deviceCount(out));
+}
 
 function deviceAt(nvml: Nvml, index: number): Reading<Device> {
   return read(

@@ -85,7 +85,7 @@ function perform(request: LaneRequest) {
       return driver.open();
     case 'read':
       rounds.run(request.indices, request.options);
-      return null;
+      return driver.count();
     case 'inquire':
       return rounds.beside(request.index, () => {
         return onGpu(request.index, () => driver.inquire(request.what, request.index));
