@@ -10,7 +10,10 @@ export interface GpuEvent {
    * is left out stands for what may have been missed, or for an agent that was killed.
    */
   readonly number: number;
-  /** Follows from boot, printed time and text: a restarted agent that reads the same log gives the same event the same id. */
+  /**
+   * Follows from boot, printed time and text: a restarted agent that reads the same log gives the same event the same id.
+   * That of an Xid of which only the driver has told becomes this when its line is read, which is late only in a busy log.
+   */
   readonly id: string;
   readonly kind: EventKind;
   readonly bootId: string | null;
@@ -61,7 +64,7 @@ export interface EventLog {
    * @throws Fault BAD_ARGUMENT for a cursor that no agent gave
    */
   since(cursor: string | undefined): EventPage;
-  /** Whether each source can be read now, and why not: an empty log of a source that is refused proves nothing. */
+  /** Whether each source can be read now, and why not, or not of which GPUs: an empty log of a source that is refused proves nothing. */
   readonly sources: Readonly<
     Record<EventSource, { readonly readable: boolean; readonly reason: string | null }>
   >;

@@ -32,6 +32,8 @@ export interface AgentOptions {
   readonly clock?: BootClock;
   /** What has happened on the node; without it nothing ever has, and answers say that nobody looks. */
   readonly events?: EventBook;
+  /** Reads the kernel log now; without it nobody reads it. */
+  readonly lookAtLog?: () => void;
   /** Where what the GPUs do is kept; without it nothing is. */
   readonly history?: History;
   /** Whose the processes on the GPUs are; without it what /proc tells. */
@@ -89,7 +91,7 @@ export function createAgent(options: AgentOptions, maxBodyBytes: number): Agent 
   const nowMs = () => performance.now();
   const { clock = bootClock() } = options;
   const { events = new EventBook({ ...clock, nowMs: Date.now }), eventLane, history } = options;
-  const beside = eventLane && driverEventsOf({ laneFor: eventLane, book: events, log });
+  const beside = eventLane && driverEventsOf({ ...options, laneFor: eventLane, book: events });
   const pace = new BurstSchedule(options.sampleIntervalMs);
   const recorder = history && new Recorder(history);
   const sampler = startSampler({

@@ -45,8 +45,12 @@ export class DriverLife {
   #state: DriverState = { state: 'starting' };
   /** Since when the driver does not respond: until something that it is asked does not hang. */
   #hungSinceMs: number | null = null;
-  /** What the threads were at that were given up in this driver life; a thread that was at a GPU counts until it is back. */
+  /**
+   * What the threads were at that were given up in this driver life. A thread that was at a GPU counts until it is back; one
+   * that was at the driver itself until something does not hang, or each call of a slow driver would cost one.
+   */
   #givenUp = new Set<Promise<unknown>>();
+  #backFromDriver: Promise<unknown>[] = [];
   #failures = 0;
   #slowReadDueMs = 0;
   #between = false;
@@ -191,6 +195,7 @@ export class DriverLife {
     try {
       const result = await whileProgressing(running, () => driver.callsReturned(), { hangAfterMs, nowMs });
       this.#hungSinceMs = null;
+      for (const back of this.#backFromDriver.splice(0)) this.#givenUp.delete(back);
       return result;
     } catch (thrown) {
       if (!(thrown instanceof Stalled)) throw thrown;
@@ -205,16 +210,18 @@ export class DriverLife {
   }
 
   async #replace(running: Promise<unknown>, sinceMs: number, index: number | null): Promise<void> {
-    const givenUp = this.#givenUp.add(running);
+    const [givenUp, backFromDriver] = [this.#givenUp.add(running), this.#backFromDriver];
     this.#driver.abandon();
-    if (index !== null) {
-      this.#book.hung(index, sinceMs);
-      const returned = () => {
-        givenUp.delete(running);
-        this.#book.returned(index);
-      };
-      running.then(returned, returned);
-    }
+    if (index !== null) this.#book.hung(index, sinceMs);
+    const returned = () => {
+      if (index === null) {
+        backFromDriver.push(running);
+        return;
+      }
+      givenUp.delete(running);
+      this.#book.returned(index);
+    };
+    running.then(returned, returned);
     this.#driver = this.#options.spawn();
     // A life that has not begun is begun by the next round; one that has goes on here.
     if (this.#info) await this.#ask((driver) => driver.open());

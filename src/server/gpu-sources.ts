@@ -18,6 +18,8 @@ import { processOnNode } from './proc/process-on-node.ts';
 export interface NodeSources {
   readonly clock: BootClock;
   readonly events: EventBook;
+  /** Reads the kernel log now. */
+  readonly lookAtLog?: () => void;
   readonly history?: History;
   readonly pciGpus?: () => readonly PciGpu[] | null;
   readonly processes: ProcessBookOptions;
@@ -58,8 +60,8 @@ export async function startSources(config: Config, options: SourceOptions): Prom
   const xids = new XidBook();
   const read = simulatedLog ?? (config.kernelLog ? await realLog() : undefined);
   const intervalMs = Math.min(config.sampleIntervalMs, logAtLeastEveryMs);
-  if (read) watchKernelLog(read, { book: events, xids, intervalMs, log });
-  else events.source('kernelLog', notAsked);
+  const watched = read && watchKernelLog(read, { book: events, xids, intervalMs, log });
+  if (!watched) events.source('kernelLog', notAsked);
   const allocations = await allocationsOf(config, options);
   const processes = {
     onNode: options.simulatedProcess ?? ((pid: number) => processOnNode(pid, bootedAtMs)),
@@ -68,6 +70,7 @@ export async function startSources(config: Config, options: SourceOptions): Prom
   return {
     clock,
     events,
+    ...(watched && { lookAtLog: watched.look }),
     processes,
     ...(history && { history }),
     ...(config.nvml.mode === 'real' && { pciGpus: await watchPciBus() }),

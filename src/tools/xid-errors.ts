@@ -8,7 +8,7 @@ import { commonArguments } from './arguments.ts';
 import { type Burst, burst, burstsOf, burstText } from './event-burst.ts';
 import { type EventRow, eventRow, eventRowOf, slotOf } from './event-row.ts';
 import { answerOf, nodeAnswer, selectGpus, simulatedText } from './node-answer.ts';
-import { type Answer, defineTool } from './tool.ts';
+import { type Answer, defineTool, type NodeContext } from './tool.ts';
 
 const source = z.object({ readable: z.boolean(), reason: z.string().nullable() });
 
@@ -85,7 +85,7 @@ export const xidErrors = defineTool({
       gpus: gpus.length,
       gpusWithoutAddress: gpu === undefined ? 0 : gpus.length - slots.length,
       kernelLog: { ...node.events.sources.kernelLog },
-      driverEvents: { ...node.events.sources.nvml },
+      driverEvents: heardFrom(node),
       cursor: page.cursor,
       eventsLost: page.eventsLost,
       events,
@@ -176,11 +176,20 @@ function unheardRows(answers: readonly Answer<NodeEvents>[]): Row[] {
   }));
 }
 
+/** A driver that answers nothing has the thread that waits for its events waiting for ever. */
+function heardFrom({ snapshot, events }: NodeContext): z.output<typeof source> {
+  const { nvml } = events.sources;
+  return nvml.readable && snapshot.driver.state === 'notResponding'
+    ? { readable: false, reason: 'the driver does not respond' }
+    : { ...nvml };
+}
+
 function insteadText(driverEvents: z.output<typeof source> | undefined): string {
   if (!driverEvents) return '';
-  return driverEvents.readable
-    ? '. Only the Xids that the driver itself tells are known'
-    : `. Nor are the driver's own events heard: ${driverEvents.reason ?? 'unknown'}`;
+  const { readable, reason } = driverEvents;
+  if (readable)
+    return `. Only the Xids that the driver itself tells are known${reason === null ? '' : `, and none of ${reason}`}`;
+  return `. Nor are the driver's own events heard: ${reason ?? 'unknown'}`;
 }
 
 function worstFirst(a: Burst, b: Burst): number {

@@ -1,7 +1,7 @@
 import { type TestContext, test } from 'vitest';
 
 import { startAgent, until } from '../support/agent.ts';
-import { dataOf } from '../support/agent-client.ts';
+import { dataOf, textOf } from '../support/agent-client.ts';
 import { fakeDriver } from '../support/agent-driver.ts';
 import { h100 } from '../support/nvml/fake-nvml.ts';
 
@@ -87,4 +87,18 @@ test.concurrent('a thread that hangs in the wait for events holds nobody up', as
   await until('samples go on', async () => (driver.calls()['nvmlDeviceGetTemperature'] ?? 0) > before + 10);
 
   expect((await eventsOf(url)).events).toEqual([]);
+});
+
+test.concurrent('a GPU whose events the driver does not tell is named: that the others are heard says nothing of it', async (context) => {
+  const { expect } = context;
+  const driver = fakeDriver(context, {
+    returns: [{ symbol: 'nvmlDeviceRegisterEvents', gpu: 1, code: 999 }],
+  });
+  const { url } = await listening(context, driver);
+
+  const { driverEvents } = (await dataOf(url, 'analyze_xid_errors')) as unknown as { driverEvents: object };
+  expect(driverEvents).toEqual({ readable: true, reason: 'GPU 1 (nvmlReturn999)' });
+  expect(await textOf(url, 'analyze_xid_errors')).toContain(
+    'Only the Xids that the driver itself tells are known, and none of GPU 1 (nvmlReturn999)',
+  );
 });

@@ -1,7 +1,14 @@
 import { test } from 'vitest';
 
 import { runAgent, startAgent, until, within } from '../support/agent.ts';
-import { healthOf, inventoryOf, type NodeAnswer, textOf, toolRequest } from '../support/agent-client.ts';
+import {
+  dataOf,
+  healthOf,
+  inventoryOf,
+  type NodeAnswer,
+  textOf,
+  toolRequest,
+} from '../support/agent-client.ts';
 import { fakeDriver } from '../support/agent-driver.ts';
 import { callsInFlight, rawCall } from '../support/agent-raw.ts';
 import { h100 } from '../support/nvml/fake-nvml.ts';
@@ -87,6 +94,9 @@ test('all GPUs hang: answers go on with their age and say so, and recover', opti
   );
   const health = await healthOf(url);
 
+  expect(await dataOf(url, 'analyze_xid_errors')).toMatchObject({
+    driverEvents: { readable: false, reason: 'the driver does not respond' },
+  });
   expect(stale.driver.problem).toMatchObject({
     code: 'DRIVER_NOT_RESPONDING',
     hint: expect.stringMatching(/Xid/),

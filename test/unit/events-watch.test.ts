@@ -16,7 +16,7 @@ function watched(read: () => LogLines) {
   const xids = new XidBook();
   const logged: string[] = [];
   const log = createLog('debug', (text) => void logged.push(text));
-  const end = watchKernelLog(read, { book, xids, intervalMs: 1000, log });
+  const { end } = watchKernelLog(read, { book, xids, intervalMs: 1000, log });
   return { book, xids, logged, end };
 }
 

@@ -159,3 +159,20 @@ test.concurrent('a driver that is slow is not hung, as long as calls return', as
   await vi.waitFor(() => expect(seen(sampler)).toEqual([41, 41]), soon);
   expect(driver).toMatchObject({ spawned: 1, abandoned: 0 });
 });
+
+test.concurrent('after a spell in which every call took too long, a GPU that hangs costs its thread again and not all', async (context) => {
+  const { sampler, driver } = samplerOf(context, { hangMs: 300 });
+  await sampler.firstSample;
+  for (const what of ['open', 0, 1] as const) driver.hanging.add(what);
+  await vi.waitFor(() => expect(sampler.snapshot().driver.state).toBe('notResponding'), soon);
+  driver.hanging.clear();
+  await vi.waitFor(() => expect(seen(sampler)).toEqual([40, 40]), soon);
+
+  driver.hangMs = Number.POSITIVE_INFINITY;
+  driver.hanging.add(1);
+  await vi.waitFor(() => expect(seen(sampler)).toEqual([40, 'hung']), soon);
+  driver.temperatureC = 41;
+
+  await vi.waitFor(() => expect(seen(sampler)).toEqual([41, 'hung']), soon);
+  expect(sampler.snapshot().driver.state).toBe('ok');
+});

@@ -87,8 +87,9 @@ export class EventBook implements EventLog {
     this.#listeners.add(listener);
   }
 
-  source(name: EventSource, reason: string | null): void {
-    this.#sources = { ...this.#sources, [name]: { readable: reason === null, reason } };
+  /** @param reason why it cannot be read, or not of every GPU */
+  source(name: EventSource, reason: string | null, readable = reason === null): void {
+    this.#sources = { ...this.#sources, [name]: { readable, reason } };
     if (name === 'kernelLog' && reason !== null && this.#unsure) this.#missed();
   }
 

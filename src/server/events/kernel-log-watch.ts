@@ -16,13 +16,17 @@ export interface LogWatch {
   readonly log: Log;
 }
 
+export interface Watched {
+  /** Now, and not only when it is time again. */
+  look(): void;
+  end(): void;
+}
+
 /**
  * Reads the kernel log again and again, on this thread and not on that which calls the driver: when the driver hangs, this
  * is what tells why. A read takes less than a millisecond.
- *
- * @returns ends it
  */
-export function watchKernelLog(read: () => LogLines, { book, xids, intervalMs, log }: LogWatch): () => void {
+export function watchKernelLog(read: () => LogLines, { book, xids, intervalMs, log }: LogWatch): Watched {
   let refused: string | undefined;
   function refuse(reason: string): void {
     book.source('kernelLog', reason);
@@ -42,7 +46,7 @@ export function watchKernelLog(read: () => LogLines, { book, xids, intervalMs, l
   look();
   const timer = setInterval(look, intervalMs);
   timer.unref();
-  return () => clearInterval(timer);
+  return { look, end: () => clearInterval(timer) };
 }
 
 const permission =

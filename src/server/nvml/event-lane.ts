@@ -13,8 +13,8 @@ export interface EventLane {
 
 export interface EventListener {
   event(event: DriverXid): void;
-  /** Null: it watches; else why it does not, or no longer. */
-  state(reason: string | null): void;
+  /** Null: it watches; else why it does not, or no longer, or not all GPUs. */
+  state(reason: string | null, watches?: boolean): void;
 }
 
 /**
@@ -92,5 +92,6 @@ const endMs = 1000;
 
 function hear(message: EventMessage, listener: EventListener): void {
   if ('event' in message) listener.event(message.event);
-  else listener.state('watching' in message ? null : message.ended);
+  else if ('watching' in message) listener.state(message.unheard, true);
+  else listener.state(message.ended);
 }

@@ -1,11 +1,12 @@
 import koffi from 'koffi';
 
-import { nvmlReturn } from '../../core/nvml-return.ts';
+import { missingForCode, nvmlReturn } from '../../core/nvml-return.ts';
 import { pciSlot } from '../../core/pci.ts';
+import type { Reading } from '../../core/reading.ts';
 import { type Device, type EventSet, eventTypes, initFlags, type Nvml, noInstance, structs } from './abi.ts';
 import { pciAddress } from './identity-readers.ts';
 import { type CallWatch, openLibrary } from './library.ts';
-import { read, readNumber } from './read.ts';
+import { deviceAt, read, readNumber } from './read.ts';
 
 /** An Xid, as the driver tells it itself. */
 export interface DriverXid {
@@ -17,7 +18,7 @@ export interface DriverXid {
 
 /** What the main thread is told; the last message of a watch is why it ends. */
 export type EventMessage =
-  | { readonly watching: number }
+  | { readonly watching: true; readonly unheard: string | null }
   | { readonly event: DriverXid }
   | { readonly ended: string };
 
@@ -65,27 +66,43 @@ function waitInSet(nvml: Nvml, tell: (message: EventMessage) => void): string {
   );
   if ('missing' in set) return `nvmlEventSetCreate: ${set.missing}`;
   try {
-    const slots = registered(nvml, set.value);
-    tell({ watching: slots.size });
-    return slots.size > 0 ? waitForever(nvml, set.value, { slots, tell }) : 'no GPU has events';
+    const { slots, unheard } = registered(nvml, set.value);
+    if (slots.size === 0) return ['no GPU tells of Xids', ...unheard].join(': ');
+    tell({ watching: true, unheard: unheard.length > 0 ? unheard.join(', ') : null });
+    return waitForever(nvml, set.value, { slots, tell });
   } finally {
     nvml.eventSetFree(set.value);
   }
 }
 
-/** The GPUs that tell of Xids, by their handles. */
-function registered(nvml: Nvml, set: EventSet): ReadonlyMap<bigint, string | null> {
+interface Registered {
+  /** The GPUs that tell of Xids, by their handles. */
+  readonly slots: ReadonlyMap<bigint, string | null>;
+  /** Why others do not. */
+  readonly unheard: readonly string[];
+}
+
+function registered(nvml: Nvml, set: EventSet): Registered {
   const slots = new Map<bigint, string | null>();
+  const unheard: string[] = [];
   const count = readNumber((out) => nvml.deviceCount(out));
   for (let index = 0; 'value' in count && index < count.value; index++) {
-    const out: [Device | null] = [null];
-    if (nvml.deviceByIndex(index, out) !== nvmlReturn.SUCCESS || out[0] === null) continue;
-    const types = readNumber((supported) => nvml.supportedEventTypes(out[0] as Device, supported));
-    const wanted = 'value' in types ? types.value & eventTypes.XID_CRITICAL_ERROR : 0;
-    if (wanted !== 0 && nvml.registerEvents(out[0], wanted, set) === nvmlReturn.SUCCESS)
-      slots.set(BigInt(out[0]), slotOf(nvml, out[0]));
+    const device = register(nvml, set, index);
+    if ('missing' in device) unheard.push(`GPU ${index} (${device.missing})`);
+    else slots.set(BigInt(device.value), slotOf(nvml, device.value));
   }
-  return slots;
+  return { slots, unheard };
+}
+
+function register(nvml: Nvml, set: EventSet, index: number): Reading<Device> {
+  const device = deviceAt(nvml, index);
+  if ('missing' in device) return device;
+  const types = readNumber((supported) => nvml.supportedEventTypes(device.value, supported));
+  if ('missing' in types) return types;
+  const wanted = types.value & eventTypes.XID_CRITICAL_ERROR;
+  if (wanted === 0) return { missing: 'notSupported' };
+  const code = nvml.registerEvents(device.value, wanted, set);
+  return code === nvmlReturn.SUCCESS ? device : { missing: missingForCode(code) };
 }
 
 function slotOf(nvml: Nvml, device: Device): string | null {

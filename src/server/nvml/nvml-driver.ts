@@ -17,7 +17,7 @@ import { nvmlReaders } from './gpu.ts';
 import { type CallWatch, type OpenLibrary, openLibrary } from './library.ts';
 import { nvmlPeers } from './peers.ts';
 import { nvmlProcesses, type ProcessMemory } from './processes.ts';
-import { read, readNumber, readStruct, readText, roomForWhole, wholeIn } from './read.ts';
+import { deviceAt, readNumber, readStruct, readText, roomForWhole, wholeIn } from './read.ts';
 
 /** NVML, called synchronously: each call blocks its thread, for ever if the driver hangs. Only worker.ts makes one. */
 export interface NvmlDriver {
@@ -118,14 +118,6 @@ const inquiries: { readonly [What in keyof Inquiries]: (inquiry: Inquiry) => Inq
 
 function countOf(nvml: Nvml): Reading<number> {
   return readNumber((out) => nvml.deviceCount(out));
-}
-
-function deviceAt(nvml: Nvml, index: number): Reading<Device> {
-  return read(
-    [null] as [Device | null],
-    (out) => nvml.deviceByIndex(index, out),
-    ([handle]) => handle as Device, // NVML fills it on success
-  );
 }
 
 function described(library: OpenLibrary): DriverInfo {

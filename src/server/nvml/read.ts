@@ -2,6 +2,7 @@ import koffi, { type TypeObject } from 'koffi';
 
 import { missingForCode, nvmlReturn } from '../../core/nvml-return.ts';
 import type { Reading } from '../../core/reading.ts';
+import type { Device, Nvml } from './abi.ts';
 
 /** Makes one driver call: the value that `take` finds in its out arguments, or why there is none. */
 export function read<Out, Value>(
@@ -11,6 +12,15 @@ export function read<Out, Value>(
 ): Reading<Value> {
   const code = call(out);
   return code === nvmlReturn.SUCCESS ? { value: take(out) } : { missing: missingForCode(code) };
+}
+
+/** The handle of the GPU with this index. */
+export function deviceAt(nvml: Nvml, index: number): Reading<Device> {
+  return read(
+    [null] as [Device | null],
+    (out) => nvml.deviceByIndex(index, out),
+    ([handle]) => handle as Device, // NVML fills it on success
+  );
 }
 
 /** A call with one whole number of 32 or 64 bits as its only result, which is not negative. */
