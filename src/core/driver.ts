@@ -26,9 +26,10 @@ export interface Driver {
    * together. While one of them takes long the others may be told again, and also later, while an inquiry does. Ends
    * with the first that says the driver has gone away.
    *
+   * @param met told of each GPU once in a driver life, before the rest of it is read: a GPU that then hangs is known by name
    * @returns how many GPUs the driver offers by now, null where it does not say: for another number it is to be opened anew
    */
-  readAll(indices: readonly number[], options: ReadOptions, told: Told): Promise<number | null>;
+  readAll(indices: readonly number[], options: ReadOptions, told: Told, met?: Met): Promise<number | null>;
   /** The GPU on which a call is running; null between calls, and for calls on the driver. */
   reading(): number | null;
   /** Asks one GPU what no sample holds. Never rejects for what the driver says. */
@@ -49,6 +50,12 @@ export interface ReadOptions {
 }
 
 export type Told = (index: number, readings: GpuReadings, how: HowRead) => void;
+
+export type Met = (index: number, identity: Identity) => void;
+
+/** Who a GPU is. */
+export const identityNames = ['name', 'uuid', 'serial', 'pciAddress'] as const;
+export type Identity = Pick<GpuReadings, (typeof identityNames)[number]>;
 
 export interface HowRead {
   readonly slowly: boolean;
@@ -136,6 +143,18 @@ export function takeReadings(readers: Readers, own: Remembered, slowly = true): 
   if (lost) forget(own, taken, quick?.known);
   else if (learnt) own.quick = quickOf(own);
   return taken as GpuReadings;
+}
+
+/** Of a GPU that has not been read yet: who it is. */
+export function takeIdentity(readers: Pick<Readers, keyof Identity>, own: Remembered): Identity {
+  let lost = false;
+  const taken = identityNames.map((name) => {
+    const reading: Reading<string> = lost ? gpuLost : readers[name]();
+    remember(own, name, reading);
+    lost ||= isLoss(reading);
+    return [name, reading];
+  });
+  return Object.fromEntries(taken);
 }
 
 /** @returns whether it need not be asked for the next time */

@@ -156,13 +156,18 @@ export class DriverLife {
     let isOver = false;
     for (let left = this.#book.readable; left.length > 0 && !isOver; left = this.#left(done)) {
       const count = await this.#ask((driver) =>
-        driver.readAll(left, { slowly, againMs }, (index, readings, how) => {
-          if (driver !== this.#driver) return; // given up in the meantime
-          done.add(index);
-          this.#book.read(index, readings, how);
-          if (how.between) this.#readBetween(how.between);
-          isOver ||= mayReopen && driverWentAway(readings);
-        }),
+        driver.readAll(
+          left,
+          { slowly, againMs },
+          (index, readings, how) => {
+            if (driver !== this.#driver) return; // given up in the meantime
+            done.add(index);
+            this.#book.read(index, readings, how);
+            if (how.between) this.#readBetween(how.between);
+            isOver ||= mayReopen && driverWentAway(readings);
+          },
+          (index, identity) => this.#book.met(index, identity),
+        ),
       );
       isOver ||= mayReopen && (count ?? this.#info?.gpuCount) !== this.#info?.gpuCount;
     }

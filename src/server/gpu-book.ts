@@ -1,10 +1,8 @@
-import { type HowRead, unreadable } from '../core/driver.ts';
+import { type HowRead, type Identity, identityNames, unreadable } from '../core/driver.ts';
 import type { GpuReadings } from '../core/gpu.ts';
 import { ratesBetween } from '../core/rates.ts';
 import { type Missing, orNull, type Reading } from '../core/reading.ts';
 import type { GpuState } from '../core/snapshot.ts';
-
-const identity = ['name', 'uuid', 'serial', 'pciAddress'] as const;
 
 /** A GPU on which calls have hung, as often in a row as it was asked. */
 interface Hangs {
@@ -68,6 +66,13 @@ export class GpuBook {
       rates: null,
       trouble: this.#hangOf(index),
     }));
+    this.#reconcile();
+  }
+
+  /** Who it is, before the rest of it is read. */
+  met(index: number, identity: Identity): void {
+    const gpu = this.#present[index];
+    if (gpu) this.#present[index] = { ...gpu, readings: { ...gpu.readings, ...identity } };
     this.#reconcile();
   }
 
@@ -183,11 +188,11 @@ function keyOf({ readings }: GpuState): string | null {
 }
 
 function identityIn(readings: GpuReadings): [string, Reading<unknown>][] {
-  return identity.map((name) => [name, readings[name]]);
+  return identityNames.map((name) => [name, readings[name]]);
 }
 
 /** A GPU that is lost no longer says who it is; we still know. */
 function identityOf({ readings: known }: GpuState, now: GpuReadings): Partial<GpuReadings> {
-  const lacking = identity.filter((name) => 'missing' in now[name] && 'value' in known[name]);
+  const lacking = identityNames.filter((name) => 'missing' in now[name] && 'value' in known[name]);
   return Object.fromEntries(lacking.map((name) => [name, known[name]]));
 }

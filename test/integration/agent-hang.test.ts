@@ -210,3 +210,37 @@ test('a request that never ends does not keep an agent that is told to end', opt
 
   expect(await within(agent.ended, 'the agent to end')).toMatchObject({ code: 0, signal: null });
 });
+
+test(
+  'a GPU that hangs after a reload in which another one went is told by its own name',
+  options,
+  async (context) => {
+    const { expect } = context;
+    const [first, second, third] = gpusAt(40);
+    if (!first || !second || !third) throw new Error('three GPUs are needed');
+    const driver = fakeDriver(context, { gpus: [first, second, third] });
+    const { url } = await startAgent(context, driver);
+    await until('all are read', async () => temperatures(await inventoryOf(url)).join() === '40,40,40');
+
+    driver.write({
+      gpus: [first, third],
+      generation: 1,
+      hangs: [{ gpu: 1, symbol: 'nvmlDeviceGetTemperature' }],
+    });
+    const { gpus } = await until(
+      'both are seen',
+      async () => {
+        const inventory = await inventoryOf(url);
+        const seen = troubles(inventory);
+        return seen.includes('hung') && seen.includes('vanished') && inventory;
+      },
+      hangLimitMs,
+    );
+
+    expect(gpus.map(({ uuid, trouble }) => [uuid, trouble?.kind ?? null])).toEqual([
+      [first.uuid, null],
+      [third.uuid, 'hung'],
+      [second.uuid, 'vanished'],
+    ]);
+  },
+);

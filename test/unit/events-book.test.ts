@@ -150,6 +150,16 @@ test('a reader that was away for too long, or knew another numbering, is told th
   expect(other.book.since(cursor)).toMatchObject({ eventsLost: true, events: [{ code: 13 }] });
 });
 
+test('a cursor from after all that is known is told that events were lost, and gets all there is', () => {
+  const { book, read } = bookOf();
+  read([line('1.5', 13), line('2.5', 79)].join('\n'));
+  const { cursor } = book.since(undefined);
+
+  const page = book.since(cursor.replace(/\d+$/, '99'));
+
+  expect(page).toMatchObject({ eventsLost: true, events: [{ code: 13 }, { code: 79 }], cursor });
+});
+
 test.for(['', '7', 'abc', 'ffffffff', 'ffffffff-', 'ffffffff-1x', `ffffffff-${'9'.repeat(40)}`])(
   'a cursor that no answer gave is refused: %s',
   (cursor) => {

@@ -148,12 +148,13 @@ export class EventBook implements EventLog {
       throw new Fault(`since: "${plainText(cursor, 64)}" is not a cursor that an answer gave`, {
         code: 'BAD_ARGUMENT',
       });
-    if (numbering !== this.#numbering) return { events, cursor: next, eventsLost: true };
     const after = Number(number);
+    if (numbering !== this.#numbering || after > this.newest)
+      return { events, cursor: next, eventsLost: true };
     return {
       events: events.filter((event) => event.number > after),
       cursor: next,
-      eventsLost: after < lostUpTo || after > this.newest,
+      eventsLost: after < lostUpTo,
     };
   }
 

@@ -4,6 +4,7 @@ import {
   type Driver,
   type DriverInfo,
   type Inquiries,
+  type Met,
   type ReadOptions,
   type Told,
   unreadable,
@@ -56,6 +57,7 @@ class NvmlLane implements Driver {
   /** Of each GPU all that is known in this driver life. */
   #known: GpuReadings[] = [];
   #told: Told = () => undefined;
+  #met: Met = () => undefined;
   #asked: Promise<unknown> = Promise.resolve();
   readonly #isBack: (lane: NvmlLane) => void;
 
@@ -81,8 +83,14 @@ class NvmlLane implements Driver {
     return this.#known[index] ?? unreadable('driverUnavailable');
   }
 
-  async readAll(indices: readonly number[], options: ReadOptions, told: Told): Promise<number | null> {
+  async readAll(
+    indices: readonly number[],
+    options: ReadOptions,
+    told: Told,
+    met: Met = () => undefined,
+  ): Promise<number | null> {
     this.#told = told;
+    this.#met = met;
     return (await this.#ask({ op: 'read', indices, options })) as number | null;
   }
 
@@ -136,7 +144,8 @@ class NvmlLane implements Driver {
     this.#told(index, readings, how);
   }
 
-  #reply({ taken, ended }: LaneReply): void {
+  #reply({ met, taken, ended }: LaneReply): void {
+    if (met) this.#met(...met);
     for (const each of taken) this.#take(each);
     if (!ended) return;
     if ('value' in ended) this.#waiting?.resolve(ended.value);

@@ -1,4 +1,4 @@
-import type { DriverInfo, HowRead, Inquiries, ReadOptions } from '../../core/driver.ts';
+import type { DriverInfo, HowRead, Identity, Inquiries, ReadOptions } from '../../core/driver.ts';
 import type { FaultCode } from '../../core/fault.ts';
 import type { GpuReadings } from '../../core/gpu.ts';
 
@@ -18,6 +18,7 @@ export type Taken = readonly [index: number, readings: TakenReadings, how: HowRe
  * `value` or a `fault`.
  */
 export interface LaneReply {
+  readonly met?: readonly [index: number, identity: Identity];
   readonly taken: readonly Taken[];
   readonly ended?:
     | { readonly value: DriverInfo | Inquiries[keyof Inquiries] | number | null }

@@ -1,9 +1,11 @@
 import {
   type ConfidentialComputing,
   type DriverInfo,
+  type Identity,
   type Inquiries,
   nothingRemembered,
   type Remembered,
+  takeIdentity,
   takeReadings,
   unreadable,
 } from '../../core/driver.ts';
@@ -14,6 +16,7 @@ import { map, orNull, type Reading } from '../../core/reading.ts';
 import { type Device, initFlags, type Nvml, structs } from './abi.ts';
 import { freeGpm, type GpmMemory, nvmlGpm } from './gpm.ts';
 import { nvmlReaders } from './gpu.ts';
+import { identityReaders } from './identity-readers.ts';
 import { type CallWatch, type OpenLibrary, openLibrary } from './library.ts';
 import { nvmlPeers } from './peers.ts';
 import { nvmlProcesses, type ProcessMemory } from './processes.ts';
@@ -22,6 +25,8 @@ import { deviceAt, readNumber, readStruct, readText, roomForWhole, wholeIn } fro
 /** NVML, called synchronously: each call blocks its thread, for ever if the driver hangs. Only worker.ts makes one. */
 export interface NvmlDriver {
   open(): DriverInfo;
+  /** Who the GPU is: what is then remembered. */
+  meet(index: number): Reading<Identity>;
   /** @param slowly also the readings that are taken rarely */
   read(index: number, slowly?: boolean): GpuReadings;
   inquire<What extends keyof Inquiries>(what: What, index: number): Inquiries[What];
@@ -48,6 +53,12 @@ export function nvmlDriver(path: string | undefined, watch: CallWatch): NvmlDriv
     library = undefined;
   }
 
+  function ownOf(index: number): Remembered {
+    const own = remembered[index] ?? nothingRemembered();
+    remembered[index] = own;
+    return own;
+  }
+
   return {
     open() {
       close();
@@ -63,19 +74,13 @@ export function nvmlDriver(path: string | undefined, watch: CallWatch): NvmlDriv
       }
     },
 
-    read(index, slowly = true) {
-      if (!library) return unreadable('driverUnavailable');
-      const { nvml } = library;
-      const own = remembered[index] ?? nothingRemembered();
-      remembered[index] = own;
-      const device = deviceAt(nvml, index);
-      if ('missing' in device) return unreadable(device.missing, own.settled);
-      const wanted = (name: keyof GpuReadings) => !own.settled.has(name) && (slowly || !own.slow.has(name));
-      return takeReadings(nvmlReaders(nvml, device.value, wanted), own, slowly);
-    },
+    meet: (index) => (library ? identityOf(library.nvml, index, ownOf(index)) : absent),
+
+    read: (index, slowly = true) =>
+      library ? readingsOf(library.nvml, index, ownOf(index), slowly) : unreadable(absent.missing),
 
     inquire<What extends keyof Inquiries>(what: What, index: number): Inquiries[What] {
-      const device = library ? deviceAt(library.nvml, index) : ({ missing: 'driverUnavailable' } as const);
+      const device = library ? deviceAt(library.nvml, index) : absent;
       if (!library || 'missing' in device) return device as Inquiries[What];
       const memory = memories.get(index) ?? { processes: { lastSeen: 0n, told: new Map() }, gpm: new Map() };
       memories.set(index, memory);
@@ -86,6 +91,19 @@ export function nvmlDriver(path: string | undefined, watch: CallWatch): NvmlDriv
 
     close,
   };
+}
+
+const absent = { missing: 'driverUnavailable' } as const;
+
+function identityOf(nvml: Nvml, index: number, own: Remembered): Reading<Identity> {
+  return map(deviceAt(nvml, index), (device) => takeIdentity(identityReaders(nvml, device), own));
+}
+
+function readingsOf(nvml: Nvml, index: number, own: Remembered, slowly: boolean): GpuReadings {
+  const device = deviceAt(nvml, index);
+  if ('missing' in device) return unreadable(device.missing, own.settled);
+  const wanted = (name: keyof GpuReadings) => !own.settled.has(name) && (slowly || !own.slow.has(name));
+  return takeReadings(nvmlReaders(nvml, device.value, wanted), own, slowly);
 }
 
 /** Of one GPU, from one question to the next. */

@@ -41,7 +41,11 @@ const watch: CallWatch = {
 };
 const driver = nvmlDriver(library, watch);
 const rounds = new Rounds({
-  read: (index, slowly) => onGpu(index, () => driver.read(index, slowly)),
+  read: (index, slowly) =>
+    onGpu(index, () => {
+      if (!sent[index]) meet(index);
+      return driver.read(index, slowly);
+    }),
   told: gather,
   nowMs: () => performance.now(),
 });
@@ -103,6 +107,12 @@ function perform(request: LaneRequest) {
 function collect(): void {
   driver.close();
   Bun.gc(true);
+}
+
+/** Should it hang later on. */
+function meet(index: number): void {
+  const identity = driver.meet(index);
+  if ('value' in identity) send({ met: [index, identity.value], taken: [] });
 }
 
 function gather(index: number, readings: GpuReadings, how: HowRead): void {
