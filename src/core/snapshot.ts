@@ -36,7 +36,7 @@ export type DriverState =
 export interface GpuState {
   readonly index: number;
   readonly readings: GpuReadings;
-  /** When the readings were taken; null where there are none: not yet, or no more since it has vanished. */
+  /** When the readings were taken; null where there are none: not yet, or no more since it or the driver has gone. */
   readonly readAtMs: number | null;
   /** When those were taken that are taken rarely: `slowReadings`. */
   readonly slowReadAtMs: number | null;

@@ -92,8 +92,10 @@ function freshness(gpu: GpuState, driver: DriverState, nowMs: number): Finding[]
   if (gpu.trouble || (driver.state !== 'notResponding' && driver.state !== 'unavailable')) return [];
   const forMs = Math.round(nowMs - driver.sinceMs);
   const what = driver.state === 'unavailable' ? `is unavailable (${driver.code})` : 'is not responding';
-  const age =
-    gpu.readAtMs === null ? 'nothing was ever read' : `values are ${duration(nowMs - gpu.readAtMs)} old`;
+  const left =
+    gpu.readAtMs === null
+      ? 'nothing is known of it since'
+      : `values are ${duration(nowMs - gpu.readAtMs)} old`;
   const evidence = [
     { name: 'driver', value: driver.state, unit: null, threshold: null, source: 'agent', ageMs: 0 },
   ];
@@ -101,7 +103,7 @@ function freshness(gpu: GpuState, driver: DriverState, nowMs: number): Finding[]
     {
       verdict: 'unknown',
       action: 'runDiagnostics',
-      text: `the driver ${what}, for ${duration(forMs)}; ${age}`,
+      text: `the driver ${what}, for ${duration(forMs)}; ${left}`,
       evidence,
     },
   ];

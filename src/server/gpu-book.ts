@@ -119,8 +119,8 @@ export class GpuBook {
 
   driverGone(): void {
     this.#present = this.#present.map((gpu) => ({
-      ...gpu,
-      readings: unreadable('driverUnavailable', identityIn(gpu.readings)),
+      ...absentOf(gpu, 'driverUnavailable'),
+      trouble: gpu.trouble,
     }));
     this.#reconcile();
   }

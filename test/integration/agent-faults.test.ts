@@ -101,6 +101,9 @@ test.concurrent('the driver goes away and comes back without a restart of the ag
     away.gpus.map(({ uuid, temperatureC, missing }) => [uuid, temperatureC, missing['temperatureC']]),
   ).toEqual(uuids.map((uuid) => [uuid, null, 'driverUnavailable']));
   expect((await healthOf(url)).gpus.map(({ verdict }) => verdict)).toEqual(['unknown', 'unknown']);
+  expect(await textOf(url, 'get_gpu_health')).toMatch(
+    /could be read\.\n[\s\S]*GPU 1 \(.*not read\): the driver is unavailable \(DRIVER_NOT_LOADED\), for .*; nothing is known of it since/,
+  );
   expect((await agent.health('/readyz')).status).toBe(200);
 
   driver.write({ driverVersion: '590.48.01', generation: 1 });

@@ -114,6 +114,14 @@ test('old values under a driver that hangs say how old they are', () => {
   expect(finding?.text).toBe('the driver is not responding, for 60 s; values are 1 s old');
 });
 
+test('without a driver nothing is known of a GPU, and it is said since when', () => {
+  const nothing = unreadableGpu(0, 'driverUnavailable', { name: 'H100' }, { readAtMs: null });
+
+  expect(judge(nothing, away, nowMs).findings[0]?.text).toBe(
+    'the driver is unavailable (DRIVER_NOT_LOADED), for 60 s; nothing is known of it since',
+  );
+});
+
 /** A board has either row remaps or page retirements, thresholds or margins; the other is no blind spot. */
 function insteadOf(name: keyof GpuReadings): string[] {
   const either = ['remappedRows', 'retiredPagesPending', 'temperatureC', 'temperatureMarginC'];

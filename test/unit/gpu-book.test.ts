@@ -190,5 +190,10 @@ test('while the driver is gone its GPUs have names and no values', () => {
   book.driverGone();
 
   expect(known(book)).toEqual([['a', 'there']]);
-  expect(book.gpus[0]?.readings.temperatureC).toEqual({ missing: 'driverUnavailable' });
+  expect(book.gpus[0]).toMatchObject({
+    readings: { temperatureC: { missing: 'driverUnavailable' } },
+    readAtMs: null,
+    slowReadAtMs: null,
+    rates: null,
+  });
 });
