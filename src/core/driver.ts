@@ -187,8 +187,11 @@ function isLoss(reading: Reading<unknown>): boolean {
   return 'missing' in reading && reading.missing === 'gpuLost';
 }
 
-/** A loss or a failure may be over in a moment: remembered, it would be told for a minute after that. */
-function lasts(name: keyof GpuReadings, reading: Reading<unknown>): boolean {
+/**
+ * Whether it is told until the slow readings are taken again, and so is as old as they are. A loss or a failure may be over
+ * in a moment: remembered, it would be told for a minute after that.
+ */
+export function lasts(name: keyof GpuReadings, reading: Reading<unknown>): boolean {
   if (isAbsent(reading)) return true;
   if (!slowReadings.has(name)) return false;
   return 'value' in reading || reading.missing === 'noPermission' || reading.missing === 'noData';

@@ -1,3 +1,4 @@
+import { lasts } from '../core/driver.ts';
 import { type GpuReadings, readingNames, symbolOf } from '../core/gpu.ts';
 import type { Missing, Reading } from '../core/reading.ts';
 import type { DriverState, GpuState } from '../core/snapshot.ts';
@@ -16,16 +17,15 @@ export interface Judgement {
 
 /** Judges one GPU by what is known of it. Never `ok` unless at least one rule could look. */
 export function judge(gpu: GpuState, driver: DriverState, nowMs: number): Judgement {
-  const ageMs = gpu.readAtMs === null ? null : Math.round(nowMs - gpu.readAtMs);
   const judged = judgedBy(gpu.readings);
   const unchecked = judged.flatMap((result) => (typeof result === 'string' ? [result] : []));
   const findings = [
     ...presence(gpu, nowMs),
     ...freshness(gpu, driver, nowMs),
     ...slowness(gpu, driver),
-    ...unreadable(gpu, driver, ageMs),
+    ...unreadable(gpu, driver, nowMs),
     ...judged.flatMap((result) =>
-      result === null || typeof result === 'string' ? [] : [aged(result, ageMs)],
+      result === null || typeof result === 'string' ? [] : [aged(result, gpu, nowMs)],
     ),
   ].sort((a, b) => verdicts.indexOf(b.verdict) - verdicts.indexOf(a.verdict));
   const looked = judged.some((result) => typeof result !== 'string');
@@ -64,8 +64,15 @@ function apply(rule: Rule, readings: GpuReadings): Judged {
   return rule.check(values);
 }
 
-function aged(found: NonNullable<Found>, ageMs: number | null): Finding {
-  return { ...found, evidence: found.evidence.map((fact) => ({ ...fact, ageMs })) };
+function aged(found: NonNullable<Found>, gpu: GpuState, nowMs: number): Finding {
+  const evidence = found.evidence.map((fact) => ({ ...fact, ageMs: ageOf(fact.name, gpu, nowMs) }));
+  return { ...found, evidence };
+}
+
+/** A reading that is taken rarely is older than the sample that tells it. */
+function ageOf(name: keyof GpuReadings, gpu: GpuState, nowMs: number): number | null {
+  const takenAtMs = lasts(name, gpu.readings[name]) ? gpu.slowReadAtMs : gpu.readAtMs;
+  return takenAtMs === null ? null : Math.round(nowMs - takenAtMs);
 }
 
 function hasInstead({ insteadOf }: Rule, readings: GpuReadings): boolean {
@@ -129,7 +136,7 @@ function slowness({ trouble, tookMs = 0 }: GpuState, driver: DriverState): Findi
 const ordinary: ReadonlySet<Missing> = new Set(['notSupported', 'notSupportedByDriver', 'noPermission']);
 
 /** A reading that ought to be there and is not: the GPU is not called healthy on what is left. */
-function unreadable(gpu: GpuState, driver: DriverState, ageMs: number | null): Finding[] {
+function unreadable(gpu: GpuState, driver: DriverState, nowMs: number): Finding[] {
   if (gpu.trouble || driver.state !== 'ok') return [];
   const failed = readingNames.flatMap((name) => {
     const reading = gpu.readings[name];
@@ -144,7 +151,7 @@ function unreadable(gpu: GpuState, driver: DriverState, ageMs: number | null): F
     unit: null,
     threshold: null,
     source: symbolOf[name],
-    ageMs,
+    ageMs: ageOf(name, gpu, nowMs),
   }));
   return [
     {

@@ -14,7 +14,9 @@ export type Found = {
   text: string;
   evidence: readonly EvidenceDraft[];
 } | null;
-type EvidenceDraft = Omit<Finding['evidence'][number], 'ageMs'>;
+type EvidenceDraft = Omit<Finding['evidence'][number], 'name' | 'ageMs'> & {
+  readonly name: keyof GpuReadings;
+};
 
 /** Judges a GPU by some of its readings. Without one of them the rule says nothing, and the answer says so. */
 export interface Rule {

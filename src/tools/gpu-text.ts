@@ -18,9 +18,22 @@ export function troubleText({ trouble }: Pick<GpuRow, 'trouble'>): string | null
 /** `read 1 s ago, rarer readings 31 s ago`; null where nothing was read. */
 export function readText({ ageMs, slowAgeMs }: Pick<GpuRow, 'ageMs' | 'slowAgeMs'>): string | null {
   if (ageMs === null) return null;
-  const rarer =
-    slowAgeMs === null || slowAgeMs - ageMs < 1000 ? '' : `, rarer readings ${duration(slowAgeMs)} ago`;
+  const rarer = isMuchOlder(slowAgeMs, ageMs) ? `, rarer readings ${duration(slowAgeMs)} ago` : '';
   return `read ${duration(ageMs)} ago${rarer}`;
+}
+
+/** ` Readings at most 4 ms old; those taken once a minute at most 12 s.`; '' where nothing was read. */
+export function agesText(oldestMs: number | null, oldestSlowMs: number | null): string {
+  if (oldestMs === null) return '';
+  const slow = isMuchOlder(oldestSlowMs, oldestMs)
+    ? `; those taken once a minute at most ${duration(oldestSlowMs)}`
+    : '';
+  return ` Readings at most ${duration(oldestMs)} old${slow}.`;
+}
+
+/** So much that it is said. */
+export function isMuchOlder(ageMs: number | null, thanMs: number): ageMs is number {
+  return ageMs !== null && ageMs - thanMs >= 1000;
 }
 
 /** One line with every value of an inventory; what is missing comes last, with the reason. */

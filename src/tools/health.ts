@@ -7,6 +7,7 @@ import { count, duration } from '../core/words.ts';
 import { judge } from '../diagnose/judge.ts';
 import { actions, actionWords, verdicts } from '../diagnose/verdict.ts';
 import { commonArguments } from './arguments.ts';
+import { agesText, isMuchOlder, readText } from './gpu-text.ts';
 import { evidenceRow, evidenceText } from './health-evidence.ts';
 import {
   answerOf,
@@ -87,6 +88,7 @@ export const health = defineTool({
     driverProblemNodes: z.array(z.string()),
     simulatedNodes: z.array(z.string()),
     oldestReadingMs: z.number().nullable(),
+    oldestSlowReadingMs: z.number().nullable(),
   }),
   row,
 
@@ -112,6 +114,7 @@ export const health = defineTool({
         driverProblemNodes: problems.map(({ node }) => node),
         simulatedNodes: answers.filter(({ value }) => value.simulated).map(({ node }) => node),
         oldestReadingMs: oldestOf(gpus.map((each) => each.gpu.ageMs)),
+        oldestSlowReadingMs: oldestOf(gpus.map((each) => each.gpu.counters?.slowAgeMs ?? null)),
       },
       rows: [
         ...problems.map(({ node, value }): Row => ({ kind: 'driverProblem', node, driver: value.driver })),
@@ -123,12 +126,12 @@ export const health = defineTool({
     };
   },
 
-  headText({ nodes, gpus, verdicts: counts, driverProblemNodes, simulatedNodes, oldestReadingMs }) {
+  headText({ nodes, gpus, verdicts: counts, driverProblemNodes, simulatedNodes, ...oldest }) {
     const summary = Object.entries(counts).map(([verdict, number]) => `${number} ${verdict}`);
-    const age = oldestReadingMs === null ? '' : ` Readings at most ${duration(oldestReadingMs)} old.`;
+    const ages = agesText(oldest.oldestReadingMs, oldest.oldestSlowReadingMs);
     return [
       ...simulatedText(nodes, simulatedNodes),
-      `${count(gpus, 'GPU')} on ${count(nodes, 'node')}${summary.length > 0 ? `: ${summary.join(', ')}` : ''}.${driverProblemText(driverProblemNodes)}${age}`,
+      `${count(gpus, 'GPU')} on ${count(nodes, 'node')}${summary.length > 0 ? `: ${summary.join(', ')}` : ''}.${driverProblemText(driverProblemNodes)}${ages}`,
     ];
   },
 
@@ -204,12 +207,9 @@ function okKinds(gpus: readonly GpuHealth[]): OkKind[] {
 }
 
 function gpuText(node: string, gpu: GpuHealth, full: boolean): string {
-  const what = [gpu.name, gpu.pciAddress && `PCI ${gpu.pciAddress}`, full && gpu.uuid]
-    .filter(Boolean)
-    .join(', ');
-  const age = gpu.ageMs === null ? 'not read' : `read ${duration(gpu.ageMs)} ago`;
+  const found = gpu.findings.map((finding) => findingText(finding, gpu.ageMs)).join('; ') || 'nothing found';
   const lines = [
-    `${gpu.verdict}: ${node} GPU ${gpu.index} (${what}${what && ', '}${age}): ${gpu.findings.map(({ text }) => text).join('; ') || 'nothing found'}`,
+    `${gpu.verdict}: ${node} GPU ${gpu.index} (${whatText(gpu, full)}): ${found}`,
     gpu.action !== 'none' && `Action ${actionText(gpu.action)}`,
     full && gpu.driverRecoveryAction && `Driver's own recovery action: ${gpu.driverRecoveryAction}`,
     full &&
@@ -219,6 +219,19 @@ function gpuText(node: string, gpu: GpuHealth, full: boolean): string {
     full && gpu.counters && `Readings: ${evidenceText(gpu.counters)}`,
   ];
   return lines.filter(Boolean).join('. ');
+}
+
+/** Its names, and when it was read. */
+function whatText({ name, pciAddress, uuid, ageMs, counters }: GpuHealth, full: boolean): string {
+  const slowAgeMs = full ? (counters?.slowAgeMs ?? null) : null;
+  const read = readText({ ageMs, slowAgeMs }) ?? 'not read';
+  return [name, pciAddress && `PCI ${pciAddress}`, full && uuid, read].filter(Boolean).join(', ');
+}
+
+/** With its own age where it rests on what was not read with the rest. */
+function findingText({ text, evidence: facts }: GpuHealth['findings'][number], ageMs: number | null): string {
+  const oldestMs = oldestOf(facts.map((fact) => fact.ageMs));
+  return ageMs !== null && isMuchOlder(oldestMs, ageMs) ? `${text} (read ${duration(oldestMs)} ago)` : text;
 }
 
 /** With what it means on the node, where it is an action that this version knows. */

@@ -122,6 +122,18 @@ test('without a driver nothing is known of a GPU, and it is said since when', ()
   );
 });
 
+describe('evidence is as old as the reading that it comes from', () => {
+  test.for([
+    ['a temperature', { temperatureC: 90 }, 1000],
+    ['pending retirements, taken once a minute', { retiredPagesPending: true }, 31_000],
+    ['a failure, after which it is asked for each time', { nvlinks: { missing: 'nvmlReturn999' } }, 1000],
+  ] as const)('%s', ([, given, ageMs]) => {
+    const [finding] = judge(gpu(0, given), driverOk, nowMs).findings;
+
+    expect(finding?.evidence).toMatchObject([{ ageMs }]);
+  });
+});
+
 /** A board has either row remaps or page retirements, thresholds or margins; the other is no blind spot. */
 function insteadOf(name: keyof GpuReadings): string[] {
   const either = ['remappedRows', 'retiredPagesPending', 'temperatureC', 'temperatureMarginC'];

@@ -16,7 +16,7 @@ test('the worst comes first, the healthy are counted and named together', () => 
   };
 
   expect(lines(health, fleet)).toEqual([
-    '8 GPUs on 4 nodes: 1 failed, 1 degraded, 1 watch, 5 ok. Readings at most 1 s old.',
+    '8 GPUs on 4 nodes: 1 failed, 1 degraded, 1 watch, 5 ok. Readings at most 1 s old; those taken once a minute at most 31 s.',
     'failed: gpu-3 GPU 1 (NVIDIA H100 80GB HBM3, PCI 0000:11:00.0, read 1 s ago): it is off the bus, for 3 min. Action rebootNode: drain the node and reboot it',
     'degraded: gpu-2 GPU 1 (NVIDIA H100 80GB HBM3, PCI 0000:11:00.0, read 1 s ago): 3 uncorrectable ECC errors since the driver was loaded. Action resetGpu: drain its pods and pause its agent (kubectl label node NODE k8s-gpu-mcp/paused=true), then nvidia-smi --gpu-reset; if that is refused, reboot the node',
     'watch: gpu-2 GPU 0 (NVIDIA H100 80GB HBM3, PCI 0000:0a:00.0, read 1 s ago): 85 °C, within 5 °C of its slowdown threshold of 89 °C',
@@ -100,7 +100,7 @@ test('a node without a driver is named first, with what to do, and counted', () 
   const [head, first] = lines(health, fleet);
 
   expect(head).toBe(
-    '1 GPU on 2 nodes: 1 failed. Driver problem on b: there may be more GPUs than could be read. Readings at most 1 s old.',
+    '1 GPU on 2 nodes: 1 failed. Driver problem on b: there may be more GPUs than could be read. Readings at most 1 s old; those taken once a minute at most 31 s.',
   );
   expect(first).toBe('b: DRIVER_NOT_LOADED for 5 s: nvmlInit_v2 returned 9. Run nvidia-smi on the node.');
 });
@@ -129,6 +129,30 @@ test('the age of the oldest reading is in the head', () => {
   expect(lines(health, { a: snapshot([gpu(0)]), b: snapshot([old]) })[0]).toContain(
     'Readings at most 90 s old',
   );
+});
+
+test('a finding that rests on a reading taken once a minute has the age of that reading', () => {
+  const t4 = gpu(0, { remappedRows: { missing: 'notSupported' }, retiredPagesPending: true });
+
+  for (const detail of ['summary', 'full'])
+    expect(lines(health, { a: snapshot([t4]) }, { detail })[1]).toContain(
+      'a page retirement waits for a GPU reset (read 31 s ago)',
+    );
+});
+
+test('readings of one age are not told apart', () => {
+  const fresh = gpu(0, { retiredPagesPending: true }, { readAtMs: nowMs - 4 });
+
+  expect(lines(health, { a: snapshot([fresh]) }, { detail: 'full' }).slice(0, 2)).toEqual([
+    expect.stringMatching(/Readings at most 4 ms old\.$/),
+    expect.stringMatching(/read 4 ms ago\): a page retirement waits for a GPU reset\. /),
+  ]);
+});
+
+test('a GPU with all its values says how old those are that are taken once a minute', () => {
+  const [, row] = lines(health, { a: snapshot([gpu(0)]) }, { detail: 'full' });
+
+  expect(row).toContain('read 1 s ago, rarer readings 31 s ago): nothing found');
 });
 
 test('made-up data is said to be made up', () => {
