@@ -106,10 +106,18 @@ function nvlink5Error(message: string): Pick<Explained, 'severity' | 'action'> {
   return { severity: 'unknown', action: 'runDiagnostics' };
 }
 
-/** @param fatal as the line says it of itself, which counts before the table; undefined where it does not say */
+const resets: ReadonlySet<string | null> = new Set(['RESET_GPU', 'RESET_FABRIC']);
+
+/**
+ * What asks for a reset is critical, whatever it is called: some that are never fatal stop all traffic until then.
+ *
+ * @param fatal as the line says it of itself, which counts before the table; undefined where it does not say
+ */
 export function explainSxid(code: number, fatal: boolean | undefined): Explained {
-  const [, name = `SXid ${code}`, impact = null, bucket = null] = sxids.get(code) ?? [];
-  const bad = fatal ?? impact === 'always-fatal';
+  const [, name = `SXid ${code}`, impact = null, listed = null] = sxids.get(code) ?? [];
+  const spared = fatal === false && impact !== 'non-fatal' && resets.has(listed); // the table speaks of when it is fatal
+  const bucket = spared ? null : listed;
+  const bad = (fatal ?? impact === 'always-fatal') || resets.has(bucket);
   return {
     name,
     meaning: impact && `Of an NVSwitch; ${impact}.`,

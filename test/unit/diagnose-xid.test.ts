@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-
+import { sxidRows } from '../../src/diagnose/sxid-table.ts';
 import { actions } from '../../src/diagnose/verdict.ts';
 import { explainSxid, explainXid } from '../../src/diagnose/xid.ts';
 import { isFatalXid } from '../../src/diagnose/xid-fatal.ts';
@@ -50,6 +50,24 @@ test('an Xid after which metrics call a GPU untrustworthy has an action that say
       expect([code, drastic.has(action) || action === 'contactSupport']).toEqual([code, true]);
     else expect([code, distrusted && drastic.has(action)]).toEqual([code, false]);
   }
+});
+
+test('an SXid that asks for a reset is critical; one that calls itself non-fatal asks for it only if it is never fatal', () => {
+  const resets = ['resetGpu', 'rebootNode'];
+  const says = [true, false, undefined];
+  const all = sxidRows.flatMap(([code]) =>
+    says.map((fatal) => ({ code, fatal, ...explainSxid(code, fatal) })),
+  );
+  const asking = all.filter(({ action }) => resets.includes(action));
+
+  expect(new Set(asking.map(({ severity }) => severity))).toEqual(new Set(['critical']));
+  expect(asking.filter(({ fatal }) => fatal === false).map(({ code }) => code)).toEqual([12_028, 19_084]);
+  expect(all.filter(({ severity, action }) => severity === 'critical' && action === 'none')).toEqual([]);
+});
+
+test('what a table says of a fatal SXid is not told of one that calls itself non-fatal', () => {
+  expect(explainSxid(20_034, true)).toMatchObject({ action: 'resetGpu', nvidiaAction: 'reset the GPU' });
+  expect(explainSxid(20_034, false)).toMatchObject({ action: 'none', nvidiaAction: null });
 });
 
 test('an SXid is as fatal as its line says, and else as the table', () => {
