@@ -108,6 +108,14 @@ const others: [line: string, expected: object][] = [
     '<3>[7.1] Memory cgroup out of memory: Killed process 77 (a (b): c) total-vm:1234kB',
     { kind: 'oomKill', details: { pid: 77, processName: 'a (b): c' } },
   ],
+  [
+    '<3>[7.1] Killed process 4321 (python3) total-vm:1234kB, anon-rss:1kB, file-rss:0kB, shmem-rss:0kB',
+    { kind: 'oomKill', pciSlot: null, details: { pid: 4321, processName: 'python3' } },
+  ],
+  [
+    '<3>[7.1] Killed process 77 (java), UID 1000, total-vm:1234kB, anon-rss:1kB',
+    { kind: 'oomKill', details: { pid: 77, processName: 'java' } },
+  ],
 ];
 
 test.for(others)('another event: %s', ([line, expected]) => {
@@ -133,6 +141,11 @@ test.for([
   ['what the driver says before its first Xid', '<4>[1.5] NVRM: GPU at PCI:0000:3b:00: GPU-0123'],
   ['a serial number', '<4>[1.5] NVRM: GPU Board Serial Number: 1650'],
   ['the word alone', '<4>[1.5] usb 1-1: Product: Xid'],
+  [
+    'a kill that is yet to come',
+    '<3>[1.5] Memory cgroup out of memory: Kill process 7 (python3) score 900 or sacrifice child',
+  ],
+  ['a kill that the kernel did not do', '<14>[1.5] Killed process 7 (python3) by hand'],
   ['a kill that was only thought of', '<4>[1.5] oom-kill:constraint=CONSTRAINT_MEMCG,task=python,pid=7'],
 ])('no event: %s', ([, line]) => {
   expect(told(line ?? '')).toEqual([]);
@@ -208,6 +221,7 @@ test.each([
   ['prefixes', '<4>[1.5] NVRM: Xid (PCI:'.repeat(2 ** 17)],
   ['names', `<4>[1.5] NVRM: Xid (PCI:0000:3b:00): 13, pid=1, name=${'('.repeat(2 ** 21)}`],
   ['killed', `<4>[1.5] Out of memory: Killed process 1 (${')'.repeat(2 ** 21)}`],
+  ['killed in the old form', '<4>[1.5] Killed process 1 (a total-vm'.repeat(2 ** 16)],
   ['bus errors', `<4>[1.5] ${'a'.repeat(2 ** 21)} 0000:3b:00.0: PCIe Bus Error: severity=`],
 ])('2 MiB of %s are read in no time: what is not linear would take minutes', (_, log) => {
   expect(told(log).length).toBeLessThan(2);

@@ -135,9 +135,9 @@ function busError(text: string): Found | null {
   return { ...nothing, kind: 'aer', pciSlot: pciSlot(address), details: { fatal } };
 }
 
-/** Source: mm/oom_kill.c */
+/** Up to Linux 5.0 the reason stood in a line before. Source: mm/oom_kill.c */
 const killedLine =
-  /^(?:Memory cgroup out of memory|Out of memory)\b.{0,40}: Killed process (\d{1,10}) \((.{1,64}?)\)(?: |,|$)/;
+  /^(?:(?:Memory cgroup out of memory|Out of memory)\b.{0,40}: |(?=Killed process .{1,120} total-vm:))Killed process (\d{1,10}) \((.{1,64}?)\)(?: |,|$)/;
 
 function killed(text: string): Found | null {
   const [, pid, processName] = killedLine.exec(text) ?? [];
