@@ -53,3 +53,13 @@ test('a log that may not be read is said once in the log, and in the state of th
   end();
   vi.useRealTimers();
 });
+
+test('a log that is as it was is not gone through again, and one that has grown is', () => {
+  let text = line;
+  const read = kernelLogLines(() => ({ bytes: Buffer.from(text) }));
+
+  expect(read()).toMatchObject({ lines: [{ printed: '1.5' }] });
+  expect(read()).toBe('unchanged');
+  text += line;
+  expect(read()).toMatchObject({ lines: [{ printed: '1.5' }, { printed: '1.5' }] });
+});

@@ -59,11 +59,14 @@ export interface KernelLog {
 
 /** A log as klogctl gives it. */
 export function kernelLog(log: Buffer): KernelLog {
-  const lines = linesOfInterest(log).flatMap((line) => kernelLine(line) ?? []);
+  return { lines: linesOfInterest(log).flatMap((line) => kernelLine(line) ?? []), span: spanOf(log) };
+}
+
+export function spanOf(log: Buffer): LogSpan {
   const end = log.at(-1) === newline ? log.length - 1 : log.length;
   const first = log.toString('utf8', 0, Math.max(0, log.indexOf('\n')) || end);
   const last = end === 0 ? '' : log.toString('utf8', log.lastIndexOf('\n', end - 1) + 1, end);
-  return { lines, span: { oldest: secondsOf(kernelLine(first)), newest: secondsOf(kernelLine(last)) } };
+  return { oldest: secondsOf(kernelLine(first)), newest: secondsOf(kernelLine(last)) };
 }
 
 export function secondsOf(line: KernelLine | null | undefined): number | null {
