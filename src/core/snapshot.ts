@@ -2,6 +2,7 @@ import type { DriverInfo, Inquiries } from './driver.ts';
 import type { FaultCode } from './fault.ts';
 import type { GpuReadings } from './gpu.ts';
 import type { Rates } from './rates.ts';
+import type { Missing } from './reading.ts';
 
 /** What the agent knows of its node at one moment. Tools answer from it and never call the driver. Times are monotonic, in ms. */
 export interface Snapshot {
@@ -18,6 +19,19 @@ export type Answers = {
     { readonly readAtMs: number; readonly answer: Inquiries[What] }
   >;
 };
+
+/** What a GPU has answered; nothing where it has gone: another may have its index by now. */
+export function answerOfGpu<Answer>(
+  answers: ReadonlyMap<number, Answer>,
+  { index, trouble }: GpuState,
+): Answer | undefined {
+  return trouble?.kind === 'vanished' ? undefined : answers.get(index);
+}
+
+/** Why a GPU has not answered. */
+export function unanswered({ trouble }: GpuState): { readonly missing: Missing } {
+  return { missing: trouble?.kind === 'vanished' ? 'gpuLost' : 'notReady' };
+}
 
 export type DriverState =
   | { readonly state: 'starting' }

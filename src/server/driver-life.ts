@@ -33,6 +33,7 @@ export interface BesideDriver {
 
 /** The kernel may hold one global lock: then each new thread would hang too, and a thread is all we would gain. */
 const mostGivenUp = 2;
+const noAnswers: Answers = { processes: new Map(), peers: new Map(), gpm: new Map() };
 const firstRetryMs = 1000;
 const lastRetryMs = 30_000;
 
@@ -56,7 +57,7 @@ export class DriverLife {
   #between = false;
   #turn: Promise<unknown> = Promise.resolve();
   readonly #asking = new Map<keyof Inquiries, Promise<void>>();
-  #answers: Answers = { processes: new Map(), peers: new Map(), gpm: new Map() };
+  #answers: Answers = noAnswers;
 
   constructor(options: DriverLifeOptions, book: GpuBook) {
     this.#options = options;
@@ -141,6 +142,7 @@ export class DriverLife {
     this.#failures = this.#offersGpus ? 0 : this.#failures + 1;
     this.#givenUp = new Set();
     this.#slowReadDueMs = 0;
+    this.#answers = noAnswers; // indices may be of other GPUs by now
     this.#book.begin(info.gpuCount);
     return this.#offersGpus;
   }

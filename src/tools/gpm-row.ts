@@ -4,6 +4,7 @@ import { type GpmActivity, type GpmMetric, gpmMetricNames } from '../core/gpm.ts
 import { groupBy } from '../core/group-by.ts';
 import { foldNames } from '../core/names.ts';
 import { orNull, type Reading, reasons } from '../core/reading.ts';
+import { answerOfGpu, type GpuState, unanswered } from '../core/snapshot.ts';
 import { count, duration } from '../core/words.ts';
 import type { Answer, NodeContext } from './tool.ts';
 
@@ -26,14 +27,12 @@ export const gpmRow = z.object({
 });
 export type GpmRow = z.output<typeof gpmRow>;
 
-const notAsked = { missing: 'notReady' } as const;
-
-export function gpmRowOf(index: number, { gpm, nowMs }: NodeContext): GpmRow {
-  const known = gpm.get(index);
-  const answer = known?.answer ?? notAsked;
+export function gpmRowOf(state: GpuState, { gpm, nowMs }: NodeContext): GpmRow {
+  const known = answerOfGpu(gpm, state);
+  const answer = known?.answer ?? unanswered(state);
   const { whole, instances } = 'value' in answer ? answer.value : { whole: answer, instances: [] };
   return {
-    index,
+    index: state.index,
     ageMs: known ? Math.round(nowMs - known.readAtMs) : null,
     ...activityRow(whole),
     instances: instances.map((each) => ({

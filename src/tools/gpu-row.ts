@@ -6,12 +6,21 @@ import { orNull, type Reading, reasons } from '../core/reading.ts';
 import type { GpuState } from '../core/snapshot.ts';
 import type { MigRow } from './gpu-shape.ts';
 
+export const troubleShape = z.object({
+  kind: z.string().describe('lost, hung or vanished'),
+  forMs: z.number(),
+});
+
+export function troubleOf({ trouble }: GpuState, nowMs: number): z.output<typeof troubleShape> | null {
+  return trouble && { kind: trouble.kind, forMs: Math.round(nowMs - trouble.sinceMs) };
+}
+
 /** What the row of a GPU begins with, besides its readings. */
 const head = {
   index: z.int(),
   ageMs: z.number().nullable(),
   slowAgeMs: z.number().nullable().default(null).describe('of the readings that are taken once a minute'),
-  trouble: z.object({ kind: z.string().describe('lost, hung or vanished'), forMs: z.number() }).nullable(),
+  trouble: troubleShape.nullable(),
 };
 const missing = z.record(z.string(), z.string()).describe('field → why it is null');
 
@@ -41,12 +50,12 @@ export function gpuRowOf<
   return {
     schema: schema.overwrite((row) => withUntold(row as Row & WithMissing, addedLater)),
     of: (state: GpuState, nowMs: number): Row => {
-      const { index, readAtMs, slowReadAtMs, trouble } = state;
+      const { index, readAtMs, slowReadAtMs } = state;
       return {
         index,
         ageMs: ageOf(readAtMs, nowMs),
         slowAgeMs: ageOf(slowReadAtMs, nowMs),
-        trouble: trouble && { kind: trouble.kind, forMs: Math.round(nowMs - trouble.sinceMs) },
+        trouble: troubleOf(state, nowMs),
         ...valuesOf(state),
       } as unknown as Row;
     },

@@ -87,7 +87,7 @@ export const metrics = defineTool({
     return {
       ...answerOf(node),
       gpus: selected.map((state) => metricsRow.of(state, node.nowMs)),
-      ...(gpm && { gpm: selected.map(({ index }) => gpmRowOf(index, node)) }),
+      ...(gpm && { gpm: selected.map((state) => gpmRowOf(state, node)) }),
     };
   },
 

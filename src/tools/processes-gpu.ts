@@ -2,6 +2,8 @@ import { z } from 'zod';
 
 import type { GpuProcesses } from '../core/process.ts';
 import { orNull } from '../core/reading.ts';
+import type { GpuState } from '../core/snapshot.ts';
+import { troubleOf, troubleShape } from './gpu-row.ts';
 import { holder, processRow, processRowOf } from './process-row.ts';
 import type { NodeContext } from './tool.ts';
 
@@ -12,6 +14,7 @@ export const gpuProcesses = z.object({
   uuid: z.string().nullable(),
   pciAddress: z.string().nullable(),
   ageMs: z.number().nullable(),
+  trouble: troubleShape.nullish(),
   /** Null: why stands in `missing`. */
   processes: z.array(processRow).nullable(),
   stuck: z
@@ -35,22 +38,23 @@ const nothingKnown: Known = {
 };
 
 export function gpuProcessesOf(
-  index: number,
+  gpu: GpuState,
   { snapshot, nowMs, processes: node }: NodeContext,
 ): GpuProcessesRow {
-  const gpu = snapshot.gpus.find((each) => each.index === index);
-  const known: Known = node.gpus.find((each) => each.index === index) ?? nothingKnown;
+  const { index, readings } = gpu;
+  const known: Known = node.gpus[snapshot.gpus.indexOf(gpu)] ?? nothingKnown;
   const { readAtMs, processes: list, stuck, holders, offered } = known;
   return {
     index,
-    name: gpu ? orNull(gpu.readings.name) : null,
-    uuid: gpu ? orNull(gpu.readings.uuid) : null,
-    pciAddress: gpu ? orNull(gpu.readings.pciAddress) : null,
+    name: orNull(readings.name),
+    uuid: orNull(readings.uuid),
+    pciAddress: orNull(readings.pciAddress),
     ageMs: readAtMs === null ? null : Math.round(nowMs - readAtMs),
+    trouble: troubleOf(gpu, nowMs),
     processes: 'value' in list ? list.value.map(processRowOf) : null,
     stuck: stuck.map(processRowOf),
     missing: 'missing' in list ? list.missing : null,
-    memoryUsedBytes: gpu ? (orNull(gpu.readings.memory)?.usedBytes ?? null) : null,
+    memoryUsedBytes: orNull(readings.memory)?.usedBytes ?? null,
     holders: holders.map((each) => ({ ...each })),
     offered,
   };

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { byName, foldNames } from '../core/names.ts';
 import { count, duration, gibibytes } from '../core/words.ts';
 import { commonArguments } from './arguments.ts';
+import { troubleText } from './gpu-text.ts';
 import { answerOf, driverAnswer, driverText, nodeAnswer, selectGpus, simulatedText } from './node-answer.ts';
 import { holder, isStuck, type ProcessRow, processRow, processText } from './process-row.ts';
 import { type GpuProcessesRow, gpuProcesses, gpuProcessesOf } from './processes-gpu.ts';
@@ -57,7 +58,7 @@ export const processes = defineTool({
   inquires: () => 'processes',
 
   answer({ gpu }, node) {
-    const gpus = selectGpus(node.snapshot, gpu).map(({ index }) => gpuProcessesOf(index, node));
+    const gpus = selectGpus(node.snapshot, gpu).map((each) => gpuProcessesOf(each, node));
     return { ...answerOf(node), podResources: { ...node.processes.podResources }, gpus };
   },
 
@@ -210,14 +211,16 @@ function holderText({ namespace, pod, container }: z.output<typeof holder>): str
 function gpuText({ node, gpu, wallMs }: UsedRow): string {
   const { index, name, processes: list, missing, memoryUsedBytes } = gpu;
   const used = memoryUsedBytes === null ? '' : `, ${gibibytes(memoryUsedBytes)} used`;
-  const what = `${node} GPU ${index} (${name ?? 'unknown model'}${used})`;
-  if (list === null) return `${what}: which processes it has cannot be told (${missing})`;
+  const trouble = gpu.trouble ? `${troubleText({ trouble: gpu.trouble })}: ` : '';
+  const what = `${node} GPU ${index} (${name ?? 'unknown model'}${used}): ${trouble}`;
+  if (list === null) return `${what}which processes it has cannot be told (${missing})`;
   const rest = unexplainedOf(gpu);
   const texts = [
     ...heaviest(list).map((process) => processText(process, wallMs)),
     ...(rest === null ? [] : [`${gibibytes(rest)} held by no process that is listed`]),
   ];
-  return `${what}: ${texts.join('; ')}`;
+  const age = trouble === '' || gpu.ageMs === null ? '' : `as of ${duration(gpu.ageMs)} ago: `;
+  return `${what}${age}${texts.join('; ')}`;
 }
 
 function heaviest(list: readonly ProcessRow[]): ProcessRow[] {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import { byName, foldNames } from '../core/names.ts';
 import { map, orNull } from '../core/reading.ts';
+import { answerOfGpu, unanswered } from '../core/snapshot.ts';
 import { count, duration } from '../core/words.ts';
 import { commonArguments } from './arguments.ts';
 import { gpuRowOf } from './gpu-row.ts';
@@ -136,7 +137,7 @@ function topologyOf(
   state: ReturnType<typeof selectGpus>[number],
   { nowMs, peers }: NodeContext,
 ): GpuTopologyRow {
-  const answer = peers.get(state.index)?.answer ?? { missing: 'notReady' as const };
+  const answer = answerOfGpu(peers, state)?.answer ?? unanswered(state);
   const known = map(answer, (list) =>
     list.map(({ index, commonAncestor, p2p }) => ({
       index,
@@ -159,8 +160,8 @@ function troublesOf({ node, value }: Answer<NodeTopology>, equals: Equals): Trou
 }
 
 function fullRows({ node, value }: Answer<NodeTopology>): Row[] {
-  const matrix =
-    value.gpus.length > 1 ? [{ kind: 'matrix' as const, node, text: matrixText(value.gpus) }] : [];
+  const there = value.gpus.filter(({ gpu }) => gpu.trouble?.kind !== 'vanished');
+  const matrix = there.length > 1 ? [{ kind: 'matrix' as const, node, text: matrixText(there) }] : [];
   return [...matrix, ...value.gpus.map((gpu): Row => ({ kind: 'gpu', node, gpu }))];
 }
 

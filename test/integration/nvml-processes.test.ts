@@ -155,3 +155,9 @@ test('a sample of more than all is garbage, and is dropped', () => {
 test('no process is an answer, and not a reason', () => {
   expect(processesOf({ processes: [] })).toEqual({ value: [] });
 });
+
+test('memory that one list tells and another does not is told', () => {
+  const gpu = { processes: [{ pid: 5, usedBytes: 100 }], graphicsProcesses: [{ pid: 5, usedBytes: null }] };
+
+  expect(processesOf(gpu)).toMatchObject({ value: [{ pid: 5, usedBytes: { value: 100 } }] });
+});

@@ -203,3 +203,17 @@ test('a GPU is offered to pods if the kubelet has it, or a part of it, to give',
   expect(offered(['nvidia0/gi1', uuid(0)])).toEqual([true, false]);
   expect(offered(null)).toEqual([null, null]);
 });
+
+test('after a reload in which a GPU has gone its processes are its own, and not of the GPU that has its index now', () => {
+  const { book, onNode, list } = bookOf();
+  onNode.set(7, running());
+  list([process(7)], 1);
+  onNode.set(7, running('D'));
+  const renumbered = [gpu(0), { ...gpu(2), index: 1 }, gpu(1, {}, { trouble: 'vanished', readAtMs: null })];
+
+  book.update(renumbered, new Map([[1, { readAtMs: 2, answer: { value: [process(8)] } }]]));
+
+  const [, other, vanished] = book.view(renumbered).gpus;
+  expect(other).toMatchObject({ processes: { value: [{ pid: 8 }] }, stuck: [] });
+  expect(vanished).toMatchObject({ processes: { missing: 'gpuLost' }, stuck: [{ pid: 7, left: true }] });
+});

@@ -23,6 +23,11 @@ test.for<[name: string, cgroup: string, expected: object | null]>([
     `0::/kubepods.slice/kubepods-pod${uidInSlice}.slice/docker-${id}.scope`,
     { ...inPod, runtime: 'docker' },
   ],
+  [
+    'a zombie whose container has been removed',
+    `0::/kubepods.slice/kubepods-pod${uidInSlice}.slice/cri-containerd-${id}.scope (deleted)`,
+    { ...inPod, runtime: 'containerd' },
+  ],
   ['version 2, cgroupfs, guaranteed', `0::/kubepods/pod${uid}/${id}`, { ...inPod, runtime: null }],
   ['version 2, cgroupfs, burstable', `0::/kubepods/burstable/pod${uid}/${id}`, { ...inPod, runtime: null }],
   [

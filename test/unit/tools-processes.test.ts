@@ -47,8 +47,9 @@ function ask(
   gpus: readonly GpuProcesses[],
   given: object = {},
   podResources: NodeProcesses['podResources'] = { readable: true, reason: null },
+  of = node,
 ) {
-  const context = contextOf(node, noEvents, { gpus, podResources });
+  const context = contextOf(of, noEvents, { gpus, podResources });
   const value = processes.output.parse(
     JSON.parse(JSON.stringify(processes.answer(parseArguments(processes.input, given), context))),
   );
@@ -171,4 +172,15 @@ test('a GPU that the kubelet cannot give to pods is told, whoever has it; where 
     'not offered to pods: a GPU 1: the device plugin holds it for unhealthy, leaves it out, or is gone',
   );
   expect(ask([runs(0, []), runs(1, [])]).join('\n')).not.toContain('not offered');
+});
+
+test('a GPU that hangs is told to, with the age of its list', () => {
+  const hung = snapshot([gpu(0, {}, { trouble: 'hung' }), gpu(1)]);
+  const list = { ...runs(0, [job(4001)]), readAtMs: nowMs - 13_000 };
+
+  const text = ask([list, runs(1, [])], {}, { readable: true, reason: null }, hung).join('\n');
+
+  expect(text).toMatch(
+    /GPU 0 \(.*\): HUNG: a driver call on it does not return, for 3 min: as of 13 s ago: python3 \(pid 4001/,
+  );
 });

@@ -42,7 +42,8 @@ export function nvmlProcesses(
     const utilization: Reading<ProcessUtilization> =
       'missing' in samples ? samples : (samples.value.get(pid) ?? { missing: 'noData' });
     const kinds = [...new Set([...(known?.kinds ?? []), kind])];
-    byIdentity.set(key, { pid, kinds, usedBytes, gpuInstanceId, computeInstanceId, utilization });
+    const used = 'missing' in usedBytes && known ? known.usedBytes : usedBytes; // one list may tell what another does not
+    byIdentity.set(key, { pid, kinds, usedBytes: used, gpuInstanceId, computeInstanceId, utilization });
   }
   return { value: [...byIdentity.values()] };
 }

@@ -16,6 +16,9 @@ const containerPart = /^(?:([a-z]+(?:-[a-z]+)?)-)?([\da-f]{64})(?:\.scope)?$/;
 const podPart =
   /(?:^|-)pod([\da-f]{8}[_-][\da-f]{4}[_-][\da-f]{4}[_-][\da-f]{4}[_-][\da-f]{12}|[\da-f]{32})(?:\.slice)?$/;
 
+/** What the kernel puts behind the cgroup of a zombie whose container is gone already. */
+const removed = / \(deleted\)$/;
+
 /**
  * Which container a process is in, by the text of its /proc/PID/cgroup; null for a process of no container. Of version 1 and 2,
  * under the drivers systemd and cgroupfs; of containers in containers (kind) it is the innermost.
@@ -24,7 +27,7 @@ const podPart =
  */
 export function containerOf(cgroup: string): ContainerOfProcess | null {
   for (const line of cgroup.split('\n')) {
-    const path = line.split(':').slice(2).join(':');
+    const path = line.split(':').slice(2).join(':').replace(removed, '');
     const parts = path.split('/');
     const at = parts.findLastIndex((part) => containerIn(part) !== null);
     const container = containerIn(parts[at] ?? '');

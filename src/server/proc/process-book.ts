@@ -6,7 +6,7 @@ import type {
   ProcessOnNode,
 } from '../../core/process.ts';
 import { map, orNull, type Reading } from '../../core/reading.ts';
-import type { Answers, GpuState } from '../../core/snapshot.ts';
+import { type Answers, answerOfGpu, type GpuState, unanswered } from '../../core/snapshot.ts';
 import { type HoldersOf, sharers } from '../pod-holders.ts';
 import type { Allocations, Given } from '../pod-resources.ts';
 
@@ -33,8 +33,8 @@ const knownAtMost = 1000;
 export class ProcessBook {
   readonly #options: ProcessBookOptions;
   /** GPU → pid → who that was when the driver listed it last. */
-  readonly #known = new Map<number, Map<number, Known>>();
-  readonly #seen = new Map<number, GpuProcesses>();
+  readonly #known = new Map<string, Map<number, Known>>();
+  readonly #seen = new Map<string, GpuProcesses>();
 
   constructor(options: ProcessBookOptions) {
     this.#options = options;
@@ -45,8 +45,10 @@ export class ProcessBook {
     const given = this.#options.allocations();
     const kubelet = 'reason' in given ? silentKubelet : kubeletOf(given);
     for (const gpu of gpus) {
-      const now = listed.get(gpu.index);
-      if (now) this.#seen.set(gpu.index, this.#look(gpu, now, kubelet));
+      const before = this.#seen.get(keyOf(gpu));
+      const gone = { readAtMs: before?.readAtMs ?? 0, answer: unanswered(gpu) };
+      const now = answerOfGpu(listed, gpu) ?? (isGone(gpu) && before ? gone : undefined);
+      if (now) this.#seen.set(keyOf(gpu), this.#look(gpu, now, kubelet));
     }
   }
 
@@ -54,7 +56,7 @@ export class ProcessBook {
     const allocations = this.#options.allocations();
     const reason = 'reason' in allocations ? allocations.reason : null;
     return {
-      gpus: gpus.map(({ index }) => this.#seen.get(index) ?? unknown(index)),
+      gpus: gpus.map((gpu) => this.#seen.get(keyOf(gpu)) ?? unknown(gpu)),
       podResources: { readable: reason === null, reason },
     };
   }
@@ -73,11 +75,11 @@ export class ProcessBook {
       left,
     });
     const listed = 'value' in processes ? processes.value : [];
-    const left = this.#left(gpu.index, listed).map((process) => named(process, true));
+    const left = this.#left(keyOf(gpu), listed).map((process) => named(process, true));
     const known = map(processes, (list) =>
       certain([...list.map((process) => named(process, false)), ...left]),
     );
-    this.#remember(gpu.index, known);
+    this.#remember(keyOf(gpu), known);
     return {
       index: gpu.index,
       readAtMs,
@@ -89,7 +91,7 @@ export class ProcessBook {
   }
 
   /** Those that were listed before and are stuck: the same process, not another that has its pid now. */
-  #left(gpu: number, listed: readonly DriverProcess[]): DriverProcess[] {
+  #left(gpu: string, listed: readonly DriverProcess[]): DriverProcess[] {
     const now = new Set(listed.map(({ pid }) => pid));
     return [...(this.#known.get(gpu) ?? [])].flatMap(([pid, { startedAtMs, process }]) => {
       if (now.has(pid)) return [];
@@ -98,7 +100,7 @@ export class ProcessBook {
     });
   }
 
-  #remember(gpu: number, processes: Reading<readonly GpuProcess[]>): void {
+  #remember(gpu: string, processes: Reading<readonly GpuProcess[]>): void {
     if ('missing' in processes) return;
     const known = processes.value
       .slice(0, knownAtMost)
@@ -129,8 +131,18 @@ function certain(processes: readonly GpuProcess[]): GpuProcess[] {
   });
 }
 
-function unknown(index: number): GpuProcesses {
-  return { index, readAtMs: null, processes: { missing: 'notReady' }, stuck: [], holders: [], offered: null };
+function unknown(gpu: GpuState): GpuProcesses {
+  const { index } = gpu;
+  return { index, readAtMs: null, processes: unanswered(gpu), stuck: [], holders: [], offered: null };
+}
+
+/** Indices change from one driver life to the next. */
+function keyOf({ index, readings: { uuid, pciAddress } }: GpuState): string {
+  return orNull(pciAddress) ?? orNull(uuid) ?? String(index);
+}
+
+function isGone({ trouble }: GpuState): boolean {
+  return trouble?.kind === 'vanished';
 }
 
 /** What the kubelet says of a GPU, by its names and those of its parts. */
