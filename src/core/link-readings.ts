@@ -1,4 +1,4 @@
-import type { Reading } from './reading.ts';
+import type { Missing, Reading } from './reading.ts';
 
 /** How a GPU is connected to others by NVLink. */
 export interface LinkReadings {
@@ -10,7 +10,7 @@ export const linkSymbols: Readonly<Record<keyof LinkReadings, string>> = {
   nvlinks: 'nvmlDeviceGetNvLinkState',
 };
 
-/** Null: the driver does not tell, as of most that a link has while it is not active. */
+/** Null: the driver does not tell it; why of an active link stands in `missing`. One that is not active has little to tell. */
 export interface NvLink {
   readonly link: number;
   readonly active: boolean | null;
@@ -24,4 +24,6 @@ export interface NvLink {
   readonly remotePciAddress: string | null;
   /** Counters of errors by name, and bit error rates, as far as this generation has them. */
   readonly errors: Readonly<Record<string, number>>;
+  /** By field; `errors` where a counter could not be read, or where there is none at all. */
+  readonly missing: Readonly<Record<string, Missing>>;
 }

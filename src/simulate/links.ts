@@ -22,6 +22,7 @@ export function simulatedLinks({ nvlink }: Board): Reading<readonly NvLink[]> {
         nvlink.version < 5
           ? { replays: 0, recoveries: 0, crc: 0 }
           : { received: 0, effectiveBer: 0, symbolBer: 0 },
+      missing: {},
     })),
   };
 }

@@ -22,7 +22,6 @@ const thousandths = (most: number) => rounded(most, 1000);
 const watts = thousandths(100_000);
 const joules = thousandths(1e12);
 const mode = z.strictObject({ current: z.boolean(), pending: z.boolean() });
-const bytes = z.int().min(0);
 /** The driver counts it in ns; more than a microsecond of it is kept exactly. */
 const seconds = rounded(1e9, 1e6);
 const lanes = z.int().min(1).max(32);
@@ -46,7 +45,7 @@ const told = <T>(schema: z.ZodType<T>): z.ZodType<Reading<T>> =>
   ]) as unknown as z.ZodType<Reading<T>>;
 
 const memory = z
-  .strictObject({ totalBytes: bytes, reservedBytes: bytes, usedBytes: bytes, freeBytes: bytes })
+  .strictObject({ totalBytes: count, reservedBytes: count, usedBytes: count, freeBytes: count })
   .refine((m) => m.totalBytes === m.reservedBytes + m.usedBytes + m.freeBytes, {
     error: 'totalBytes must be the sum of the other three',
   });
@@ -71,6 +70,7 @@ const nvlink = z.strictObject({
   remoteType: oneOf(['gpu', 'npu', 'switch']).nullable(),
   remotePciAddress: z.string().nullable(),
   errors: z.record(z.string(), z.number()),
+  missing: z.strictObject({}).default({}),
 });
 
 const sramCounts = [
@@ -136,7 +136,7 @@ export const readingSchemas: { readonly [Name in keyof GpuReadings]: z.ZodType<V
       .nullable(),
   }),
   memory,
-  bar1Memory: z.strictObject({ totalBytes: bytes, usedBytes: bytes, freeBytes: bytes }),
+  bar1Memory: z.strictObject({ totalBytes: count, usedBytes: count, freeBytes: count }),
   utilization: z.strictObject({ gpuPercent: percent, memoryPercent: percent }),
   encoderPercent: percent,
   decoderPercent: percent,
@@ -154,10 +154,10 @@ export const readingSchemas: { readonly [Name in keyof GpuReadings]: z.ZodType<V
   maxPcieGeneration: pcieGeneration,
   pcieWidth: lanes,
   maxPcieWidth: lanes,
-  pcieTxBytes: bytes,
-  pcieRxBytes: bytes,
-  nvlinkTxBytes: bytes.multipleOf(1024),
-  nvlinkRxBytes: bytes.multipleOf(1024),
+  pcieTxBytes: count,
+  pcieRxBytes: count,
+  nvlinkTxBytes: count.multipleOf(1024),
+  nvlinkRxBytes: count.multipleOf(1024),
   temperatureC: temperature,
   temperatureMarginC: margin,
   memoryTemperatureC: temperature,

@@ -224,6 +224,7 @@ export const linkShape = {
         remoteType: text.nullable(),
         remotePciAddress: text.nullable(),
         errors: z.record(text, number),
+        missing: z.record(text, text).default({}).describe('field → why an active link does not tell it'),
       }),
     ),
   ),

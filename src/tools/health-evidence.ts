@@ -14,7 +14,7 @@ import {
 } from './gpu-shape.ts';
 import { after, clocksHeldText, fabricText, modeText, pcieTexts } from './gpu-text.ts';
 import { heatText } from './heat-text.ts';
-import { linksText, linkTroubles, troublesText } from './link-text.ts';
+import { linksText, linkTroubles, troublesText, unreadCounters } from './link-text.ts';
 import { missingText } from './missing-text.ts';
 
 const { fabric } = modeShape;
@@ -62,8 +62,20 @@ function countersTexts(row: EvidenceRow): (string | null)[] {
   );
   const links = linkTroubles(row.nvlinks ?? [], null);
   const found = [...named, ...places].flatMap(([name, value]) => troubleOf(name, value) ?? []);
-  const others = found.length > 0 || links.errors.length > 0 ? 'all other counters 0' : 'all counters 0';
-  return [...found, troublesText(links), named.length > 0 ? others : null];
+  const some = found.length > 0 || links.errors.length > 0 ? 'all other counters' : 'all counters';
+  return [
+    ...found,
+    troublesText(links),
+    named.length > 0 ? `${some}${hasUnread(row) ? ' that could be read' : ''} 0` : null,
+  ];
+}
+
+/** Not for want of a feature: what was not read may be anything. */
+function hasUnread({ missing, nvlinks }: EvidenceRow): boolean {
+  const reasons = counterNames.map((name) => missing[name] ?? 'notSupported');
+  return (
+    reasons.some((reason) => !reason.startsWith('notSupported')) || unreadCounters(nvlinks ?? []).length > 0
+  );
 }
 
 function statesTexts(row: EvidenceRow): (string | null)[] {

@@ -52,8 +52,21 @@ export function linksText(links: readonly LinkRow[]): string {
       const most = Math.max(0, ...links.map(({ errors }) => errors[name] ?? 0));
       return most > 0 ? [`${name} up to ${most}`] : [];
     }),
+    ...unreadTexts(links),
   ];
   return `${up.length} of ${links.length} NVLinks up${each.length > 0 ? ` (${each.join(', ')})` : ''}`;
+}
+
+/** Counters that could not be read say nothing of a link; those that its generation lacks are not missed. */
+export function unreadCounters(links: readonly LinkRow[]): string[] {
+  const reasons = links.flatMap(({ missing }) => missing['errors'] ?? []);
+  return reasons.filter((reason) => !reason.startsWith('notSupported'));
+}
+
+function unreadTexts(links: readonly LinkRow[]): string[] {
+  const unread = unreadCounters(links);
+  const reasons = [...new Set(unread)].join(', ');
+  return unread.length > 0 ? [`error counters of ${unread.length} not read: ${reasons}`] : [];
 }
 
 /** `down: 3, 4; slower than their equals: 7; link 5 replays 12`; null where nothing is wrong. */

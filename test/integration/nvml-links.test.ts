@@ -42,6 +42,7 @@ test.for([18, 36])('a board with %i links tells of each one whither it leads', (
     remoteType: 'switch',
     remotePciAddress: `10001:c${1 + ((count - 1) % 4)}:00.0`,
     errors: {},
+    missing: { errors: 'notSupported' },
   });
 });
 
@@ -87,6 +88,26 @@ test('the errors of each link are its own', () => {
   });
 
   expect(read).toMatchObject([{ errors: { replays: 5 } }, { errors: { replays: 7, recoveries: 1 } }]);
+});
+
+test('what the driver refuses to tell of a link has its reason; what a link that is down does not tell has none', () => {
+  const refused = [161, 162, 163, 164, 166].map((id) => ({ id, scope: 0, code: 4 }));
+  const read = links({
+    nvlinks: [toSwitch(0), { ...toSwitch(1), active: 0 }],
+    fields: [{ id: 91, type: 'u32', value: 2 }, ...refused],
+  });
+
+  expect(read).toMatchObject([
+    {
+      errors: {},
+      missing: {
+        version: 'noPermission',
+        speedMegabytesPerSecond: 'noPermission',
+        errors: 'noPermission',
+      },
+    },
+    { active: false, missing: {} },
+  ]);
 });
 
 test('the errors of older links come by calls of their own', () => {

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { expect, test } from 'vitest';
 
 import { type GpuReadings, readingNames, symbolOf } from '../../src/core/gpu.ts';
+import type { NvLink } from '../../src/core/link-readings.ts';
 import { gpuText } from '../../src/tools/gpu-text.ts';
 import { tools } from '../../src/tools/index.ts';
 import { inventoryRow } from '../../src/tools/inventory-row.ts';
@@ -40,6 +41,21 @@ function madeUp(readings: GpuReadings): string[] {
   });
 }
 
+/** What an active link does not tell has a reason. */
+function linksMadeUp({ nvlinks }: GpuReadings): string[] {
+  if ('missing' in nvlinks) return [];
+  const names = ['active', 'version', 'speedMegabytesPerSecond', 'remoteType', 'remotePciAddress'] as const;
+  return nvlinks.value.flatMap((link, at) => {
+    const right = (expected.nvlinks as readonly NvLink[])[at];
+    const wrong = names.filter((name) =>
+      link[name] === null ? link.active && !(name in link.missing) : link[name] !== right?.[name],
+    );
+    const counters =
+      isDeepStrictEqual(link.errors, right?.errors) || !link.active || 'errors' in link.missing;
+    return [...wrong, ...(counters ? [] : ['errors'])].map((name) => `${at} ${name}`);
+  });
+}
+
 test.for([1, 2, 3, 4])('any combination of return codes yields a valid answer, round %i', (seed) => {
   const random = randomNumbers(seed);
   const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)] as T;
@@ -54,6 +70,7 @@ test.for([1, 2, 3, 4])('any combination of return codes yields a valid answer, r
 
     expect(Object.keys(readings)).toEqual([...readingNames]);
     expect(madeUp(readings)).toEqual([]);
+    expect(linksMadeUp(readings)).toEqual([]);
     const state = { index: 0, readings, readAtMs: 0, slowReadAtMs: 0, rates: null, trouble: null };
     const [inventory, metrics] = [inventoryRow.of(state, 1000), metricsRow.of(state, 1000)];
     expect(inventoryRow.schema.parse(inventory)).toEqual(inventory);

@@ -162,6 +162,7 @@ const h100: Values = {
     remoteType: 'switch',
     remotePciAddress: `0000:${(0xc1 + (link % 4)).toString(16)}:00.0`,
     errors: { replays: 0, recoveries: 0, crc: 0 },
+    missing: {},
   })),
 };
 

@@ -185,6 +185,7 @@ export const marks: { readonly [Name in keyof GpuReadings]: readonly [value: unk
           remoteType: 'gpu',
           remotePciAddress: '0000:5e:00.0',
           errors: { replays: 9 },
+          missing: {},
         },
       ],
       '0 of 1 NVLinks up',

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
-import type { DriverState } from '../../src/core/snapshot.ts';
+import { orNull } from '../../src/core/reading.ts';
+import type { DriverState, GpuState } from '../../src/core/snapshot.ts';
 import { health } from '../../src/tools/health.ts';
 import { ask, lines } from '../support/answers.ts';
 import { driverOk, gpu, nowMs, snapshot, unreadableGpu } from '../support/gpus.ts';
@@ -164,4 +165,16 @@ test('made-up data is said to be made up', () => {
       'SIMULATED DATA on a:',
     );
   }
+});
+
+test('counters that could not be read are not told to be 0', () => {
+  const [link] = orNull(gpu(0).readings.nvlinks) ?? [];
+  if (!link) throw new Error('the board has links');
+  const unread = { ...link, errors: {}, missing: { errors: 'noPermission' as const } };
+  const textOf = (state: GpuState) => lines(health, { a: snapshot([state]) }, { detail: 'full' })[1];
+
+  expect(textOf(gpu(0))).toContain('all counters 0');
+  for (const blind of [{ pcieReplays: { missing: 'nvmlReturn999' as const } }, { nvlinks: [link, unread] }])
+    expect(textOf(gpu(0, blind))).toContain('all counters that could be read 0');
+  expect(textOf(gpu(0, { nvlinks: [link, unread] }))).toContain('error counters of 1 not read: noPermission');
 });

@@ -21,6 +21,7 @@ function link(number: number, given: Partial<NvLink> = {}): NvLink {
     remoteType: 'switch',
     remotePciAddress: '0000:c1:00.0',
     errors: { replays: 0 },
+    missing: {},
     ...given,
   };
 }

@@ -1,6 +1,6 @@
 import type { LinkReadings, NvLink } from '../../core/link-readings.ts';
 import { missingForCode, nvmlReturn } from '../../core/nvml-return.ts';
-import { orNull, type Reading } from '../../core/reading.ts';
+import { type Missing, map, orNull, type Reading, reasons } from '../../core/reading.ts';
 import {
   type Device,
   fieldIds,
@@ -23,22 +23,33 @@ function nvlinks(nvml: Nvml, device: Device): Reading<readonly NvLink[]> {
   if ('missing' in states) return states;
   const fields = fieldsOfLinks(nvml, device, states.value.length);
   return {
-    value: states.value.map((active, link) => {
-      const of = (name: LinkField) => fields.get(`${link} ${name}`) ?? null;
+    value: states.value.map((state, link) => {
+      const of = (name: LinkField): Reading<number> => fields(link, name);
+      const active = isActive(state);
+      const told = { version: of('GET_VERSION'), speedMegabytesPerSecond: of('GET_SPEED') };
+      const remote = active ? remoteOf(nvml, device, link) : notActive;
+      const { errors, missing } = errorsOf(nvml, device, { link, of });
       return {
         link,
         active,
-        version: of('GET_VERSION'),
-        speedMegabytesPerSecond: of('GET_SPEED'),
-        ...(active ? remoteOf(nvml, device, link) : { remoteType: null, remotePciAddress: null }),
-        errors: errorsOf(nvml, device, { link, of }),
+        version: orNull(told.version),
+        speedMegabytesPerSecond: orNull(told.speedMegabytesPerSecond),
+        remoteType: orNull(remote.remoteType),
+        remotePciAddress: orNull(remote.remotePciAddress),
+        errors,
+        missing: {
+          ...reasons({ active: state }),
+          ...(active && reasons({ ...told, ...remote })),
+          ...(active && missing && { errors: missing }),
+        },
       };
     }),
   };
 }
 
-/** Whether each link is active; null for one of which the driver does not tell it. */
-function statesOf(nvml: Nvml, device: Device): Reading<(boolean | null)[]> {
+const notActive = { remoteType: { missing: 'noData' }, remotePciAddress: { missing: 'noData' } } as const;
+
+function statesOf(nvml: Nvml, device: Device): Reading<Reading<number>[]> {
   const count = linkCount(nvml, device);
   const states: Reading<number>[] = [];
   for (let link = 0; link < (count ?? mostLinks); link++) {
@@ -46,7 +57,7 @@ function statesOf(nvml: Nvml, device: Device): Reading<(boolean | null)[]> {
     if (count === null && isPastLast(state)) break;
     states.push(state);
   }
-  if (states.some((state) => 'value' in state)) return { value: states.map(isActive) };
+  if (states.some((state) => 'value' in state)) return { value: states };
   const [first] = states;
   return first && 'missing' in first ? first : { missing: 'notSupported' };
 }
@@ -100,36 +111,35 @@ function sum(counts: readonly Reading<number>[]): Reading<number> {
 type LinkField = keyof typeof linkFieldIds;
 const linkFields = Object.keys(linkFieldIds) as LinkField[];
 
-/** One call for all fields of all links; those that a link has not are not there. */
-function fieldsOfLinks(nvml: Nvml, device: Device, links: number): ReadonlyMap<string, number> {
+/** One call for all fields of all links. */
+function fieldsOfLinks(
+  nvml: Nvml,
+  device: Device,
+  links: number,
+): (link: number, name: LinkField) => Reading<number> {
   const asked = Array.from({ length: links }, (_, link) => linkFields.map((name) => ({ link, name }))).flat();
   const answered = fieldNumbers(
     nvml,
     device,
     asked.map(({ link, name }) => ({ id: linkFieldIds[name], scope: link })),
   );
-  if ('missing' in answered) return new Map();
-  return new Map(
-    asked.flatMap(({ link, name }, at) => {
-      const reading = answered.value[at];
-      return reading && 'value' in reading ? [[`${link} ${name}`, reading.value] as const] : [];
-    }),
-  );
+  if ('missing' in answered) return () => answered;
+  return (link, name) =>
+    answered.value[link * linkFields.length + linkFields.indexOf(name)] ?? { missing: 'noData' };
 }
 
 /** By nvmlIntNvLinkDeviceType_t. */
 const remoteTypes = ['gpu', 'npu', 'switch'] as const;
 
-function remoteOf(nvml: Nvml, device: Device, link: number): Pick<NvLink, 'remoteType' | 'remotePciAddress'> {
-  const type = orNull(readNumber((out) => nvml.nvlinkRemoteType(device, link, out)));
-  const address = read(
-    { domain: 0, bus: 0, device: 0 },
-    (pci) => nvml.nvlinkRemotePci(device, link, pci),
-    pciAddress,
-  );
+function remoteOf(nvml: Nvml, device: Device, link: number) {
+  const type = readNumber((out) => nvml.nvlinkRemoteType(device, link, out));
   return {
-    remoteType: type === null ? null : (remoteTypes[type] ?? `unknown${type}`),
-    remotePciAddress: orNull(address),
+    remoteType: map(type, (number) => remoteTypes[number] ?? (`unknown${number}` as const)),
+    remotePciAddress: read(
+      { domain: 0, bus: 0, device: 0 },
+      (pci) => nvml.nvlinkRemotePci(device, link, pci),
+      pciAddress,
+    ),
   };
 }
 
@@ -156,15 +166,33 @@ const rates: ReadonlySet<string> = new Set(['effectiveBer', 'symbolBer']);
 
 interface LinkFields {
   readonly link: number;
-  of(name: LinkField): number | null;
+  of(name: LinkField): Reading<number>;
 }
 
-function errorsOf(nvml: Nvml, device: Device, { link, of }: LinkFields): Record<string, number> {
-  const told = Object.entries(errorNames).flatMap(([field, name]) => {
-    const value = of(field as LinkField);
-    return value === null ? [] : [[name, rates.has(name) ? bitErrorRate(value) : value] as const];
+interface LinkErrors {
+  readonly errors: Record<string, number>;
+  /** Why one could not be read, or why there is none; null where all is told that this generation has. */
+  readonly missing: Missing | null;
+}
+
+function errorsOf(nvml: Nvml, device: Device, { link, of }: LinkFields): LinkErrors {
+  const told = Object.entries(errorNames).map(([field, name]) => {
+    const count = of(field as LinkField);
+    return [name, rates.has(name) ? map(count, bitErrorRate) : count] as const;
   });
-  return told.length > 0 ? Object.fromEntries(told) : olderErrorsOf(nvml, device, link);
+  const known = countersIn(told);
+  if (Object.keys(known.errors).length > 0) return known;
+  const older = countersIn(olderErrorsOf(nvml, device, link));
+  return Object.keys(older.errors).length > 0 ? older : known;
+}
+
+function countersIn(told: readonly (readonly [string, Reading<number>])[]): LinkErrors {
+  const errors = Object.fromEntries(
+    told.flatMap(([name, count]) => ('value' in count ? [[name, count.value]] : [])),
+  );
+  const reasonsOf = told.flatMap(([, count]) => ('missing' in count ? count.missing : []));
+  const failed = reasonsOf.find((reason) => !reason.startsWith('notSupported'));
+  return { errors, missing: failed ?? (Object.keys(errors).length > 0 ? null : (reasonsOf[0] ?? null)) };
 }
 
 /** NVML_NVLINK_ERROR_COUNTER_BER_*: the mantissa in bits 8 to 11, the exponent in bits 0 to 7; read as DCGM reads it. */
@@ -180,13 +208,12 @@ const olderNames = {
 } as const;
 
 /** The counters of NVLink up to 3, which have calls of their own. */
-function olderErrorsOf(nvml: Nvml, device: Device, link: number): Record<string, number> {
-  return Object.fromEntries(
-    (Object.keys(olderNames) as (keyof typeof olderNames)[]).flatMap((counter) => {
-      const count = readNumber((out) =>
-        nvml.nvlinkErrorCounter(device, link, linkErrorCounters[counter], out),
-      );
-      return 'value' in count ? [[olderNames[counter], count.value] as const] : [];
-    }),
-  );
+function olderErrorsOf(nvml: Nvml, device: Device, link: number) {
+  return (Object.keys(olderNames) as (keyof typeof olderNames)[]).map((counter) => {
+    const id = linkErrorCounters[counter];
+    return [
+      olderNames[counter],
+      readNumber((out) => nvml.nvlinkErrorCounter(device, link, id, out)),
+    ] as const;
+  });
 }

@@ -228,6 +228,7 @@ const expectedFields = {
       remoteType: 'switch',
       remotePciAddress: '10001:c1:00.0',
       errors: { replays: 5, recoveries: 6, crcFlit: 7, crcData: 8 },
+      missing: {},
     },
     {
       link: 1,
@@ -237,6 +238,7 @@ const expectedFields = {
       remoteType: null,
       remotePciAddress: null,
       errors: {},
+      missing: {},
     },
   ],
 };
