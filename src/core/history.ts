@@ -165,3 +165,9 @@ export function gapMs(intervalMs: number): number {
 export function historyKey({ readings }: Pick<GpuState, 'readings'>): string | null {
   return orNull(readings.uuid) ?? orNull(readings.pciAddress);
 }
+
+/** GPUs of which only the history knows; null while one of those that are there does not say who it is. */
+export function goneKeys({ gpuKeys }: GpuHistory, gpus: readonly GpuState[]): string[] | null {
+  const there = new Set(gpus.map(historyKey));
+  return there.has(null) ? null : gpuKeys.filter((key) => !there.has(key));
+}

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { byName, foldNames } from '../core/names.ts';
 import { count, duration, gibibytes } from '../core/words.ts';
 import { commonArguments } from './arguments.ts';
+import { goneOf, goneRow, goneRows, goneText } from './gone-gpus.ts';
 import { gpuText, modeText, troubleText } from './gpu-text.ts';
 import { type GpuRow, inventoryRow } from './inventory-row.ts';
 import { migProfilesOf, migProfilesText } from './mig-text.ts';
@@ -26,6 +27,7 @@ const output = z.object({
   gpus: z.array(inventoryRow.schema),
   /** An agent of an older version does not look. */
   notInNvml: z.array(pciGpu).optional(),
+  gone: z.array(z.string()).default([]).describe('GPUs of which only the history knows'),
 });
 type NodeInventory = z.output<typeof output>;
 
@@ -57,6 +59,7 @@ const placed = z.object({
 const row = z.union([
   z.object({ kind: z.literal('driverProblem'), node: z.string(), driver: driverAnswer }),
   notInNvmlRow,
+  goneRow,
   placed,
   group,
 ]);
@@ -86,7 +89,8 @@ export const inventory = defineTool({
 
   answer({ gpu }, node) {
     const gpus = selectGpus(node.snapshot, gpu).map((state) => inventoryRow.of(state, node.nowMs));
-    return { ...answerOf(node), gpus, notInNvml: gpu === undefined ? notInNvmlOf(node) : [] };
+    const others = gpu === undefined ? { notInNvml: notInNvmlOf(node), gone: goneOf(node) } : nobodyElse;
+    return { ...answerOf(node), gpus, ...others };
   },
 
   merge({ detail, gpu }, answers) {
@@ -104,7 +108,13 @@ export const inventory = defineTool({
         simulatedNodes: answers.filter(({ value }) => value.simulated).map(({ node }) => node),
         oldestReadingMs: oldestOf(gpus.map((each) => each.gpu.ageMs)),
       },
-      rows: [...driverProblems(answers), ...notInNvml(answers), ...troubled(gpus), ...healthy],
+      rows: [
+        ...driverProblems(answers),
+        ...notInNvml(answers),
+        ...goneRows(answers),
+        ...troubled(gpus),
+        ...healthy,
+      ],
       gpuCount: gpus.length,
     };
   },
@@ -127,11 +137,13 @@ export const inventory = defineTool({
   rowText(row) {
     if (row.kind === 'driverProblem') return `${row.node}: ${driverText(row.driver)}`;
     if (row.kind === 'notInNvml') return notInNvmlText(row);
+    if (row.kind === 'gone') return goneText(row);
     if (row.kind === 'equalNodes') return groupText(row);
     return `${row.node} GPU ${row.gpu.index}: ${gpuText(row.gpu)}, ${softwareText(row.software, { full: true })}`;
   },
 });
 
+const nobodyElse = { notInNvml: [], gone: [] };
 /** Named in the head; more kinds than any cluster has. */
 const maxModels = 12;
 

@@ -5,8 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type TestContext, test } from 'vitest';
 
 import { type AgentProcess, runAgent, startAgent, until } from '../support/agent.ts';
-import { dataOf, toolRequest } from '../support/agent-client.ts';
+import { dataOf, textOf, toolRequest } from '../support/agent-client.ts';
 import { type FakeDriver, fakeDriver } from '../support/agent-driver.ts';
+import { h100 } from '../support/nvml/fake-nvml.ts';
 
 interface Timeline {
   readonly noHistory: string | null;
@@ -118,4 +119,24 @@ test.concurrent('who lives for one call says that it has seen nothing yet', asyn
   });
 
   context.expect(stdout).toContain('this agent was started for one call');
+});
+
+test.concurrent('a GPU that left while no agent was there is told to be gone, by who knows it from the history', async (context) => {
+  const { expect } = context;
+  const driver = fakeDriver(context, { gpus: [h100(0), h100(1)] });
+  const given = { ...driver, args: [...driver.args, ...fast, '--history-dir', historyFolder(context)] };
+  const first = await startAgent(context, given);
+  await until('both have a history', async () => {
+    const { gpus } = (await dataOf(first.url, 'get_gpu_timeline')) as unknown as Timeline;
+    return gpus.length === 2 && gpus.every(({ covered }) => (covered?.samples ?? 0) > 1);
+  });
+  await end(first, 'SIGTERM');
+
+  driver.write({ gpus: [h100(0)] });
+  const { url } = await startAgent(context, given);
+
+  expect(await dataOf(url, 'get_gpu_inventory')).toMatchObject({ gone: [h100(1).uuid] });
+  expect(await textOf(url, 'get_gpu_inventory')).toContain(
+    `1 GPU not there any more, which was before the agent was restarted: ${h100(1).uuid}`,
+  );
 });
