@@ -161,3 +161,15 @@ test('memory that one list tells and another does not is told', () => {
 
   expect(processesOf(gpu)).toMatchObject({ value: [{ pid: 5, usedBytes: { value: 100 } }] });
 });
+
+test.for(['Compute', 'Graphics', 'MPSCompute'])(
+  'a list that cannot be read is not an empty one: %s',
+  (list) => {
+    const symbol = `nvmlDeviceGet${list}RunningProcesses_v3`;
+
+    expect(processesOf({ processes: [] }, { returns: [{ symbol, code: 10 }] })).toEqual({
+      missing: 'nvmlReturn10',
+    });
+    expect(processesOf(three, { returns: [{ symbol, code: 3 }] })).toHaveProperty('value');
+  },
+);

@@ -15,7 +15,7 @@ export interface ProcessMemory {
 
 /**
  * The processes on a GPU: those of all lists that the driver has, one entry for each process and MIG instance. A list that
- * is not supported costs only its own; if none can be read, the reading is missing.
+ * is not supported costs only its own; one that cannot be read costs all: a GPU whose compute list failed is not idle.
  *
  * Source: nvmlDeviceGet{Compute,Graphics,MPSCompute}RunningProcesses_v3, nvmlDeviceGetProcessUtilization
  */
@@ -32,7 +32,10 @@ export function nvmlProcesses(
   const read = Object.entries(lists).flatMap(([kind, list]) =>
     'value' in list ? list.value.map((record) => ({ kind: kind as ProcessKind, record })) : [],
   );
-  if (Object.values(lists).every((list) => 'missing' in list)) return lists.compute as { missing: Missing };
+  const unread = Object.values(lists).flatMap((list) => ('missing' in list ? list.missing : []));
+  const failed = unread.find((reason) => !reason.startsWith('notSupported'));
+  if (failed !== undefined) return { missing: failed };
+  if (unread.length === Object.keys(lists).length) return lists.compute as { missing: Missing };
   const samples = utilizations(nvml, device, memory);
   const byIdentity = new Map<string, DriverProcess>();
   for (const { kind, record } of read) {
