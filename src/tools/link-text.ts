@@ -7,6 +7,8 @@ export type LinkRow = NonNullable<z.output<typeof linkShape.nvlinks>>[number];
 /** What is wrong with a GPU's NVLinks. */
 export interface LinkTroubles {
   readonly down: readonly number[];
+  /** Of which the driver does not tell whether they are up. */
+  readonly untold: readonly number[];
   /** Slower than the fastest link of its equals. */
   readonly slow: readonly number[];
   readonly errors: readonly string[];
@@ -21,6 +23,7 @@ const mostEffectiveBer = 1e-12;
 export function linkTroubles(links: readonly LinkRow[], fastest: number | null): LinkTroubles {
   return {
     down: links.filter(({ active }) => active === false).map(({ link }) => link),
+    untold: links.filter(({ active }) => active === null).map(({ link }) => link),
     slow: links
       .filter(
         ({ active, speedMegabytesPerSecond: speed }) => active && speed !== null && speed < (fastest ?? 0),
@@ -70,9 +73,10 @@ function unreadTexts(links: readonly LinkRow[]): string[] {
 }
 
 /** `down: 3, 4; slower than their equals: 7; link 5 replays 12`; null where nothing is wrong. */
-export function troublesText({ down, slow, errors }: LinkTroubles): string | null {
+export function troublesText({ down, untold, slow, errors }: LinkTroubles): string | null {
   const parts = [
     down.length > 0 && `down: ${down.join(', ')}`,
+    untold.length > 0 && `state not told: ${untold.join(', ')}`,
     slow.length > 0 && `slower than their equals: ${slow.join(', ')}`,
     ...errors,
   ].filter(Boolean);

@@ -7,6 +7,8 @@ import { reachedKinds, unreachedText } from './topology-matrix.ts';
 export interface Equals {
   /** Of the links of each model, in MB/s. */
   readonly fastest: ReadonlyMap<string | null, number>;
+  /** How many links a GPU of each model has. */
+  readonly most: ReadonlyMap<string | null, number>;
   /** Models of which a GPU has a link that is up. */
   readonly linked: ReadonlySet<string | null>;
   readonly reached: ReadonlySet<string>;
@@ -20,7 +22,10 @@ export function equalsOf(nodes: readonly (readonly GpuTopologyRow[])[]): Equals 
       fastest.set(gpu.name, Math.max(fastest.get(gpu.name) ?? 0, speed ?? 0));
       if (active) linked.add(gpu.name);
     }
-  return { fastest, linked, reached: reachedKinds(nodes) };
+  const most = new Map<string | null, number>();
+  for (const { gpu } of nodes.flat())
+    most.set(gpu.name, Math.max(most.get(gpu.name) ?? 0, gpu.nvlinks?.length ?? 0));
+  return { fastest, most, linked, reached: reachedKinds(nodes) };
 }
 
 /** A board that is plugged into NVSwitches or an NVLink baseboard; others have links that a bridge may join, or none. */
@@ -32,17 +37,32 @@ export function livesOnNvlink({ name, fabric: net }: GpuTopologyRow['gpu']): boo
 export function troublesOfGpu(
   row: GpuTopologyRow,
   gpus: readonly GpuTopologyRow[],
-  { fastest, linked, reached }: Equals,
+  { fastest, most, linked, reached }: Equals,
 ): string[] {
   const { name, nvlinks } = row.gpu;
   const down = nvlinks !== null && noneUp(nvlinks);
   const expected = linked.has(name) || livesOnNvlink(row.gpu);
   const troubles = linkTroubles(nvlinks ?? [], fastest.get(name) ?? null);
   const texts = [
-    troubleText(row.gpu),
+    troubleText(row.gpu) ?? unknownLinksText(row.gpu),
+    fewerText(nvlinks?.length, most.get(name)),
     down && expected ? 'none of its NVLinks is up' : null,
     troublesText(down ? { ...troubles, down: [] } : troubles),
     unreachedText(row, gpus, reached),
   ];
   return texts.filter((text) => text !== null);
+}
+
+/** `NVLinks not known (nvmlReturn999)`; null where they are, or the board has none. */
+export function unknownLinksText({ missing }: GpuTopologyRow['gpu']): string | null {
+  const reason = missing['nvlinks'];
+  return reason === undefined || /^notSupported|^notKnownToAgent/.test(reason)
+    ? null
+    : `NVLinks not known (${reason})`;
+}
+
+function fewerText(links: number | undefined, most: number | undefined): string | null {
+  return links !== undefined && most !== undefined && links < most
+    ? `${links} NVLinks, where its equals have ${most}`
+    : null;
 }

@@ -12,7 +12,7 @@ import { linksText, linkTroubles, noneUp, troublesText } from './link-text.ts';
 import { missingText } from './missing-text.ts';
 import { answerOf, driverAnswer, driverText, nodeAnswer, selectGpus, simulatedText } from './node-answer.ts';
 import { type Answer, defineTool, type NodeContext } from './tool.ts';
-import { type Equals, equalsOf, livesOnNvlink, troublesOfGpu } from './topology-equals.ts';
+import { type Equals, equalsOf, livesOnNvlink, troublesOfGpu, unknownLinksText } from './topology-equals.ts';
 import { matrixText, readableText } from './topology-matrix.ts';
 
 const { numaNode, numaAffinity, cpuAffinity } = identityShape;
@@ -191,7 +191,7 @@ function kindsText(gpus: readonly GpuTopologyRow[]): string {
 }
 
 function linksOrNone(gpu: GpuTopologyRow['gpu']): string {
-  if (!gpu.nvlinks) return `no NVLink (${gpu.missing['nvlinks']})`;
+  if (!gpu.nvlinks) return unknownLinksText(gpu) ?? `no NVLink (${gpu.missing['nvlinks']})`;
   const unused = noneUp(gpu.nvlinks) && !livesOnNvlink(gpu);
   return `${linksText(gpu.nvlinks)}${unused ? ', as without an NVLink bridge' : ''}`;
 }

@@ -178,7 +178,8 @@ test('the matrix tells by how many NVLinks two GPUs reach each other, or how far
 
   const answer = ask({ node: gpus }, { detail: 'full' }, peers);
 
-  expect(answer.slice(1, 7)).toEqual([
+  const from = answer.indexOf('node:');
+  expect(answer.slice(from, from + 6)).toEqual([
     'node:',
     '     GPU0 GPU1 GPU2 GPU3',
     'GPU0 X    NV2  SYS  SYS  NUMA 0',
@@ -201,4 +202,27 @@ test('one GPU is told with each link, its slot and its place in the machine', ()
 
 test('a GPU that cannot be read any more is said to be so', () => {
   expect(ask({ node: [gpu(0, {}, { trouble: 'lost' })] }).join('\n')).toMatch(/node GPU 0 .*: lost/i);
+});
+
+test('links of which the driver tells nothing are not as good as those that are up', () => {
+  const text = ask({
+    node: [
+      gpu(0, { nvlinks: links(3) }),
+      gpu(1, {
+        nvlinks: [link(0), link(1), link(2, { active: null, missing: { active: 'nvmlReturn999' } })],
+      }),
+      gpu(2, { nvlinks: links(2) }),
+      gpu(3, { nvlinks: { missing: 'nvmlReturn999' } }),
+      gpu(4, { name: 'NVIDIA L4', nvlinks: { missing: 'notSupported' } }),
+    ],
+  });
+
+  expect(text.slice(0, 4)).toEqual([
+    expect.stringContaining('3 in trouble'),
+    'node GPU 1 (NVIDIA H100 80GB HBM3): state not told: 2',
+    'node GPU 2 (NVIDIA H100 80GB HBM3): 2 NVLinks, where its equals have 3',
+    'node GPU 3 (NVIDIA H100 80GB HBM3): NVLinks not known (nvmlReturn999)',
+  ]);
+  expect(text.join('\n')).not.toContain('no NVLink (nvmlReturn999)');
+  expect(text.join('\n')).toContain('no NVLink (notSupported)');
 });
