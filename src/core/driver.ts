@@ -201,7 +201,8 @@ function isSettled(name: keyof GpuReadings, reading: Reading<unknown>): boolean 
   return settledReadings.has(name) && ('value' in reading || isAbsent(reading));
 }
 
-function isAbsent(reading: Reading<unknown>): boolean {
+/** The driver says that there is none: no failure, but an answer. */
+export function isAbsent(reading: Reading<unknown>): boolean {
   return 'missing' in reading && absent.has(reading.missing);
 }
 

@@ -1,4 +1,4 @@
-import { type HowRead, type Identity, identityNames, unreadable } from '../core/driver.ts';
+import { type HowRead, type Identity, identityNames, isAbsent, unreadable } from '../core/driver.ts';
 import type { GpuReadings } from '../core/gpu.ts';
 import { ratesBetween } from '../core/rates.ts';
 import { type Missing, orNull, type Reading } from '../core/reading.ts';
@@ -15,6 +15,19 @@ interface Hangs {
 /** Of the time that a hang takes: how long a GPU that hung twice is left alone, doubled with each further hang, and at most. */
 const firstRest = 2;
 const longestRest = 120;
+
+/**
+ * What is the board's own, and stays known when it can no longer be read: who it is, and the limits to its heat, without
+ * which nobody could tell whether it was too hot before it went.
+ */
+const boardNames: readonly (keyof GpuReadings)[] = [
+  ...identityNames,
+  'slowdownTemperatureC',
+  'shutdownTemperatureC',
+  'maxMemoryTemperatureC',
+  'slowdownMarginC',
+  'shutdownMarginC',
+];
 
 /** Every GPU that this agent has seen. A GPU that goes is written down as gone, never struck out. */
 export class GpuBook {
@@ -71,8 +84,11 @@ export class GpuBook {
 
   /** Who it is, before the rest of it is read. */
   met(index: number, identity: Identity): void {
-    const gpu = this.#present[index];
-    if (gpu) this.#present[index] = { ...gpu, readings: { ...gpu.readings, ...identity } };
+    const slot = this.#present[index];
+    if (!slot) return;
+    const gpu = { ...slot, readings: { ...slot.readings, ...identity } };
+    const known = this.#earlier.find((one) => keyOf(one) === keyOf(gpu));
+    this.#present[index] = withBoard(gpu, known);
     this.#reconcile();
   }
 
@@ -80,7 +96,7 @@ export class GpuBook {
   read(index: number, readings: GpuReadings, { slowly = true, tookMs = 0 }: Partial<HowRead> = {}): void {
     const known = this.#present[index];
     const readAtMs = this.#nowMs() - tookMs;
-    const whole = known ? { ...readings, ...identityOf(known, readings) } : readings;
+    const whole = known ? { ...readings, ...boardOf(known, readings) } : readings;
     const lost = Object.values(readings).some((one) => 'missing' in one && one.missing === 'gpuLost');
     const sinceMs = known?.trouble?.kind === 'lost' ? known.trouble.sinceMs : readAtMs;
     const trouble = lost ? ({ kind: 'lost', sinceMs } as const) : null;
@@ -155,16 +171,16 @@ function recognised(present: readonly GpuState[], earlier: readonly GpuState[]) 
   const left = earlier.filter((gpu) => !named.has(keyOf(gpu)));
   const take = (at: number) => (at < 0 ? undefined : left.splice(at, 1)[0]);
   const byIndex = present.map((slot) =>
-    keyOf(slot) === null ? withName(slot, take(left.findIndex(({ index }) => index === slot.index))) : slot,
+    keyOf(slot) === null ? withBoard(slot, take(left.findIndex(({ index }) => index === slot.index))) : slot,
   );
   const nameless = byIndex.filter((slot) => keyOf(slot) === null);
   if (nameless.length < left.length) return { slots: byIndex, absent: left };
-  const slots = byIndex.map((slot) => (keyOf(slot) === null ? withName(slot, take(0)) : slot));
+  const slots = byIndex.map((slot) => (keyOf(slot) === null ? withBoard(slot, take(0)) : slot));
   return { slots, absent: left };
 }
 
-function withName(slot: GpuState, known: GpuState | undefined): GpuState {
-  return known ? { ...slot, readings: { ...slot.readings, ...identityOf(known, slot.readings) } } : slot;
+function withBoard(slot: GpuState, known: GpuState | undefined): GpuState {
+  return known ? { ...slot, readings: { ...slot.readings, ...boardOf(known, slot.readings) } } : slot;
 }
 
 /** Not found yet, while there are GPUs to be read. */
@@ -175,7 +191,7 @@ function awaited(gpu: GpuState): GpuState {
 function absentOf({ index, readings }: GpuState, why: Missing): GpuState {
   return {
     index,
-    readings: unreadable(why, identityIn(readings)),
+    readings: unreadable(why, boardIn(readings)),
     readAtMs: null,
     slowReadAtMs: null,
     rates: null,
@@ -187,12 +203,14 @@ function keyOf({ readings }: GpuState): string | null {
   return orNull(readings.pciAddress) ?? orNull(readings.uuid);
 }
 
-function identityIn(readings: GpuReadings): [string, Reading<unknown>][] {
-  return identityNames.map((name) => [name, readings[name]]);
+function boardIn(readings: GpuReadings): [string, Reading<unknown>][] {
+  return boardNames.map((name) => [name, readings[name]]);
 }
 
-/** A GPU that is lost no longer says who it is; we still know. */
-function identityOf({ readings: known }: GpuState, now: GpuReadings): Partial<GpuReadings> {
-  const lacking = identityNames.filter((name) => 'missing' in now[name] && 'value' in known[name]);
+/** A GPU that is lost no longer says who it is; we still know. A driver that says that there is no such limit is believed. */
+function boardOf({ readings: known }: GpuState, now: GpuReadings): Partial<GpuReadings> {
+  const lacking = boardNames.filter(
+    (name) => 'missing' in now[name] && !isAbsent(now[name]) && 'value' in known[name],
+  );
   return Object.fromEntries(lacking.map((name) => [name, known[name]]));
 }
