@@ -66,10 +66,11 @@ const marks = 'marks';
 
 function graph(gpu: GpuTimeline): string[] {
   const width = Math.max(marks.length, ...gpu.series.map(({ name }) => name.length));
+  const over = isOver(gpu);
   const lines = gpu.series.map((series) =>
     isFlat(series)
       ? `${series.name.padEnd(width)} ${valueText(series.last, series.unit)} all the time`
-      : `${series.name.padEnd(width)} ${sparkline(series.points, scaleOf(series))} ${seriesText(series)}`,
+      : `${series.name.padEnd(width)} ${sparkline(series.points, scaleOf(series))} ${seriesText(series, over)}`,
   );
   const axis = { fromMs: gpu.covered?.fromMs ?? 0, columnMs: gpu.columnMs, count: gpu.slowed.length };
   const times = gpu.events.filter(isProven).flatMap(({ atMs }) => atMs ?? []);
@@ -87,13 +88,22 @@ function scaleOf({ unit, min, max }: SeriesAnswer): { min: number; max: number }
   return unit === '%' ? { min: 0, max: 100 } : { min, max };
 }
 
-function seriesText(series: SeriesAnswer): string {
-  const { unit, min, mean, max, p95, last, change, increase } = series;
+/** Samples have ended, or what comes is no value: what was last is not what is now. */
+function isOver({ trouble, covered, gaps }: GpuTimeline): boolean {
+  const lastMs = covered?.toMs ?? 0;
+  return trouble !== null || gaps.some(({ fromMs }) => fromMs >= lastMs);
+}
+
+/** @param over of the GPU; a series may end before */
+function seriesText(series: SeriesAnswer, over: boolean): string {
+  const { unit, min, mean, max, p95, last, change, increase, points } = series;
+  const ended = over || points.at(-1) === null;
   const value = (number: number) => valueText(number, unit);
-  if (increase !== null) return `+${value(increase)}, now ${value(last)}`;
+  const newest = `${ended ? 'last' : 'now'} ${value(last)}`;
+  if (increase !== null) return `+${value(increase)}, ${newest}`;
   const scale = unit === '%' ? ' (drawn from 0 to 100)' : '';
-  const trend = change === null ? '' : `, ${trendText(change, series)}`;
-  return `${value(min)} to ${value(max)}${scale}, mean ${value(mean)}, p95 ${value(p95)}, now ${value(last)}${trend}`;
+  const trend = change === null ? '' : `, ${trendText(change, series)}${ended ? ' until then' : ''}`;
+  return `${value(min)} to ${value(max)}${scale}, mean ${value(mean)}, p95 ${value(p95)}, ${newest}${trend}`;
 }
 
 /** Less than a twentieth of the mean is no trend. */

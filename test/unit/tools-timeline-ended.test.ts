@@ -5,7 +5,7 @@ import type { Absence } from '../../src/core/history.ts';
 import { GpuBook } from '../../src/server/gpu-book.ts';
 import { gpu, snapshot } from '../support/gpus.ts';
 import { historyOf, keyOf, type Shows } from '../support/history.ts';
-import { calm, gpusOf } from '../support/timelines.ts';
+import { askTimeline, calm, gpusOf, nodeOf, type TimelineNode } from '../support/timelines.ts';
 
 const minute = 60_000;
 
@@ -16,6 +16,11 @@ const ending =
     if (ageMs <= 5 * minute) return absence && { absence };
     return { ...calm, temperatureC: 95 - ageMs / minute, energyJoules: 1e6 - ageMs / 1000 };
   };
+
+const lineOf = (node: TimelineNode, series: string, given: object = {}) =>
+  askTimeline({ a: node }, given)
+    .text.split('\n')
+    .find((line) => line.startsWith(`  ${series} `)) ?? '';
 
 describe('a threshold that was reached is told although the GPU can no longer be read', () => {
   const ends: Record<string, (book: GpuBook) => void> = {
@@ -43,5 +48,53 @@ describe('a threshold that was reached is told although the GPU can no longer be
 
     expect(one?.crossings).toMatchObject([{ what: 'slowdown temperature', threshold: 89, harmless: false }]);
     expect(Object.keys(one?.unchecked ?? {})).toEqual(['95 % of the memory']);
+  });
+});
+
+describe('what a GPU showed last', () => {
+  test('is now as long as it is sampled', () => {
+    const rising: Shows = (ageMs) => ({ ...calm, temperatureC: 90 - ageMs / minute });
+
+    expect(lineOf(nodeOf([rising]), 'temperatureC')).toMatch(/, now 89.8 °C, rising by 23.9 °C$/);
+  });
+
+  test.for([undefined, 'hung', 'driverUnavailable'] as const)(
+    'is not now where samples have ended: %s',
+    (absence) => {
+      const node = nodeOf([ending(absence)]);
+
+      expect(lineOf(node, 'temperatureC')).toMatch(/, last 89.8 °C, rising by 19.9 °C until then$/);
+      expect(lineOf(node, 'energyJoules', { series: ['energyJoules'] })).toMatch(/, last 999690 J$/);
+    },
+  );
+
+  test.for(['hung', 'lost', 'vanished'] as const)(
+    'is not now of a GPU that is %s, from the first moment on',
+    (trouble) => {
+      const { history } = nodeOf([(ageMs) => ({ ...calm, temperatureC: 90 - ageMs / minute })]);
+      const node = { history, snapshot: snapshot([gpu(0, {}, { trouble })]) };
+
+      expect(lineOf(node, 'temperatureC')).toMatch(/, last 89.8 °C, rising by 23.9 °C until then$/);
+    },
+  );
+
+  test('is not now of a series that has ended before the others', () => {
+    const { temperatureC: _, ...others } = calm;
+    const node = nodeOf([
+      (ageMs) => ({
+        ...others,
+        powerWatts: 300 + (ageMs % 70_000) / 1000,
+        ...(ageMs > 5 * minute && { temperatureC: 60 }),
+      }),
+    ]);
+
+    expect(lineOf(node, 'temperatureC')).toMatch(/, last 60 °C, steady until then$/);
+    expect(lineOf(node, 'powerWatts')).toMatch(/, now [\d.]+ W, steady$/);
+  });
+
+  test('is now again of a GPU that was away for a while', () => {
+    const away: Shows = (ageMs) => (ageMs < 10 * minute && ageMs > 5 * minute ? { absence: 'hung' } : calm);
+
+    expect(lineOf(nodeOf([away]), 'temperatureC')).toMatch(/, now 55 °C, steady$/);
   });
 });
