@@ -48,7 +48,13 @@ export function fullText(node: string, gpu: GpuTimeline): string {
     .join('\n');
 }
 
-export function placeText(node: string, { index, uuid, pciAddress }: GpuTimeline): string {
+/** One line; a GPU whose index another one has, or may get, is told by its address. */
+export function shortText(node: string, gpu: GpuTimeline, twin: boolean): string {
+  const told = gpu.index !== null && gpu.pciAddress !== null && (twin || gpu.trouble === 'vanished');
+  return `${placeText(node, gpu)}${told ? ` (PCI ${gpu.pciAddress})` : ''}: ${troublesOf(gpu).join('; ')}`;
+}
+
+function placeText(node: string, { index, uuid, pciAddress }: GpuTimeline): string {
   return index === null ? `${node} ${uuid ?? `GPU at PCI ${pciAddress}`}` : `${node} GPU ${index}`;
 }
 

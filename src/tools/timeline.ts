@@ -19,7 +19,7 @@ import { goneTimelines } from './timeline-gone.ts';
 import { timelineOf } from './timeline-gpu.ts';
 import { nodeRow, nodeSummary, nodeText } from './timeline-node.ts';
 import { type GpuTimeline, gpuTimeline, timelineEvent } from './timeline-shape.ts';
-import { eventText, fullText, placeText, troublesOf } from './timeline-text.ts';
+import { eventText, fullText, shortText, troublesOf } from './timeline-text.ts';
 import { timelineInput, usualSeries, windowOf, windowText } from './timeline-window.ts';
 import { type Answer, defineTool, type NodeContext } from './tool.ts';
 
@@ -41,7 +41,13 @@ const row = z.union([
   z.object({ kind: z.literal('driverProblem'), node: z.string(), driver: driverAnswer }),
   z.object({ kind: z.literal('noHistory'), nodes: z.array(z.string()), why: z.string() }),
   z.object({ kind: z.literal('nodeEvents'), node: z.string(), events: z.array(timelineEvent) }),
-  z.object({ kind: z.literal('gpu'), node: z.string(), gpu: gpuTimeline, full: z.boolean() }),
+  z.object({
+    kind: z.literal('gpu'),
+    node: z.string(),
+    gpu: gpuTimeline,
+    full: z.boolean(),
+    twin: z.boolean().describe('another GPU of this node is told under the same index'),
+  }),
   nodeRow,
 ]);
 type Row = z.output<typeof row>;
@@ -93,8 +99,8 @@ export const timeline = defineTool({
   },
 
   merge(args, answers) {
-    const gpus = answers.flatMap(({ node, value }) => value.gpus.map((gpu) => ({ node, gpu })));
-    const gone = answers.flatMap(({ node, value }) => value.gone.map((gpu) => ({ node, gpu })));
+    const gpus = answers.flatMap(({ node, value }) => placed(node, value.gpus));
+    const gone = answers.flatMap(({ node, value }) => placed(node, value.gone));
     const full = args.detail === 'full' || args.gpu !== undefined || gpus.length <= shownInFullAtMost;
     const odd = [...gpus, ...gone].filter(({ gpu }) => troublesOf(gpu).length > 0).sort(worstFirst);
     const others = full ? gpus.filter((each) => !odd.includes(each)) : [];
@@ -149,7 +155,7 @@ export const timeline = defineTool({
     if (row.kind === 'nodeEvents') return `${row.node}: ${row.events.map(eventText).join('; ')}`;
     if (row.kind === 'node') return nodeText(row);
     if (row.full) return fullText(row.node, row.gpu);
-    return `${placeText(row.node, row.gpu)}: ${troublesOf(row.gpu).join('; ')}`;
+    return shortText(row.node, row.gpu, row.twin);
   },
 });
 
@@ -177,6 +183,13 @@ function isHot({ crossings }: GpuTimeline): boolean {
 interface Placed {
   readonly node: string;
   readonly gpu: GpuTimeline;
+  readonly twin: boolean;
+}
+
+/** Where one GPU has vanished, another may have its index. */
+function placed(node: string, gpus: readonly GpuTimeline[]): Placed[] {
+  const others = (gpu: GpuTimeline) => gpus.filter((other) => other !== gpu && other.index === gpu.index);
+  return gpus.map((gpu) => ({ node, gpu, twin: gpu.index !== null && others(gpu).length > 0 }));
 }
 
 function worstFirst(a: Placed, b: Placed): number {

@@ -98,3 +98,27 @@ describe('what a GPU showed last', () => {
     expect(lineOf(nodeOf([away]), 'temperatureC')).toMatch(/, now 55 °C, steady$/);
   });
 });
+
+test('in lines that are short, a GPU that has vanished and the one that has its index are told by their addresses', () => {
+  const hot: Shows = () => ({ ...calm, temperatureC: 91 });
+  const history = historyOf(Object.fromEntries([0, 1, 2, 3].map((index) => [keyOf(index), hot])));
+  const hung = [0, 1, 2, 3].map((index) => gpu(index, {}, { trouble: 'hung' }));
+  const taken = [gpu(0), { ...gpu(2), index: 1 }, gpu(1, {}, { trouble: 'vanished' })];
+  const left = [gpu(0), gpu(1, {}, { trouble: 'vanished' })];
+  const nodes = { a: hung, b: taken, c: left };
+
+  const { text } = askTimeline(
+    Object.fromEntries(
+      Object.entries(nodes).map(([name, gpus]) => [name, { history, snapshot: snapshot(gpus) }]),
+    ),
+  );
+
+  const heads = text.split('\n').flatMap((line) => /^[bc] GPU .*?(?=: )/.exec(line) ?? []);
+  expect(heads.sort()).toEqual([
+    'b GPU 0',
+    'b GPU 1 (PCI 0000:11:00.0)',
+    'b GPU 1 (PCI 0000:18:00.0)',
+    'c GPU 0',
+    'c GPU 1 (PCI 0000:11:00.0)',
+  ]);
+});
