@@ -22,10 +22,13 @@ export function equalsOf(nodes: readonly (readonly GpuTopologyRow[])[]): Equals 
       fastest.set(gpu.name, Math.max(fastest.get(gpu.name) ?? 0, speed ?? 0));
       if (active) linked.add(gpu.name);
     }
+  return { fastest, most: mostLinks(nodes.flat()), linked, reached: reachedKinds(nodes) };
+}
+
+function mostLinks(gpus: readonly GpuTopologyRow[]): Map<string | null, number> {
   const most = new Map<string | null, number>();
-  for (const { gpu } of nodes.flat())
-    most.set(gpu.name, Math.max(most.get(gpu.name) ?? 0, gpu.nvlinks?.length ?? 0));
-  return { fastest, most, linked, reached: reachedKinds(nodes) };
+  for (const { gpu } of gpus) most.set(gpu.name, Math.max(most.get(gpu.name) ?? 0, gpu.nvlinks?.length ?? 0));
+  return most;
 }
 
 /** A board that is plugged into NVSwitches or an NVLink baseboard; others have links that a bridge may join, or none. */
