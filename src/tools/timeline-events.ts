@@ -81,6 +81,6 @@ export function numberOf(runs: readonly { readonly count: number }[]): number {
 }
 
 function timelineEventOf({ count, firstAtMs, event }: Run): TimelineEvent {
-  const { number, atMs, kind, code, name, severity, origin, message } = event;
-  return { number, count, firstAtMs, atMs, kind, code, name, severity, origin, message };
+  const { number, atMs, kind, code, name, severity, origin, message, pciSlot } = event;
+  return { number, count, firstAtMs, atMs, kind, code, name, severity, origin, message, pciSlot };
 }

@@ -15,7 +15,7 @@ interface Threshold {
 const memoryFull = 0.95;
 
 /**
- * The thresholds are the board's own. Power has none: a busy GPU is at its limit as a rule, and how long that held it back
+ * The thresholds are the board's own, the worst first. Power has none: a busy GPU is at its limit as a rule, and how long that held it back
  * is told by `swPowerCap`.
  */
 const thresholds: readonly Threshold[] = [
@@ -57,6 +57,12 @@ const thresholds: readonly Threshold[] = [
       map(memory, ({ totalBytes, reservedBytes }) => memoryFull * (totalBytes - reservedBytes)),
   },
 ];
+
+/** The first is the worst to be beyond; those of another version come last. */
+export function gravityOf(what: string): number {
+  const place = thresholds.findIndex((threshold) => threshold.what === what);
+  return place < 0 ? thresholds.length : place;
+}
 
 /** Full memory is as a rule what a program means to do. */
 export const harmless: ReadonlySet<string> = new Set(['95 % of the memory']);

@@ -34,6 +34,7 @@ export const timelineEvent = z.object({
   severity: z.string(),
   origin: z.string().describe('kernel, or userSpace: a program wrote it, and it proves nothing'),
   message: z.string(),
+  pciSlot: z.string().nullable().default(null),
 });
 export type TimelineEvent = z.output<typeof timelineEvent>;
 

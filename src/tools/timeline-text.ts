@@ -2,6 +2,7 @@ import { count, duration, gibibytes } from '../core/words.ts';
 import { markLine, sparkline } from './sparkline.ts';
 import { columnsAt } from './timeline-columns.ts';
 import { isProven, numberOf, worstEvent } from './timeline-events.ts';
+import { gravityOf } from './timeline-marks.ts';
 import type { GpuTimeline, SeriesAnswer, TimelineEvent } from './timeline-shape.ts';
 
 /** What is to be told of a GPU before all else; empty where nothing has happened to it. */
@@ -13,11 +14,17 @@ export function troublesOf(gpu: GpuTimeline): string[] {
     gpu.trouble === 'notThereNow' ? 'not there now' : gpu.trouble,
     ...eventTroubles(gpu),
     ...slowdownTroubles(throttles),
-    ...hot.slice(-1).map((each) => crossingText(each)),
+    ...hot.sort(worstLast).slice(-1).map(crossingText),
     ...Object.entries(errors).map(([name, increase]) => `${name} +${increase}`),
     odd.length > 0 &&
       `no samples for ${duration(odd.reduce((sum, { lostMs }) => sum + lostMs, 0))} (${[...new Set(odd.map(({ why }) => why))].join(', ')})`,
   ].filter((text) => typeof text === 'string');
+}
+
+type Crossing = GpuTimeline['crossings'][number];
+
+function worstLast(a: Crossing, b: Crossing): number {
+  return gravityOf(b.what) - gravityOf(a.what) || a.fromMs - b.fromMs;
 }
 
 function eventTroubles({ events, omitted }: GpuTimeline): string[] {
@@ -172,6 +179,12 @@ function gapTexts({ gaps }: GpuTimeline): string[] {
   );
 }
 
+/** Of no GPU that is known: where they happened is told by their PCI address. */
+export function nodeEventsText(events: readonly TimelineEvent[], omitted: number): string {
+  const texts = events.map((event) => eventText(event) + (event.pciSlot ? ` (PCI ${event.pciSlot})` : ''));
+  return `${texts.join('; ')}${omitted > 0 ? ` and ${omitted} more` : ''}`;
+}
+
 export function eventText(event: TimelineEvent): string {
   const doubt =
     event.origin === 'userSpace' ? ' (written by a program of user space: it proves nothing)' : '';
@@ -184,7 +197,7 @@ function eventName({ kind, code, name, count: times }: TimelineEvent): string {
   return times > 1 ? `${times} × ${what}` : what;
 }
 
-function crossingText(crossing: GpuTimeline['crossings'][number]): string {
+function crossingText(crossing: Crossing): string {
   const { fromMs, toMs, what, series, threshold, peak, unit, exact } = crossing;
   const within = exact ? 'for' : 'at times within';
   const farthest =

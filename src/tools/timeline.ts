@@ -13,13 +13,13 @@ import {
   selectGpus,
   simulatedText,
 } from './node-answer.ts';
-import { eventsIn, isProven, toldEvents } from './timeline-events.ts';
+import { eventsIn, isProven, numberOf, type ToldEvents, toldEvents } from './timeline-events.ts';
 import type { GapReason } from './timeline-gaps.ts';
 import { goneTimelines } from './timeline-gone.ts';
 import { timelineOf } from './timeline-gpu.ts';
 import { nodeRow, nodeSummary, nodeText } from './timeline-node.ts';
 import { type GpuTimeline, gpuTimeline, timelineEvent } from './timeline-shape.ts';
-import { eventText, fullText, shortText, troublesOf } from './timeline-text.ts';
+import { fullText, nodeEventsText, shortText, troublesOf } from './timeline-text.ts';
 import { timelineInput, usualSeries, windowOf, windowText } from './timeline-window.ts';
 import { type Answer, defineTool, type NodeContext } from './tool.ts';
 
@@ -34,13 +34,19 @@ const output = z.object({
   gone: z.array(gpuTimeline).default([]),
   /** Of no GPU that is known: of the node, of a switch. */
   nodeEvents: z.array(timelineEvent),
+  nodeEventsOmitted: z.int().default(0),
 });
 type NodeTimeline = z.output<typeof output>;
 
 const row = z.union([
   z.object({ kind: z.literal('driverProblem'), node: z.string(), driver: driverAnswer }),
   z.object({ kind: z.literal('noHistory'), nodes: z.array(z.string()), why: z.string() }),
-  z.object({ kind: z.literal('nodeEvents'), node: z.string(), events: z.array(timelineEvent) }),
+  z.object({
+    kind: z.literal('nodeEvents'),
+    node: z.string(),
+    events: z.array(timelineEvent),
+    omitted: z.int(),
+  }),
   z.object({
     kind: z.literal('gpu'),
     node: z.string(),
@@ -70,6 +76,9 @@ export const timeline = defineTool({
     gpusOverThreshold: z.int(),
     gpusWithGaps: z.int(),
     gpusNotThereNow: z.int(),
+    gpusWithErrors: z.int().describe('of which an error counter has grown'),
+    nodeEvents: z.int().describe('of no GPU that is known'),
+    nodesWithoutHistory: z.int(),
     driverProblemNodes: z.array(z.string()),
     simulatedNodes: z.array(z.string()),
   }),
@@ -94,7 +103,7 @@ export const timeline = defineTool({
       toMs: Math.round(window.toMs),
       gpus: history ? gpus.map((gpu) => timelineOf(gpu, wanted, { ...known, history })) : [],
       gone: history ? goneTimelines(args.gpu, wanted, { ...known, history }) : [],
-      nodeEvents: toldEvents(eventsIn(window, others), snapshot.gpus, nodeEventsAtMost).events,
+      ...nodeEventsOf(toldEvents(eventsIn(window, others), snapshot.gpus, nodeEventsAtMost)),
     };
   },
 
@@ -119,6 +128,9 @@ export const timeline = defineTool({
         gpusOverThreshold: number(isHot),
         gpusWithGaps: number(({ gaps }) => gaps.length > 0),
         gpusNotThereNow: gone.length,
+        gpusWithErrors: number(({ errors }) => Object.keys(errors).length > 0),
+        nodeEvents: answers.reduce((sum, { value }) => sum + numberOfNodeEvents(value), 0),
+        nodesWithoutHistory: answers.filter(({ value }) => value.noHistory !== null).length,
         driverProblemNodes: problems.map(({ node }) => node),
         simulatedNodes: answers.filter(({ value }) => value.simulated).map(({ node }) => node),
       },
@@ -139,20 +151,22 @@ export const timeline = defineTool({
       [head.gpusWithEvents, 'with events'],
       [head.gpusSlowedDown, 'slowed down'],
       [head.gpusOverThreshold, 'over a threshold'],
+      [head.gpusWithErrors, 'with more errors counted'],
       [head.gpusWithGaps, 'with gaps'],
       [head.gpusNotThereNow, 'more not there now'],
+      [head.nodeEvents, 'events of no GPU'],
     ] as const;
     const facts = counts.filter(([number]) => number > 0).map(([number, words]) => `${number} ${words}`);
     return [
       ...simulatedText(head.nodes, head.simulatedNodes),
-      `${count(head.gpus, 'GPU')} on ${count(head.nodes, 'node')}, ${head.window}: ${facts.join(', ') || 'nothing happened'}.${driverProblemText(head.driverProblemNodes)}`,
+      `${count(head.gpus, 'GPU')} on ${count(head.nodes, 'node')}, ${head.window}: ${facts.join(', ') || (isKnown(head) ? 'nothing happened' : 'what happened is not known')}.${driverProblemText(head.driverProblemNodes)}`,
     ];
   },
 
   rowText(row) {
     if (row.kind === 'driverProblem') return `${row.node}: ${driverText(row.driver)}`;
     if (row.kind === 'noHistory') return `no history on ${foldNames(row.nodes)}: ${row.why}`;
-    if (row.kind === 'nodeEvents') return `${row.node}: ${row.events.map(eventText).join('; ')}`;
+    if (row.kind === 'nodeEvents') return `${row.node}: ${nodeEventsText(row.events, row.omitted)}`;
     if (row.kind === 'node') return nodeText(row);
     if (row.full) return fullText(row.node, row.gpu);
     return shortText(row.node, row.gpu, row.twin);
@@ -212,5 +226,19 @@ function withoutHistory(answers: readonly Answer<NodeTimeline>[]): Row[] {
 }
 
 function nodeEvents({ node, value }: Answer<NodeTimeline>): Row[] {
-  return value.nodeEvents.length > 0 ? [{ kind: 'nodeEvents', node, events: value.nodeEvents }] : [];
+  const { nodeEvents: events, nodeEventsOmitted: omitted } = value;
+  return events.length > 0 ? [{ kind: 'nodeEvents', node, events, omitted }] : [];
+}
+
+function nodeEventsOf({ events, omitted }: ToldEvents) {
+  return { nodeEvents: events, nodeEventsOmitted: omitted.events };
+}
+
+function numberOfNodeEvents({ nodeEvents: events, nodeEventsOmitted: omitted }: NodeTimeline): number {
+  return numberOf(events.filter(isProven)) + omitted;
+}
+
+/** Of no GPU at all nothing can be told. */
+function isKnown({ gpus, nodesWithoutHistory }: { gpus: number; nodesWithoutHistory: number }): boolean {
+  return gpus > 0 && nodesWithoutHistory === 0;
 }
