@@ -1,11 +1,12 @@
 import { z } from 'zod';
 
-import { byName } from '../core/names.ts';
 import { count, duration, gibibytes } from '../core/words.ts';
 import { commonArguments } from './arguments.ts';
 import { gpmRow, gpmRowOf, gpmRows, gpmRowsOf, gpmRowText } from './gpm-row.ts';
 import { troubleText } from './gpu-text.ts';
 import { type MetricsRow, metricsRow, metricsText } from './metrics-row.ts';
+import { busy, summary, summaryRows, summaryText } from './metrics-summary.ts';
+import { isOld, type Placed } from './metrics-unread.ts';
 import {
   answerOf,
   driverAnswer,
@@ -16,7 +17,7 @@ import {
   selectGpus,
   simulatedText,
 } from './node-answer.ts';
-import { range, rangeOf, rangeText } from './range.ts';
+import { partOf, range, rangeOf } from './range.ts';
 import { type Answer, defineTool } from './tool.ts';
 
 const output = z.object({
@@ -26,8 +27,6 @@ const output = z.object({
 });
 type NodeMetrics = z.output<typeof output>;
 
-const ranked = z.object({ node: z.string(), index: z.int(), value: z.number() });
-
 const input = z.strictObject({
   ...commonArguments,
   gpm: z
@@ -36,26 +35,27 @@ const input = z.strictObject({
     .describe('also SM occupancy, tensor, DRAM bandwidth and pipe activity (Hopper and newer, 250 ms)'),
 });
 
+const head = z.object({
+  nodes: z.int(),
+  gpus: z.int(),
+  utilizationPercent: range,
+  memoryUsedBytes: z.number().nullable(),
+  memoryTotalBytes: z.number().nullable(),
+  powerWatts: z.number().nullable(),
+  gpusCounted: z
+    .object({ memory: z.int(), power: z.int() })
+    .describe('of how many GPUs the sums are; the others cannot be read, or not now'),
+  gpusWithOldValues: z.int().describe('hung, gone or long not read: in no sum, mean or ranking'),
+  driverProblemNodes: z.array(z.string()),
+  simulatedNodes: z.array(z.string()),
+  oldestReadingMs: z.number().nullable(),
+});
+
 const row = z.union([
   ...gpmRows,
   z.object({ kind: z.literal('driverProblem'), node: z.string(), driver: driverAnswer }),
   z.object({ kind: z.literal('gpu'), node: z.string(), gpu: metricsRow.schema }),
-  z.object({
-    kind: z.literal('ranking'),
-    what: z.string().describe('busiest, idle with memory held, hottest or highest power'),
-    unit: z.string(),
-    gpus: z.array(ranked),
-  }),
-  z.object({
-    kind: z.literal('node'),
-    node: z.string(),
-    gpus: z.int(),
-    migDevices: z.int(),
-    utilizationPercent: range,
-    memoryUsedPercent: range,
-    temperatureC: range,
-    powerWatts: range,
-  }),
+  ...summaryRows,
 ]);
 type Row = z.output<typeof row>;
 
@@ -68,17 +68,7 @@ export const metrics = defineTool({
     'line. detail=full or gpu: every GPU with every value, encoder to fans, and how long it was held down by what.',
   input,
   output,
-  head: z.object({
-    nodes: z.int(),
-    gpus: z.int(),
-    utilizationPercent: range,
-    memoryUsedBytes: z.number().nullable(),
-    memoryTotalBytes: z.number().nullable(),
-    powerWatts: z.number().nullable(),
-    driverProblemNodes: z.array(z.string()),
-    simulatedNodes: z.array(z.string()),
-    oldestReadingMs: z.number().nullable(),
-  }),
+  head,
   row,
   inquires: ({ gpm }) => (gpm ? 'gpm' : undefined),
 
@@ -97,41 +87,39 @@ export const metrics = defineTool({
     const problems = answers.filter(({ value }) => value.driver.problem);
     const odd = gpus.filter(({ gpu: each }) => troubleText(each) !== null || isThrottled(each));
     const others = gpus.filter((each) => !odd.includes(each));
-    const there = gpus.map((each) => each.gpu);
+    const current = gpus.map((each) => each.gpu).filter((each) => !isOld(each));
+    const memories = current.flatMap(({ memory }) => memory ?? []);
+    const watts = current.flatMap(({ powerWatts }) => powerWatts ?? []);
     return {
       head: {
         nodes: answers.length,
         gpus: gpus.length,
-        utilizationPercent: rangeOf(there.map(busy)),
-        memoryUsedBytes: sumOf(there.map(({ memory }) => memory?.usedBytes ?? null)),
-        memoryTotalBytes: sumOf(there.map(({ memory }) => memory?.totalBytes ?? null)),
-        powerWatts: sumOf(there.map(({ powerWatts }) => powerWatts)),
+        utilizationPercent: rangeOf(current.map(busy)),
+        memoryUsedBytes: sumOf(memories.map(({ usedBytes }) => usedBytes)),
+        memoryTotalBytes: sumOf(memories.map(({ totalBytes }) => totalBytes)),
+        powerWatts: sumOf(watts),
+        gpusCounted: { memory: memories.length, power: watts.length },
+        gpusWithOldValues: gpus.length - current.length,
         driverProblemNodes: problems.map(({ node }) => node),
         simulatedNodes: answers.filter(({ value }) => value.simulated).map(({ node }) => node),
-        oldestReadingMs: oldestOf(there.map(({ ageMs }) => ageMs)),
+        oldestReadingMs: oldestOf(gpus.map((each) => each.gpu.ageMs)),
       },
       rows: [
         ...problems.map(({ node, value }): Row => ({ kind: 'driverProblem', node, driver: value.driver })),
         ...odd.map((each): Row => ({ kind: 'gpu', ...each })),
         ...(gpm ? gpmRowsOf(answers) : []),
-        ...(full ? others.map((each): Row => ({ kind: 'gpu', ...each })) : summary(gpus, answers)),
+        ...(full ? others.map((each): Row => ({ kind: 'gpu', ...each })) : summary(gpus, odd)),
       ],
       gpuCount: gpus.length,
     };
   },
 
   headText(head) {
-    const { memoryUsedBytes: used, memoryTotalBytes: total, powerWatts, utilizationPercent } = head;
-    const facts = [
-      utilizationPercent && `${Math.round(utilizationPercent.mean)} % busy on average`,
-      used !== null && total !== null && `${gibibytes(used)} of ${gibibytes(total)} used`,
-      powerWatts !== null && `${Math.round(powerWatts)} W in all`,
-    ].filter(Boolean);
     const age =
       head.oldestReadingMs === null ? '' : ` Readings at most ${duration(head.oldestReadingMs)} old.`;
     return [
       ...simulatedText(head.nodes, head.simulatedNodes),
-      `${count(head.gpus, 'GPU')} on ${count(head.nodes, 'node')}${facts.length > 0 ? `: ${facts.join(', ')}` : ''}.${driverProblemText(head.driverProblemNodes)}${age}`,
+      `${count(head.gpus, 'GPU')} on ${count(head.nodes, 'node')}${loadText(head)}.${oldText(head.gpusWithOldValues)}${driverProblemText(head.driverProblemNodes)}${age}`,
     ];
   },
 
@@ -139,15 +127,9 @@ export const metrics = defineTool({
     if (row.kind === 'driverProblem') return `${row.node}: ${driverText(row.driver)}`;
     if (row.kind === 'gpu') return `${row.node} GPU ${row.gpu.index}: ${metricsText(row.gpu)}`;
     if (row.kind === 'gpm' || row.kind === 'noGpm') return gpmRowText(row);
-    if (row.kind === 'ranking') return rankingText(row);
-    return nodeText(row);
+    return summaryText(row);
   },
 });
-
-interface Placed {
-  readonly node: string;
-  readonly gpu: MetricsRow;
-}
 
 function placed({ node, value }: Answer<NodeMetrics>): Placed[] {
   return value.gpus.map((gpu) => ({ node, gpu }));
@@ -160,76 +142,31 @@ function isThrottled({ clocksEventReasons }: MetricsRow): boolean {
   return clocksEventReasons?.some((reason) => throttles.includes(reason)) ?? false;
 }
 
-function busy({ utilization }: MetricsRow): number | null {
-  return utilization?.gpuPercent ?? null;
+function sumOf(values: readonly number[]): number | null {
+  return values.length > 0 ? values.reduce((sum, value) => sum + value, 0) : null;
 }
 
-function memoryUsedPercent({ memory }: MetricsRow): number | null {
-  return memory && memory.totalBytes > 0 ? (100 * memory.usedBytes) / memory.totalBytes : null;
-}
-
-const rankedAtMost = 5;
-/** Less is what a driver or a display server holds. */
-const heldBytes = 2 ** 30;
-
-function summary(gpus: readonly Placed[], answers: readonly Answer<NodeMetrics>[]): Row[] {
-  const idle = gpus.filter(({ gpu }) => busy(gpu) === 0 && (gpu.memory?.usedBytes ?? 0) > heldBytes);
-  const rankings = [
-    ranking('busiest', '%', gpus, busy),
-    ranking('idle with memory held', 'GiB', idle, ({ memory }) => memory && memory.usedBytes / 2 ** 30),
-    ranking('hottest', '°C', gpus, ({ temperatureC }) => temperatureC),
-    ranking('highest power', 'W', gpus, ({ powerWatts }) => powerWatts),
-  ];
-  const nodes = answers.filter(({ value }) => value.gpus.length > 0).map(nodeRow);
-  return [
-    ...(gpus.length > 1 ? rankings.filter((row) => row.gpus.length > 0) : []),
-    ...nodes.sort((a, b) => byName(a.node, b.node)),
-  ];
-}
-
-function ranking(
-  what: string,
-  unit: string,
-  gpus: readonly Placed[],
-  of: (gpu: MetricsRow) => number | null,
-) {
-  const values = gpus.flatMap(({ node, gpu }) => {
-    const value = of(gpu);
-    return value === null ? [] : [{ node, index: gpu.index, value: Number(value.toFixed(1)) }];
-  });
-  const first = values.sort((a, b) => b.value - a.value).slice(0, rankedAtMost);
-  return { kind: 'ranking' as const, what, unit, gpus: first };
-}
-
-function nodeRow({ node, value: { gpus } }: Answer<NodeMetrics>) {
-  return {
-    kind: 'node' as const,
-    node,
-    gpus: gpus.length,
-    migDevices: gpus.reduce((sum, { migDevices }) => sum + (migDevices?.length ?? 0), 0),
-    utilizationPercent: rangeOf(gpus.map(busy)),
-    memoryUsedPercent: rangeOf(gpus.map(memoryUsedPercent)),
-    temperatureC: rangeOf(gpus.map(({ temperatureC }) => temperatureC)),
-    powerWatts: rangeOf(gpus.map(({ powerWatts }) => powerWatts)),
-  };
-}
-
-function sumOf(values: readonly (number | null)[]): number | null {
-  const known = values.filter((value) => value !== null);
-  return known.length > 0 ? known.reduce((sum, value) => sum + value, 0) : null;
-}
-
-function rankingText({ what, unit, gpus }: Extract<Row, { kind: 'ranking' }>): string {
-  return `${what}: ${gpus.map(({ node, index, value }) => `${node} GPU ${index} ${value} ${unit}`).join(', ')}`;
-}
-
-function nodeText(row: Extract<Row, { kind: 'node' }>): string {
+function loadText({ gpus, gpusCounted: counted, ...load }: z.output<typeof head>): string {
+  const { memoryUsedBytes: used, memoryTotalBytes: total, powerWatts, utilizationPercent: busy } = load;
   const facts = [
-    row.migDevices > 0 && count(row.migDevices, 'MIG device'),
-    rangeText(row.utilizationPercent, '% busy'),
-    rangeText(row.memoryUsedPercent, '% of memory used'),
-    rangeText(row.temperatureC, '°C'),
-    rangeText(row.powerWatts, 'W'),
+    busy && `${Math.round(busy.mean)} % busy on average${inBrackets(partOf(busy.gpus, gpus))}`,
+    used !== null &&
+      total !== null &&
+      `${gibibytes(used)} of ${gibibytes(total)} used${inBrackets(partOf(counted.memory, gpus))}`,
+    powerWatts !== null && powerText(powerWatts, partOf(counted.power, gpus)),
   ].filter(Boolean);
-  return `${row.node}: ${count(row.gpus, 'GPU')}: ${facts.join(', ') || 'nothing could be read'}`;
+  return facts.length > 0 ? `: ${facts.join(', ')}` : '';
+}
+
+function powerText(watts: number, part: string | null): string {
+  return `${Math.round(watts)} W ${part ? `of ${part}` : 'in all'}`;
+}
+
+function oldText(gpus: number): string {
+  if (gpus === 0) return '';
+  return ` The values of ${count(gpus, 'GPU')} are old: they are in no sum and no ranking.`;
+}
+
+function inBrackets(note: string | null): string {
+  return note === null ? '' : ` (${note})`;
 }

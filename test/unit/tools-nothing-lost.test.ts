@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-
+import type { GpuState } from '../../src/core/snapshot.ts';
 import { health } from '../../src/tools/health.ts';
 import { inventory } from '../../src/tools/inventory.ts';
+import { metrics } from '../../src/tools/metrics.ts';
 import type { Tool } from '../../src/tools/tool.ts';
 import { allRows, answersOf, ask, type FleetSnapshots, random } from '../support/answers.ts';
 import { driverOk, type Given, gpu, nowMs, snapshot, unreadableGpu } from '../support/gpus.ts';
@@ -13,8 +14,9 @@ interface Row {
   readonly node?: string;
   readonly nodes?: readonly string[];
   readonly gpu?: { readonly index: number; readonly verdict?: string };
+  readonly indexes?: readonly number[];
   readonly gpusPerNode?: number;
-  readonly gpus?: readonly { readonly count: number }[];
+  readonly gpus?: number | readonly { readonly count: number }[];
 }
 
 describe.for(seeds)('a fleet made by chance (%i)', (seed) => {
@@ -43,6 +45,40 @@ describe.for(seeds)('a fleet made by chance (%i)', (seed) => {
       ]);
     },
   );
+
+  test('every GPU is in the line of its node, and in a line of its own where a sum leaves it out', () => {
+    const rows = rowsOf(metrics, fleet, 'summary');
+
+    const inNodes = rows.filter(({ kind }) => kind === 'node').map(({ gpus }) => Number(gpus));
+    expect(inNodes.reduce((a, b) => a + b, 0)).toBe(total);
+    const named = rows.flatMap(({ kind, node, gpu: one, nodes = [], indexes = [] }) =>
+      kind === 'unread'
+        ? nodes.flatMap((each) => indexes.map((index) => `${each} ${index}`))
+        : kind === 'gpu'
+          ? [`${node} ${one?.index}`]
+          : [],
+    );
+    expect(new Set(named).size).toBe(named.length);
+    expect(named).toEqual(expect.arrayContaining(leftOut(fleet)));
+  });
+
+  test('sums of metrics are of the GPUs that they say', () => {
+    const { structured } = ask(metrics, fleet);
+
+    const there = Object.values(fleet).flatMap(({ gpus }) =>
+      gpus.filter((each) => !isLeftOut(each, 'powerWatts')),
+    );
+    const watts = there.flatMap(({ readings: { powerWatts } }) =>
+      'value' in powerWatts ? powerWatts.value : [],
+    );
+    expect(structured).toMatchObject({ gpus: total, gpusCounted: { power: watts.length } });
+    expect(structured['powerWatts'] ?? 0).toBeCloseTo(watts.reduce((a, b) => a + b, 0));
+  });
+
+  test('in full every GPU is in exactly one row of the metrics', () => {
+    const inRows = rowsOf(metrics, fleet, 'full').filter(({ kind }) => kind === 'gpu');
+    expect(inRows).toHaveLength(total);
+  });
 
   test.for([inventory, health])('every node is in some row of $name', (tool) => {
     for (const detail of ['summary', 'full']) {
@@ -81,11 +117,26 @@ test.for([inventory, health])('$name notices when the data of two nodes is swapp
   ]);
 });
 
+type Summed = 'utilization' | 'memory' | 'temperatureC' | 'powerWatts';
+
+/** By a sum or mean of this reading. */
+function isLeftOut({ trouble, readings }: GpuState, name: Summed): boolean {
+  return trouble !== null || 'missing' in readings[name];
+}
+
+function leftOut(fleet: FleetSnapshots): string[] {
+  const names = ['utilization', 'memory', 'temperatureC', 'powerWatts'] as const;
+  return Object.entries(fleet).flatMap(([node, { gpus }]) =>
+    gpus.filter((each) => names.some((name) => isLeftOut(each, name))).map(({ index }) => `${node} ${index}`),
+  );
+}
+
 function rowsOf(tool: Tool, fleet: FleetSnapshots, detail: string): Row[] {
   return allRows(tool, fleet, { detail }) as Row[];
 }
 
 function gpusIn({ kind, nodes = [], gpusPerNode = 0, gpus = [] }: Row): number {
+  if (typeof gpus === 'number') return 0;
   if (kind === 'equalNodes') return nodes.length * gpus.reduce((sum, { count }) => sum + count, 0);
   if (kind === 'okNodes') return nodes.length * gpusPerNode;
   return kind === 'gpu' || kind === 'troubledGpu' ? 1 : 0;
@@ -103,6 +154,7 @@ function randomFleet(seed: number): FleetSnapshots {
     { temperatureC: 91 },
     { recoveryAction: { missing: 'notSupportedByDriver' } },
     { memory: { missing: 'nvmlReturn999' } },
+    { powerWatts: { missing: 'nvmlReturn999' }, utilization: { missing: 'resetRequired' } },
   ];
   const drivers = [
     driverOk,
