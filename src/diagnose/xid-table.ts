@@ -406,7 +406,7 @@ export const xidRows: readonly XidRow[] = [
     'depends',
     'fabric',
     null,
-    'NVLink 5 (Blackwell) error from unit SAW. Severity is in the line (Fatal/Nonfatal) and in errorStatus; decode with nvlink5_rules.',
+    'NVLink 5 (Blackwell) error from unit SAW. The line says how bad it is: Fatal or Nonfatal.',
   ],
   [
     145,
@@ -416,7 +416,7 @@ export const xidRows: readonly XidRow[] = [
     'depends',
     'fabric',
     null,
-    'NVLink 5 (Blackwell) error from unit RLW. Severity is in the line (Fatal/Nonfatal) and in errorStatus; decode with nvlink5_rules.',
+    'NVLink 5 (Blackwell) error from unit RLW. The line says how bad it is: Fatal or Nonfatal.',
   ],
   [
     146,
@@ -426,7 +426,7 @@ export const xidRows: readonly XidRow[] = [
     'depends',
     'fabric',
     null,
-    'NVLink 5 (Blackwell) error from unit TLW. Severity is in the line (Fatal/Nonfatal) and in errorStatus; decode with nvlink5_rules.',
+    'NVLink 5 (Blackwell) error from unit TLW. The line says how bad it is: Fatal or Nonfatal.',
   ],
   [
     147,
@@ -436,7 +436,7 @@ export const xidRows: readonly XidRow[] = [
     'depends',
     'fabric',
     null,
-    'NVLink 5 (Blackwell) error from unit TREX. Severity is in the line (Fatal/Nonfatal) and in errorStatus; decode with nvlink5_rules.',
+    'NVLink 5 (Blackwell) error from unit TREX. The line says how bad it is: Fatal or Nonfatal.',
   ],
   [
     148,
@@ -446,7 +446,7 @@ export const xidRows: readonly XidRow[] = [
     'depends',
     'fabric',
     null,
-    'NVLink 5 (Blackwell) error from unit NVLPW control. Severity is in the line (Fatal/Nonfatal) and in errorStatus; decode with nvlink5_rules.',
+    'NVLink 5 (Blackwell) error from unit NVLPW control. The line says how bad it is: Fatal or Nonfatal.',
   ],
   [
     149,
@@ -456,7 +456,7 @@ export const xidRows: readonly XidRow[] = [
     'depends',
     'fabric',
     null,
-    'NVLink 5 (Blackwell) error from unit NETIR. Severity is in the line (Fatal/Nonfatal) and in errorStatus; decode with nvlink5_rules.',
+    'NVLink 5 (Blackwell) error from unit NETIR. The line says how bad it is: Fatal or Nonfatal.',
   ],
   [
     150,
@@ -466,7 +466,7 @@ export const xidRows: readonly XidRow[] = [
     'depends',
     'fabric',
     null,
-    'NVLink 5 (Blackwell) error from unit MSE. Severity is in the line (Fatal/Nonfatal) and in errorStatus; decode with nvlink5_rules.',
+    'NVLink 5 (Blackwell) error from unit MSE. The line says how bad it is: Fatal or Nonfatal.',
   ],
   [
     151,
@@ -488,7 +488,7 @@ export const xidRows: readonly XidRow[] = [
     'depends',
     'gpu',
     null,
-    'The driver changed its recommended recovery action for the GPU. Best single machine-readable verdict: also readable as NVML field 230 (NVML_FI_DEV_GET_GPU_RECOVERY_ACTION).',
+    'The driver changed the recovery action that it recommends for the GPU: its own verdict, which goes before what is said of single Xids.',
   ],
   [
     155,
@@ -703,8 +703,12 @@ export const xidActions: Readonly<Record<string, string>> = {
     'If another Xid precedes on the same GPU/channel follow that one; solo -> application was aborted (restart Fabric Manager only if solo and persistent on NVSwitch systems).',
   WORKFLOW_XID_48:
     'Solo -> reset GPU (then field diagnostic); with Xid 63/64 -> drain and reset; SRAM source -> check sram threshold flag -> RMA.',
-  WORKFLOW_NVLINK_ERR: 'Decode the 7 registers printed in the Xid 74 line (see xid74_register_decode).',
-  WORKFLOW_NVLINK5_ERR: 'Decode unit / severity / errorStatus from the line (see nvlink5_rules).',
-  XID_154: 'Follow the recovery action the line names (see xid154_actions).',
-  XID_137_FLOW: 'Application P2P access error unless repeated; see entry.',
+  WORKFLOW_NVLINK_ERR:
+    'Drain and reset the GPU and its NVLink peers; if it comes back on the same link, check that GPU and switch are seated, run the field diagnostic, and send the whole line, whose 7 registers tell the cause, to support.',
+  WORKFLOW_NVLINK5_ERR:
+    'Look at the line: Nonfatal needs nothing by itself, Fatal needs the GPU drained and reset. An Xid 154 of the same GPU goes before both.',
+  XID_154:
+    'Look at the line: what stands behind "to" is to be done. Nothing for None; otherwise reset the GPU, reboot the node or drain it.',
+  XID_137_FLOW:
+    'A program accessed memory of another GPU that it may not: look at the program. If it is repeated with different programs, contact support.',
 };

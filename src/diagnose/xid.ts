@@ -63,8 +63,8 @@ const recoveries: Readonly<Record<string, Action>> = {
 export function explainXid(code: number, message: string): Explained {
   const row = xids.get(code);
   if (!row) return unknownXid(code);
-  const [, name, bucket, , , scope, , meaning] = row;
-  return { name, meaning, scope, ...judged(row, message), nvidiaAction: wordsOf(xidActions, bucket) };
+  const [, name, , , , scope, , meaning] = row;
+  return { name, meaning, scope, ...judged(row, message), nvidiaAction: nvidiaWords(row, message) };
 }
 
 function unknownXid(code: number): Explained {
@@ -93,9 +93,22 @@ function judged(
   };
 }
 
-function recovery(message: string): Pick<Explained, 'severity' | 'action'> {
+/** Where the line itself says what to do, that is told and not that it says so. */
+function nvidiaWords([code, , bucket]: XidRow, message: string): string | null {
+  if (code === recoveryActionChanged && recoveries[recoveryIn(message)])
+    return `The driver's recovery action is now: ${recoveryIn(message)}.`;
+  if (!nvlink5.has(code)) return wordsOf(xidActions, bucket);
+  const { severity } = nvlink5Error(message);
+  return wordsOf(xidActions, { critical: 'RESET_GPU', warning: 'IGNORE' }[severity as string] ?? bucket);
+}
+
+function recoveryIn(message: string): string {
   const [, to = ''] = /\bto 0x\w{1,8} \(([^)]{1,40})\)/.exec(message) ?? [];
-  const action = recoveries[to];
+  return to;
+}
+
+function recovery(message: string): Pick<Explained, 'severity' | 'action'> {
+  const action = recoveries[recoveryIn(message)];
   if (action === undefined) return { severity: 'unknown', action: 'runDiagnostics' };
   return { severity: action === 'none' ? 'info' : 'critical', action };
 }

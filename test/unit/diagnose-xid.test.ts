@@ -41,6 +41,31 @@ test('the table is whole: each code once, every Xid has a name, and an action th
   }
 });
 
+test('no text sends its reader to what only this program has: no key, no table of ours', () => {
+  const rows = [
+    ...xidRows.map(([code]) => explainXid(code, '')),
+    ...sxidRows.map(([code]) => explainSxid(code, true)),
+  ];
+  const texts = rows
+    .flatMap(({ meaning, nvidiaAction }) => [meaning, nvidiaAction])
+    .filter((text) => text !== null);
+
+  expect(texts.filter((text) => /\(see |see entry|[a-z]\d*_[a-z]|[A-Z]_[A-Z]/.test(text))).toEqual([]);
+});
+
+test('where a line says what to do, that is told', () => {
+  const told = (code: number, message: string) => explainXid(code, message).nvidiaAction;
+
+  expect(told(154, 'GPU recovery action changed from 0x0 (None) to 0x1 (GPU Reset Required)')).toBe(
+    "The driver's recovery action is now: GPU Reset Required.",
+  );
+  expect(told(149, 'NETIR_LINK_EVT Fatal XC1 i0 Link 08 (0x004505c6 0x00000000)')).toMatch(
+    /^Drain the GPU and reset it/,
+  );
+  expect(told(149, 'NETIR_LINK_EVT Nonfatal XC0 i0 Link 08 (0x004505c6 0x00000000)')).toMatch(/^No action/);
+  expect(told(149, '')).toMatch(/^Look at the line: Nonfatal/);
+});
+
 test('an Xid after which metrics call a GPU untrustworthy has an action that says so, and the other way round', () => {
   const drastic = new Set(['resetGpu', 'rebootNode']);
   for (const [code] of xidRows) {
