@@ -42,8 +42,10 @@ export interface EventDetails {
   readonly gpuInstanceId?: number;
   readonly computeInstanceId?: number;
   readonly link?: number;
-  /** As an SXid line says it of itself. */
+  /** As an SXid line, or a PCIe bus error, says it of itself. */
   readonly fatal?: boolean;
+  /** Of a PCIe bus error: the bus repaired it, and nothing was lost. */
+  readonly corrected?: boolean;
 }
 
 /** What one reader gets who has read up to a number before. */

@@ -79,15 +79,22 @@ const others: Readonly<Record<Exclude<GpuEvent['kind'], 'xid' | 'sxid' | 'aer'>,
   },
 };
 
-function explained({ kind, code, message, details: { fatal } }: GpuEvent): Told {
+function explained({ kind, code, message, details }: GpuEvent): Told {
   if (kind === 'xid') return explainXid(code ?? 0, message);
-  if (kind === 'sxid') return explainSxid(code ?? 0, fatal);
-  if (kind !== 'aer') return others[kind];
+  if (kind === 'sxid') return explainSxid(code ?? 0, details.fatal);
+  return kind === 'aer' ? busError(details) : others[kind];
+}
+
+/** Whether it was corrected is not told of those that an older version kept. */
+function busError({ fatal, corrected }: GpuEvent['details']): Told {
+  const told = { name: 'PCIe bus error', meaning: null, nvidiaAction: null } as const;
+  if (fatal) return { ...told, name: `${told.name}, fatal`, severity: 'critical', action: 'rebootNode' };
+  if (corrected !== false) return { ...told, severity: 'info', action: 'none' };
   return {
-    name: `PCIe bus error${fatal ? ', fatal' : ''}`,
-    meaning: null,
-    severity: fatal ? 'critical' : 'info',
-    action: fatal ? 'rebootNode' : 'none',
-    nvidiaAction: null,
+    ...told,
+    name: `${told.name}, uncorrected`,
+    meaning: 'A transfer was lost; the link still works.',
+    severity: 'warning',
+    action: 'runDiagnostics',
   };
 }

@@ -90,15 +90,15 @@ const others: [line: string, expected: object][] = [
   ['<4>[7.1] NVRM: API mismatch: the client has the version 580.1', { kind: 'nvrm', pciSlot: null }],
   [
     '<4>[7.1] nvidia 0000:3b:00.0: PCIe Bus Error: severity=Corrected, type=Physical Layer, (Receiver ID)',
-    { kind: 'aer', pciSlot: '0000:3b:00', details: { fatal: false } },
+    { kind: 'aer', pciSlot: '0000:3b:00', details: { fatal: false, corrected: true } },
   ],
   [
     '<3>[7.1] pcieport 0000:3a:00.0: AER: PCIe Bus Error: severity=Uncorrected (Fatal), type=Transaction Layer',
-    { kind: 'aer', pciSlot: '0000:3a:00', details: { fatal: true } },
+    { kind: 'aer', pciSlot: '0000:3a:00', details: { fatal: true, corrected: false } },
   ],
   [
     '<3>[7.1] nvidia 0000:3b:00.0: PCIe Bus Error: severity=Uncorrected (Non-Fatal), type=Transaction Layer',
-    { kind: 'aer', details: { fatal: false } },
+    { kind: 'aer', details: { fatal: false, corrected: false } },
   ],
   [
     '<3>[7.1] Out of memory: Killed process 4321 (python3) total-vm:1234kB, anon-rss:1kB',

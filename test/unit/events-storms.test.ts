@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { GpuEvent } from '../../src/core/event.ts';
 import { EventBook } from '../../src/server/events/event-book.ts';
 import { eventsIn } from '../../src/server/events/gpu-lines.ts';
+import { keptEvent } from '../../src/server/events/kept-events.ts';
 import { kernelLine, kmsgLines, linesOfInterest } from '../../src/server/events/kernel-line.ts';
 import { isGpuFault } from '../../src/server/history/burst.ts';
 
@@ -75,6 +76,18 @@ test('a storm of corrected bus errors hides no Xid, and a reader is told that ev
   expect(page.events.length).toBeLessThanOrEqual(2000);
   expect(book.since(undefined).events[0]).toMatchObject({ number: 1, code: 79 });
   expect(book.since(page.cursor)).toMatchObject({ eventsLost: false, events: [] });
+});
+
+test('a storm of corrected bus errors hides none that the bus did not correct, also over a restart', () => {
+  const { book, read } = bookOf(bootedAtMs + 900_000);
+  const bad = busError(1, 'Uncorrected (Non-Fatal)');
+  read(bad);
+
+  read(bad, ...Array.from({ length: 4000 }, (_, at) => busError(2 + at)));
+
+  const [first] = book.since(undefined).events;
+  expect(first).toMatchObject({ number: 1, details: { fatal: false, corrected: false } });
+  expect(keptEvent.parse(first)).toEqual(first);
 });
 
 test('a book that is too long to be kept is kept without its oldest events, and says so', () => {

@@ -164,7 +164,9 @@ test('the other events of a node are named and judged', () => {
     other('fallenOffBus'),
     other('sxid', { code: 20_034, pciSlot: '0000:c1:00', details: { fatal: true, link: 30 } }),
     other('aer', { details: { fatal: true } }),
-    other('aer', { details: { fatal: false } }),
+    other('aer', { details: { fatal: false, corrected: true } }),
+    other('aer', { details: { fatal: false, corrected: false } }),
+    other('aer', { details: { fatal: false } }), // as an older version kept it
     other('oomKill', { pciSlot: null, details: { pid: 5, processName: 'python3' } }),
     other('nvrm', { message: 'GPU 0000:0a:00.0: RmInitAdapter failed! (0x62:0x40:2477)' }),
   ];
@@ -176,8 +178,9 @@ test('the other events of a node are named and judged', () => {
     /^critical: a GPU 0 .*PCIe bus error, fatal/,
     /^warning: a: killed for want of memory of the host, pid 5/,
     /^warning: a GPU 0 .*driver message, at [^ ]*Z\. Line: GPU 0000:0a:00\.0: RmInitAdapter failed! \(0x62:0x40:2477\)$/, // no action: nobody knows what it means
-    /^info: a GPU 0 .*PCIe bus error/,
+    /^warning: a GPU 0 .*: PCIe bus error, uncorrected, at /,
+    /^info: a GPU 0 .*: 2 × PCIe bus error, at /,
   ])
     expect(rows.filter((row) => expected.test(row))).toHaveLength(1);
-  expect(rows).toHaveLength(6);
+  expect(rows).toHaveLength(7);
 });

@@ -63,7 +63,10 @@ export class EventShelf {
   }
 }
 
-/** A program can write whatever it likes: what it wrote takes no room from what the kernel says. */
-export function kindOf({ kind, origin }: Pick<GpuEvent, 'kind' | 'origin'>): string {
-  return `${kind} ${origin}`;
+/**
+ * A program can write whatever it likes: what it wrote takes no room from what the kernel says. Nor do errors that the bus
+ * corrects, which come by the thousand, from those that it does not.
+ */
+export function kindOf({ kind, origin, details }: Pick<GpuEvent, 'kind' | 'origin' | 'details'>): string {
+  return `${kind} ${origin}${details.corrected ? ' corrected' : ''}`;
 }

@@ -132,7 +132,8 @@ function busError(text: string): Found | null {
   const [, address, severity] = busErrorLine.exec(text) ?? [];
   if (address === undefined || severity === undefined) return null;
   const fatal = /\bFatal\b/.test(severity) && !/Non-?Fatal/i.test(severity);
-  return { ...nothing, kind: 'aer', pciSlot: pciSlot(address), details: { fatal } };
+  const corrected = /^Correct/i.test(severity);
+  return { ...nothing, kind: 'aer', pciSlot: pciSlot(address), details: { fatal, corrected } };
 }
 
 /** Up to Linux 5.0 the reason stood in a line before. Source: mm/oom_kill.c */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-const event = z.object({
+export const keptEvent = z.object({
   number: z.int().positive(),
   id: z.string(),
   kind: z.enum(['xid', 'sxid', 'nvrm', 'fallenOffBus', 'aer', 'oomKill']),
@@ -21,6 +21,7 @@ const event = z.object({
     computeInstanceId: z.number().exactOptional(),
     link: z.number().exactOptional(),
     fatal: z.boolean().exactOptional(),
+    corrected: z.boolean().exactOptional(),
   }),
 });
 
@@ -32,7 +33,7 @@ export const keptEvents = z.object({
   next: z.int().positive(),
   readBefore: z.boolean(),
   seen: z.array(z.tuple([z.string(), z.int().positive()])).readonly(),
-  events: z.array(event).readonly(),
+  events: z.array(keptEvent).readonly(),
   /** These were not kept at first. */
   readUpTo: z.number().nullable().exactOptional(),
   lostUpTo: z.int().min(0).exactOptional(),
