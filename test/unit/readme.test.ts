@@ -51,6 +51,10 @@ test('the table of tools has every tool and no other', () => {
   expect([...table('Tools').keys()].sort()).toEqual(tools.map(({ name }) => name).sort());
 });
 
+test('what is said above the table of tools is said of all of them', () => {
+  expect(readme).toMatch(/\n## Tools\n\nAll are read-only, and take `nodes`/);
+});
+
 test('the tables of flags have every flag of each program and no other', () => {
   const printed = ['--help', '--version'];
   const own = (flags: readonly string[]) => flags.filter((flag) => !printed.includes(flag));
