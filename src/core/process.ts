@@ -62,6 +62,8 @@ export interface GpuProcess extends DriverProcess {
   readonly holders: readonly DeviceHolder[];
   /** The driver no longer lists it, and it is still there: it cannot end, and may hold the GPU's memory. */
   readonly left: boolean;
+  /** For how long every look has found it in state D; null for one that was not the last time. */
+  readonly waitingMs: number | null;
 }
 
 export interface GpuProcesses {

@@ -152,7 +152,7 @@ function knowledgeOf(
   const processes = new ProcessBook(options ?? { onNode, allocations: () => ({ reason: 'not asked for' }) });
   const inquire = async (what: keyof Inquiries) => {
     await within(what === 'gpm' ? inquireGpm(sampler) : sampler.inquire(what), inquiryMs);
-    if (what === 'processes') processes.update(sampler.snapshot().gpus, sampler.answers().processes);
+    if (what === 'processes') processes.update(sampler.snapshot().gpus, sampler.answers().processes, nowMs());
   };
   return {
     context() {

@@ -34,11 +34,13 @@ export const processRow = z.object({
     ),
   holders: z.array(holder),
   left: z.boolean().describe('the driver no longer lists it, and it is still there'),
+  waitingMs: z.number().nullish().describe('for how long every look has found it in state D'),
   missing: z.record(z.string(), z.string()).describe('field → why it is null'),
 });
 export type ProcessRow = z.output<typeof processRow>;
 
-export function processRowOf({ pid, kinds, onNode, holders, left, ...process }: GpuProcess): ProcessRow {
+export function processRowOf(given: GpuProcess): ProcessRow {
+  const { pid, kinds, onNode, holders, left, waitingMs, ...process } = given;
   const { usedBytes, utilization, gpuInstanceId, computeInstanceId } = process;
   const container = orNull(onNode.container);
   return {
@@ -58,6 +60,7 @@ export function processRowOf({ pid, kinds, onNode, holders, left, ...process }: 
     holders:
       container === null && !('missing' in onNode.container) ? [] : holders.map((each) => ({ ...each })),
     left,
+    waitingMs: waitingMs === null ? null : Math.round(waitingMs),
     missing: reasons({ usedBytes, utilization, ...onNode }),
   };
 }
@@ -79,8 +82,12 @@ export const stuckStates: Readonly<Record<string, string>> = {
   Z: 'has ended and is not laid to rest (state Z)',
 };
 
-export function isStuck({ state, left }: ProcessRow): boolean {
-  return state !== null && Object.hasOwn(stuckStates, state) && (left || state === 'Z');
+/** Also a process at work waits in the kernel, for moments: not at every look for so long. */
+const waitsLongMs = 60_000;
+
+export function isStuck({ state, left, waitingMs }: ProcessRow): boolean {
+  if (state === null || !Object.hasOwn(stuckStates, state)) return false;
+  return left || state === 'Z' || (waitingMs ?? 0) >= waitsLongMs;
 }
 
 /** `python3 (pid 4001, compute), 52 GiB, SM 92 % (memory 50 %), since 3 h, pod ml/train container main`. */
@@ -93,10 +100,16 @@ export function processText(row: ProcessRow, nowMs: number): string {
     utilization && utilizationText(utilization),
     startedAtMs !== null && `running for ${duration(Math.max(0, nowMs - startedAtMs))}`,
     ownerText(row),
-    row.state !== null && (row.left || row.state === 'Z') && stuckStates[row.state],
+    stuckText(row),
     row.left && 'no longer listed by the driver',
   ];
   return parts.filter(Boolean).join(', ');
+}
+
+function stuckText(row: ProcessRow): string | null {
+  if (!isStuck(row)) return null;
+  const looked = row.waitingMs ? ` at every look for ${duration(row.waitingMs)}` : '';
+  return `${stuckStates[row.state ?? '']}${looked}`;
 }
 
 function utilizationText(utilization: NonNullable<ProcessRow['utilization']>): string {

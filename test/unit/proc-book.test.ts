@@ -48,8 +48,8 @@ function bookOf(allocations: readonly Allocation[] | string = []) {
   const known: Allocations =
     typeof allocations === 'string' ? { reason: allocations } : { allocations, offered: null };
   const book = new ProcessBook({ onNode: (pid) => onNode.get(pid) ?? gone, allocations: () => known });
-  const list = (processes: readonly DriverProcess[], index = 0) =>
-    book.update(gpus, new Map([[index, { readAtMs: 1, answer: { value: processes } }]]));
+  const list = (processes: readonly DriverProcess[], index = 0, atMs = 1) =>
+    book.update(gpus, new Map([[index, { readAtMs: 1, answer: { value: processes } }]]), atMs);
   return { book, onNode, list };
 }
 
@@ -120,7 +120,7 @@ test('under MIG the holders are those of the part that the process uses', () => 
   });
 
   const answer = { value: [process(7, { gpuInstanceId: 4, computeInstanceId: 0 })] };
-  book.update([parted], new Map([[0, { readAtMs: 1, answer }]]));
+  book.update([parted], new Map([[0, { readAtMs: 1, answer }]]), 1);
 
   const [told] = book.view([parted]).gpus;
   expect(told?.processes).toMatchObject({ value: [{ holders: [{ pod: 'b' }] }] });
@@ -157,7 +157,7 @@ test('a GPU that is lost lists nothing any more: who was on it and cannot end is
   list([process(7), process(8)]);
 
   onNode.set(7, running('D'));
-  book.update(gpus, new Map([[0, { readAtMs: 2, answer: { missing: 'gpuLost' } }]]));
+  book.update(gpus, new Map([[0, { readAtMs: 2, answer: { missing: 'gpuLost' } }]]), 2);
 
   expect(book.view(gpus).gpus[0]).toMatchObject({
     processes: { missing: 'gpuLost' },
@@ -183,7 +183,7 @@ test('a GPU that cannot be asked any more keeps what was known of it', () => {
   onNode.set(7, running());
   list([process(7)]);
 
-  book.update(gpus, new Map());
+  book.update(gpus, new Map(), 2);
 
   expect(seen(book)).toMatchObject([{ pid: 7 }]);
 });
@@ -195,7 +195,7 @@ test('a GPU is offered to pods if the kubelet has it, or a part of it, to give',
       allocations: () => ({ allocations: [], offered: devices }),
     });
     const nothing = { readAtMs: 1, answer: { value: [] } };
-    book.update(gpus, new Map(gpus.map(({ index }) => [index, nothing])));
+    book.update(gpus, new Map(gpus.map(({ index }) => [index, nothing])), 1);
     return book.view(gpus).gpus.map((each) => each.offered);
   };
 
@@ -211,9 +211,26 @@ test('after a reload in which a GPU has gone its processes are its own, and not 
   onNode.set(7, running('D'));
   const renumbered = [gpu(0), { ...gpu(2), index: 1 }, gpu(1, {}, { trouble: 'vanished', readAtMs: null })];
 
-  book.update(renumbered, new Map([[1, { readAtMs: 2, answer: { value: [process(8)] } }]]));
+  book.update(renumbered, new Map([[1, { readAtMs: 2, answer: { value: [process(8)] } }]]), 2);
 
   const [, other, vanished] = book.view(renumbered).gpus;
   expect(other).toMatchObject({ processes: { value: [{ pid: 8 }] }, stuck: [] });
   expect(vanished).toMatchObject({ processes: { missing: 'gpuLost' }, stuck: [{ pid: 7, left: true }] });
+});
+
+test('for how long every look has found a listed process in the kernel is told: not of another with its pid, nor across a pause', () => {
+  const { book, onNode, list } = bookOf();
+  const waitingMs = (state: ProcessOnNode, atMs: number) => {
+    onNode.set(7, state);
+    list([process(7)], 0, atMs);
+    const told = seen(book);
+    return Array.isArray(told) ? told[0]?.waitingMs : undefined;
+  };
+
+  expect(waitingMs(running('D'), 1000)).toBe(0);
+  expect(waitingMs(running('D'), 31_000)).toBe(30_000);
+  expect(waitingMs(running('D'), 61_000)).toBe(60_000);
+  expect(waitingMs(running('R'), 62_000)).toBeNull();
+  expect(waitingMs(running('D'), 63_000)).toBe(0);
+  expect(waitingMs(running('D', 99), 130_000)).toBe(0);
 });

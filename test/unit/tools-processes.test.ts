@@ -31,6 +31,7 @@ function job(pid: number, given: Partial<GpuProcess> = {}): GpuProcess {
     },
     holders: [main],
     left: false,
+    waitingMs: null,
     ...given,
   };
 }
@@ -95,6 +96,16 @@ test('a process that waits in the kernel while the driver lists it is at work, a
   const waits = job(4001, { onNode: { ...job(1).onNode, state: { value: 'D' } } });
 
   expect(ask([runs(0, [waits]), runs(1, [])]).join('\n')).not.toContain('stuck');
+});
+
+test('a process that every look for a minute found in the kernel is told, also while the driver lists it', () => {
+  const waits = { onNode: { ...job(1).onNode, state: { value: 'D' } } };
+  const list = [job(4001, { ...waits, waitingMs: 60_000.3 }), job(4002, { ...waits, waitingMs: 59_000 })];
+
+  const stuck = ask([runs(0, list), runs(1, [])]).filter((line) => line.startsWith('stuck'));
+
+  expect(stuck).toHaveLength(1);
+  expect(stuck[0]).toMatch(/pid 4001.*cannot be ended \(state D\) at every look for 60 s\. It may hold/);
 });
 
 test('a GPU that a pod holds and does not use is named with the pod', () => {

@@ -22,6 +22,8 @@ type ListedGpu = NonNullable<ReturnType<Listed['get']>>;
 interface Known {
   readonly startedAtMs: number | null;
   readonly process: DriverProcess;
+  /** Monotonic: the first of the looks since which it has been in state D at each. */
+  readonly waitsSinceMs: number | null;
 }
 
 /** States in which a process is not run and cannot be ended: it waits in the kernel, or has ended and is not laid to rest. */
@@ -41,14 +43,14 @@ export class ProcessBook {
   }
 
   /** The driver was asked anew: looks up whose the processes are now. */
-  update(gpus: readonly GpuState[], listed: Listed): void {
+  update(gpus: readonly GpuState[], listed: Listed, nowMs: number): void {
     const given = this.#options.allocations();
     const kubelet = 'reason' in given ? silentKubelet : kubeletOf(given);
     for (const gpu of gpus) {
       const before = this.#seen.get(keyOf(gpu));
       const gone = { readAtMs: before?.readAtMs ?? 0, answer: unanswered(gpu) };
       const now = answerOfGpu(listed, gpu) ?? (isGone(gpu) && before ? gone : undefined);
-      if (now) this.#seen.set(keyOf(gpu), this.#look(gpu, now, kubelet));
+      if (now) this.#seen.set(keyOf(gpu), this.#look(gpu, now, kubelet, nowMs));
     }
   }
 
@@ -65,21 +67,28 @@ export class ProcessBook {
     gpu: GpuState,
     { readAtMs, answer: processes }: ListedGpu,
     { holdersOf, offers }: Kubelet,
+    nowMs: number,
   ): GpuProcesses {
     const whole = namesOf(gpu);
     const all = [...whole, ...migNamesOf(gpu)];
-    const named = (process: DriverProcess, left: boolean): GpuProcess => ({
-      ...process,
-      onNode: this.#options.onNode(process.pid),
-      holders: holdersOf(nameOfPart(gpu, process) ?? whole),
-      left,
-    });
+    const before = this.#known.get(keyOf(gpu));
+    const named = (process: DriverProcess, left: boolean): GpuProcess => {
+      const onNode = this.#options.onNode(process.pid);
+      const holders = holdersOf(nameOfPart(gpu, process) ?? whole);
+      return {
+        ...process,
+        onNode,
+        holders,
+        left,
+        waitingMs: waitingMs(onNode, before?.get(process.pid), nowMs),
+      };
+    };
     const listed = 'value' in processes ? processes.value : [];
     const left = this.#left(keyOf(gpu), listed).map((process) => named(process, true));
     const known = map(processes, (list) =>
       certain([...list.map((process) => named(process, false)), ...left]),
     );
-    this.#remember(keyOf(gpu), known);
+    this.#remember(keyOf(gpu), known, nowMs);
     return {
       index: gpu.index,
       readAtMs,
@@ -100,16 +109,26 @@ export class ProcessBook {
     });
   }
 
-  #remember(gpu: string, processes: Reading<readonly GpuProcess[]>): void {
+  #remember(gpu: string, processes: Reading<readonly GpuProcess[]>, nowMs: number): void {
     if ('missing' in processes) return;
     const known = processes.value
       .slice(0, knownAtMost)
-      .map(
-        ({ onNode, holders: _, left: __, ...process }) =>
-          [process.pid, { startedAtMs: orNull(onNode.startedAtMs), process }] as const,
-      );
+      .map(({ onNode, holders: _, left: __, waitingMs: waited, ...process }) => {
+        const waitsSinceMs = waited === null ? null : nowMs - waited;
+        return [process.pid, { startedAtMs: orNull(onNode.startedAtMs), process, waitsSinceMs }] as const;
+      });
     this.#known.set(gpu, new Map(known));
   }
+}
+
+function waitingMs(
+  { state, startedAtMs }: ProcessOnNode,
+  before: Known | undefined,
+  nowMs: number,
+): number | null {
+  if (orNull(state) !== 'D') return null;
+  const isThatOne = before?.startedAtMs === orNull(startedAtMs);
+  return nowMs - ((isThatOne ? before?.waitsSinceMs : null) ?? nowMs);
 }
 
 /**
