@@ -53,6 +53,16 @@ export interface DeviceHolder {
   readonly namespace: string;
   readonly pod: string;
   readonly container: string;
+  /** Under MIG, what of a GPU it was given; none: the whole. */
+  readonly part?: GivenPart;
+}
+
+/** A MIG device. */
+export interface GivenPart {
+  /** Its UUID, or its name in a claim, which does not tell the instances. */
+  readonly device: string | null;
+  readonly gpuInstanceId: number | null;
+  readonly computeInstanceId: number | null;
 }
 
 /** A process on one GPU, with all that is known of whose it is. */

@@ -40,20 +40,43 @@ function gpuNamed(id: string): string | undefined {
   return /^(?:[^=]*=)?(GPU-[\da-f-]{36}|nvidia\d{1,4})(?:$|::|\/vgpu\d)/i.exec(id)?.[1]?.toLowerCase();
 }
 
-/** Every container that was given a GPU or a part of it, by the device's name: a GPU's UUID or device file, a MIG device's UUID. */
+/**
+ * Every container that was given a GPU or a part of it, by the device's name: a GPU's UUID or device file, a MIG device's UUID
+ * or `nvidia0/gi7`, and `nvidia0/mig` for the parts of a GPU that claims name.
+ */
 export type HoldersOf = (names: readonly (string | null)[]) => readonly DeviceHolder[];
 
 export function sharers(allocations: readonly Allocation[]): HoldersOf {
   const byDevice = new Map<string, DeviceHolder[]>();
-  for (const { devices, ...holder } of allocations)
-    for (const key of new Set(devices.flatMap((id) => gpuNamed(id) ?? migNamed(id) ?? [])))
-      byDevice.set(key, [...(byDevice.get(key) ?? []), holder]);
+  const add = (key: string, holder: DeviceHolder) =>
+    byDevice.set(key, [...(byDevice.get(key) ?? []), holder]);
+  for (const { devices, ...holder } of allocations) {
+    for (const key of new Set(devices.flatMap((id) => gpuNamed(id) ?? migNamed(id) ?? []))) add(key, holder);
+    for (const [parts, device] of [...new Set(devices)].flatMap(partClaimed))
+      add(parts, { ...holder, part: { device, gpuInstanceId: null, computeInstanceId: null } });
+  }
   return (names) => [
     ...new Set(names.flatMap((name) => (name === null ? [] : (byDevice.get(name.toLowerCase()) ?? [])))),
   ];
 }
 
-/** `MIG-…`, and with CDI `nvidia.com/gpu=MIG-…`. */
+/**
+ * `MIG-…`, and with CDI `nvidia.com/gpu=MIG-…`; on GKE `nvidia0/gi7`, by the number of the device file and the GPU instance.
+ *
+ * Source: GoogleCloudPlatform/container-engine-accelerators, pkg/gpu/nvidia/mig/mig.go
+ */
 function migNamed(id: string): string | undefined {
-  return /^(?:[^=]*=)?(MIG-[\da-f-]{36})(?:$|::)/i.exec(id)?.[1]?.toLowerCase();
+  const [, uuid] = /^(?:[^=]*=)?(MIG-[\da-f-]{36})(?:$|::)/i.exec(id) ?? [];
+  const [, instance] = /^(nvidia\d{1,4}\/gi\d{1,4})(?:$|\/vgpu\d)/.exec(id) ?? [];
+  return (uuid ?? instance)?.toLowerCase();
+}
+
+/**
+ * `gpu-0-mig-1g10gb-19-0`, and `gpu-0-mig-19-0-1` before: profile and placement, and not which instance that is.
+ *
+ * Source: NVIDIA/k8s-dra-driver-gpu, MigSpecTuple.ToCanonicalName and MigDeviceInfo.CanonicalName
+ */
+function partClaimed(id: string): [parts: string, device: string][] {
+  const [, device, minor] = /^gpu\.nvidia\.com\/(gpu-(\d{1,4})-mig-[\da-z-]+)$/.exec(id) ?? [];
+  return device === undefined ? [] : [[`nvidia${minor}/mig`, device]];
 }

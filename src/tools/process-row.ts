@@ -4,7 +4,20 @@ import type { DeviceHolder, GpuProcess, ProcessUtilization } from '../core/proce
 import { orNull, reasons } from '../core/reading.ts';
 import { duration, gibibytes } from '../core/words.ts';
 
-export const holder = z.object({ namespace: z.string(), pod: z.string(), container: z.string() });
+export const holder = z.object({
+  namespace: z.string(),
+  pod: z.string(),
+  container: z.string(),
+  part: z
+    .object({
+      device: z.string().nullable(),
+      gpuInstanceId: z.number().nullable(),
+      computeInstanceId: z.number().nullable(),
+    })
+    .nullish()
+    .describe('the MIG device that it was given'),
+});
+type Holder = z.output<typeof holder>;
 
 export const processRow = z.object({
   pid: z.int(),
@@ -90,12 +103,34 @@ export function isStuck({ state, left, waitingMs }: ProcessRow): boolean {
   return left || state === 'Z' || (waitingMs ?? 0) >= waitsLongMs;
 }
 
+/** Whether nothing runs on what a container was given of a GPU: the whole, or a part. */
+export function isIdle({ part }: Holder, list: readonly ProcessRow[]): boolean {
+  if (!part || part.gpuInstanceId === null) return list.length === 0;
+  return !list.some(
+    ({ gpuInstanceId, computeInstanceId }) =>
+      gpuInstanceId === part.gpuInstanceId && computeInstanceId === part.computeInstanceId,
+  );
+}
+
+/** `ml/train-0 container main (GPU instance 7 compute instance 0)` */
+export function holderText({ namespace, pod, container, part }: Holder): string {
+  const what = part && (part.gpuInstanceId === null ? part.device : instanceText(part));
+  return `${namespace}/${pod} container ${container}${what ? ` (${what})` : ''}`;
+}
+
+function instanceText({
+  gpuInstanceId,
+  computeInstanceId,
+}: Pick<ProcessRow, 'gpuInstanceId' | 'computeInstanceId'>): string {
+  return `GPU instance ${gpuInstanceId} compute instance ${computeInstanceId ?? '?'}`;
+}
+
 /** `python3 (pid 4001, compute), 52 GiB, SM 92 % (memory 50 %), since 3 h, pod ml/train container main`. */
 export function processText(row: ProcessRow, nowMs: number): string {
-  const { comm, pid, kinds, usedBytes, utilization, startedAtMs, gpuInstanceId, computeInstanceId } = row;
+  const { comm, pid, kinds, usedBytes, utilization, startedAtMs } = row;
   const parts = [
     `${comm ?? 'unknown program'} (pid ${pid}${kinds.length > 0 ? `, ${kinds.join(' and ')}` : ''})`,
-    gpuInstanceId !== null && `GPU instance ${gpuInstanceId} compute instance ${computeInstanceId ?? '?'}`,
+    row.gpuInstanceId !== null && instanceText(row),
     usedBytes === null ? 'memory not told' : gibibytes(usedBytes),
     utilization && utilizationText(utilization),
     startedAtMs !== null && `running for ${duration(Math.max(0, nowMs - startedAtMs))}`,
@@ -128,7 +163,7 @@ function ownerText({ attribution, holders, containerId, podUid, runtime }: Proce
   ]
     .filter(Boolean)
     .join(' in ');
-  const named = holders.map(({ namespace, pod, container }) => `${namespace}/${pod} container ${container}`);
+  const named = holders.map(holderText);
   if (attribution === 'host') return 'of no container';
   if (attribution === 'device') return `pod ${named[0]}${place && ` (${place})`}`;
   if (attribution === 'candidates') return `one of the pods ${named.join(' or ')}${place && ` (${place})`}`;

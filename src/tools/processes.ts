@@ -5,7 +5,15 @@ import { count, duration, gibibytes } from '../core/words.ts';
 import { commonArguments } from './arguments.ts';
 import { troubleText } from './gpu-text.ts';
 import { answerOf, driverAnswer, driverText, nodeAnswer, selectGpus, simulatedText } from './node-answer.ts';
-import { holder, isStuck, type ProcessRow, processRow, processText } from './process-row.ts';
+import {
+  holder,
+  holderText,
+  isIdle,
+  isStuck,
+  type ProcessRow,
+  processRow,
+  processText,
+} from './process-row.ts';
 import { type GpuProcessesRow, gpuProcesses, gpuProcessesOf } from './processes-gpu.ts';
 import { type Answer, defineTool } from './tool.ts';
 
@@ -160,13 +168,14 @@ function unexplainedOf({ memoryUsedBytes, processes: list }: GpuProcessesRow): n
   return memoryUsedBytes - explained > noticedBytes ? memoryUsedBytes - explained : null;
 }
 
-/** GPUs that a container was given and on which nothing runs: of one pod in one line. */
+/** GPUs, and parts of them, that a container was given and on which nothing runs: of one pod in one line. */
 function idleRows({ node, value }: Answer<NodeProcessesAnswer>): Row[] {
   const byHolders = new Map<string, { gpus: number[]; holders: z.output<typeof holder>[] }>();
   for (const { index, processes: list, holders } of value.gpus) {
-    if (list === null || list.length > 0 || holders.length === 0) continue;
-    const key = JSON.stringify(holders);
-    const group = byHolders.get(key) ?? { gpus: [], holders };
+    const idle = list === null ? [] : holders.filter((each) => isIdle(each, list));
+    if (idle.length === 0) continue;
+    const key = JSON.stringify(idle);
+    const group = byHolders.get(key) ?? { gpus: [], holders: idle };
     byHolders.set(key, { ...group, gpus: [...group.gpus, index] });
   }
   return [...byHolders.values()].map((group): Row => ({ kind: 'idleAllocation', node, ...group }));
@@ -202,10 +211,6 @@ function notToldRows(answers: readonly Answer<NodeProcessesAnswer>[]): Row[] {
     for (const each of reasons) byReason.set(each, [...(byReason.get(each) ?? []), node]);
   }
   return [...byReason].map(([reason, nodes]): Row => ({ kind: 'notTold', nodes, reason }));
-}
-
-function holderText({ namespace, pod, container }: z.output<typeof holder>): string {
-  return `${namespace}/${pod} container ${container}`;
 }
 
 function gpuText({ node, gpu, wallMs }: UsedRow): string {

@@ -99,34 +99,6 @@ test('where processes of several containers are on a GPU, the one that the kubel
   expect(book.view(gpus).gpus[0]?.holders).toMatchObject([{ pod: 'a' }]);
 });
 
-test('under MIG the holders are those of the part that the process uses', () => {
-  const mig = (index: number, gpuInstanceId: number) => ({
-    index,
-    uuid: { value: `MIG-00000000-0000-0000-0000-00000000000${index}` },
-    name: { value: 'x MIG 1g.10gb' },
-    gpuInstanceId: { value: gpuInstanceId },
-    computeInstanceId: { value: 0 },
-    memory: { missing: 'notSupported' as const },
-    slices: { missing: 'notSupported' as const },
-  });
-  const parted = gpu(0, { migDevices: [mig(0, 3), mig(1, 4)] });
-  const allocations = [
-    given('a', ['MIG-00000000-0000-0000-0000-000000000000']),
-    given('b', ['nvidia.com/gpu=MIG-00000000-0000-0000-0000-000000000001']),
-  ];
-  const book = new ProcessBook({
-    onNode: () => running(),
-    allocations: () => ({ allocations, offered: null }),
-  });
-
-  const answer = { value: [process(7, { gpuInstanceId: 4, computeInstanceId: 0 })] };
-  book.update([parted], new Map([[0, { readAtMs: 1, answer }]]), 1);
-
-  const [told] = book.view([parted]).gpus;
-  expect(told?.processes).toMatchObject({ value: [{ holders: [{ pod: 'b' }] }] });
-  expect(told?.holders).toMatchObject([{ pod: 'a' }, { pod: 'b' }]);
-});
-
 test('why the kubelet tells nothing is told', () => {
   expect(bookOf('no such socket').book.view(gpus).podResources).toEqual({
     readable: false,

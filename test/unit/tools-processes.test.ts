@@ -114,6 +114,27 @@ test('a GPU that a pod holds and does not use is named with the pod', () => {
   expect(text).toContain('held and unused: a GPU 1: ml/train-0 container main');
 });
 
+test('a part that a pod holds and does not use is named with the pod, though another part is used', () => {
+  const within = (pod: string, gpuInstanceId: number | null): DeviceHolder => ({
+    ...main,
+    pod,
+    part: { device: `gpu-0-mig-${pod}`, gpuInstanceId, computeInstanceId: 0 },
+  });
+  const list = [job(4001, { gpuInstanceId: 7, computeInstanceId: 0 })];
+
+  const text = ask([
+    runs(0, list, [within('used', 7), within('idle', 8), within('untold', null)]),
+    runs(1, []),
+  ]);
+
+  expect(text.filter((line) => line.startsWith('held'))).toEqual([
+    'held and unused: a GPU 0: ml/idle container main (GPU instance 8 compute instance 0)',
+  ]);
+  expect(ask([runs(0, [], [within('untold', null)]), runs(1, [])])).toContain(
+    'held and unused: a GPU 0: ml/untold container main (gpu-0-mig-untold)',
+  );
+});
+
 test('memory that no listed process holds is said', () => {
   const text = ask([runs(0, [job(4001, { usedBytes: { value: gibibyte } })]), runs(1, [])]);
 

@@ -7,8 +7,8 @@ import type {
 } from '../../core/process.ts';
 import { map, orNull, type Reading } from '../../core/reading.ts';
 import { type Answers, answerOfGpu, type GpuState, unanswered } from '../../core/snapshot.ts';
-import { type HoldersOf, sharers } from '../pod-holders.ts';
-import type { Allocations, Given } from '../pod-resources.ts';
+import type { Allocations } from '../pod-resources.ts';
+import { type GpuHolders, gpuHolders, silentKubelet } from './gpu-holders.ts';
 
 export interface ProcessBookOptions {
   readonly onNode: (pid: number) => ProcessOnNode;
@@ -45,7 +45,7 @@ export class ProcessBook {
   /** The driver was asked anew: looks up whose the processes are now. */
   update(gpus: readonly GpuState[], listed: Listed, nowMs: number): void {
     const given = this.#options.allocations();
-    const kubelet = 'reason' in given ? silentKubelet : kubeletOf(given);
+    const kubelet = 'reason' in given ? silentKubelet : gpuHolders(given);
     for (const gpu of gpus) {
       const before = this.#seen.get(keyOf(gpu));
       const gone = { readAtMs: before?.readAtMs ?? 0, answer: unanswered(gpu) };
@@ -66,15 +66,13 @@ export class ProcessBook {
   #look(
     gpu: GpuState,
     { readAtMs, answer: processes }: ListedGpu,
-    { holdersOf, offers }: Kubelet,
+    kubelet: GpuHolders,
     nowMs: number,
   ): GpuProcesses {
-    const whole = namesOf(gpu);
-    const all = [...whole, ...migNamesOf(gpu)];
     const before = this.#known.get(keyOf(gpu));
     const named = (process: DriverProcess, left: boolean): GpuProcess => {
       const onNode = this.#options.onNode(process.pid);
-      const holders = holdersOf(nameOfPart(gpu, process) ?? whole);
+      const holders = kubelet.ofProcess(gpu, process);
       return {
         ...process,
         onNode,
@@ -94,8 +92,8 @@ export class ProcessBook {
       readAtMs,
       processes: known,
       stuck: 'value' in known ? [] : left,
-      holders: holdersOf(all),
-      offered: offers(all),
+      holders: kubelet.ofGpu(gpu),
+      offered: kubelet.offers(gpu),
     };
   }
 
@@ -162,44 +160,4 @@ function keyOf({ index, readings: { uuid, pciAddress } }: GpuState): string {
 
 function isGone({ trouble }: GpuState): boolean {
   return trouble?.kind === 'vanished';
-}
-
-/** What the kubelet says of a GPU, by its names and those of its parts. */
-interface Kubelet {
-  readonly holdersOf: HoldersOf;
-  offers(names: readonly (string | null)[]): boolean | null;
-}
-
-const silentKubelet: Kubelet = { holdersOf: () => [], offers: () => null };
-
-function kubeletOf({ allocations, offered }: Given): Kubelet {
-  const nobody = { namespace: '', pod: '', container: '' };
-  const offeredTo = offered && sharers([{ ...nobody, devices: offered }]);
-  return {
-    holdersOf: sharers(allocations),
-    offers: (names) => offeredTo && offeredTo(names).length > 0,
-  };
-}
-
-function namesOf({ readings: { uuid, minorNumber } }: GpuState): (string | null)[] {
-  const minor = orNull(minorNumber);
-  return [orNull(uuid), minor === null ? null : `nvidia${minor}`];
-}
-
-function migNamesOf({ readings: { migDevices } }: GpuState): (string | null)[] {
-  return (orNull(migDevices) ?? []).map(({ uuid }) => orNull(uuid));
-}
-
-/** Under MIG a process has a part of the GPU: its holders are those of that part. */
-function nameOfPart(
-  { readings: { migDevices } }: GpuState,
-  process: DriverProcess,
-): (string | null)[] | undefined {
-  if (process.gpuInstanceId === null) return undefined;
-  const part = (orNull(migDevices) ?? []).find(
-    ({ gpuInstanceId, computeInstanceId }) =>
-      orNull(gpuInstanceId) === process.gpuInstanceId &&
-      orNull(computeInstanceId) === process.computeInstanceId,
-  );
-  return part && [orNull(part.uuid)];
 }
