@@ -144,10 +144,12 @@ function stuckRows(answer: Answer<NodeProcessesAnswer>): Row[] {
 
 type UsedRow = Extract<Row, { kind: 'gpu' }>;
 
-/** GPUs with processes, and those of which that cannot be told. */
+/** GPUs with processes, and those of which that cannot be told, or not as of now. */
 function usedRows(answer: Answer<NodeProcessesAnswer>): UsedRow[] {
   const { node, value } = answer;
-  const told = value.gpus.filter(({ processes: list }) => list === null || list.length > 0);
+  const told = value.gpus.filter(
+    ({ processes: list, trouble }) => list === null || list.length > 0 || trouble,
+  );
   const odd = value.gpus.filter((gpu) => !told.includes(gpu) && unexplainedOf(gpu) !== null);
   return [...told, ...odd].map((gpu) => ({ kind: 'gpu', node, gpu, wallMs: wallMsOf(answer) }));
 }
@@ -188,7 +190,7 @@ function notOfferedRows({ node, value }: Answer<NodeProcessesAnswer>): Row[] {
 
 function unusedRows(answers: readonly Answer<NodeProcessesAnswer>[]): Row[] {
   const isUnused = (gpu: GpuProcessesRow) =>
-    gpu.processes?.length === 0 && gpu.holders.length === 0 && unexplainedOf(gpu) === null;
+    gpu.processes?.length === 0 && gpu.holders.length === 0 && !gpu.trouble && unexplainedOf(gpu) === null;
   const nodes = answers.filter(({ value }) => value.gpus.some(isUnused));
   const gpus = nodes.reduce((sum, { value }) => sum + value.gpus.filter(isUnused).length, 0);
   return gpus > 0 ? [{ kind: 'unused', nodes: nodes.map(({ node }) => node), gpus }] : [];
@@ -218,14 +220,18 @@ function gpuText({ node, gpu, wallMs }: UsedRow): string {
   const used = memoryUsedBytes === null ? '' : `, ${gibibytes(memoryUsedBytes)} used`;
   const trouble = gpu.trouble ? `${troubleText({ trouble: gpu.trouble })}: ` : '';
   const what = `${node} GPU ${index} (${name ?? 'unknown model'}${used}): ${trouble}`;
-  if (list === null) return `${what}which processes it has cannot be told (${missing})`;
+  if (list === null) return `${what}which processes it has cannot be told (${whyText(missing)})`;
   const rest = unexplainedOf(gpu);
   const texts = [
     ...heaviest(list).map((process) => processText(process, wallMs)),
     ...(rest === null ? [] : [`${gibibytes(rest)} held by no process that is listed`]),
   ];
   const age = trouble === '' || gpu.ageMs === null ? '' : `as of ${duration(gpu.ageMs)} ago: `;
-  return `${what}${age}${texts.join('; ')}`;
+  return `${what}${age}${texts.join('; ') || 'no process'}`;
+}
+
+function whyText(missing: string | null): string | null {
+  return missing === 'notReady' ? 'notReady: the driver has not answered' : missing;
 }
 
 function heaviest(list: readonly ProcessRow[]): ProcessRow[] {

@@ -216,3 +216,15 @@ test('a GPU that hangs is told to, with the age of its list', () => {
     /GPU 0 \(.*\): HUNG: a driver call on it does not return, for 3 min: as of 13 s ago: python3 \(pid 4001/,
   );
 });
+
+test('a GPU that hangs is not said to have no process, as nobody knows that', () => {
+  const memory = { totalBytes: 80 * gibibyte, reservedBytes: 0, usedBytes: 0, freeBytes: 80 * gibibyte };
+  const hung = snapshot([gpu(0, { memory }, { trouble: 'hung' }), gpu(1, {}, { trouble: 'hung' })]);
+  const unanswered = { ...runs(1, []), readAtMs: null, processes: { missing: 'notReady' as const } };
+
+  const text = ask([runs(0, []), unanswered], {}, { readable: true, reason: null }, hung).join('\n');
+
+  expect(text).not.toMatch(/^no process/m);
+  expect(text).toMatch(/GPU 0 \(.*\): HUNG: .*: as of 20 ms ago: no process$/m);
+  expect(text).toMatch(/GPU 1 \(.*\): HUNG: .* cannot be told \(notReady: the driver has not answered\)/);
+});
