@@ -1,4 +1,5 @@
 import { groupBy } from '../core/group-by.ts';
+import { p2pCapabilities } from '../core/topology.ts';
 import type { GpuTopologyRow } from './topology.ts';
 
 type Row = Pick<GpuTopologyRow, 'gpu' | 'peers'>;
@@ -41,6 +42,28 @@ export function readableText({ peers }: Pick<Row, 'peers'>): string | null {
   if (!peers || unreached.length === 0) return null;
   const reasons = new Set(unreached.map(({ p2p }) => p2p['read']));
   return `reads the memory of ${peers.length - unreached.length} of ${peers.length} others (else ${[...reasons].join(', ')})`;
+}
+
+/** What an answer in short needs to know of the way to another GPU; the rest some boards and drivers have not. */
+const neededWays = ['commonAncestor', 'read'];
+export const allWays = ['commonAncestor', ...p2pCapabilities];
+
+/** `ways to 2 of 7 other GPUs not known: commonAncestor read (noPermission)`; null where all are. */
+export function untoldWaysText(
+  { peers, missing }: Pick<GpuTopologyRow, 'peers' | 'missing'>,
+  ways: readonly string[] = neededWays,
+): string | null {
+  if (!peers) {
+    const reason = missing['peers'] ?? 'notReady';
+    return `ways to other GPUs not known: ${reason === 'notReady' ? 'the driver has not answered' : reason}`;
+  }
+  const untold = peers.map((to) => Object.entries(to.missing).filter(([way]) => ways.includes(way)));
+  const concerned = untold.filter((each) => each.length > 0).length;
+  if (concerned === 0) return null;
+  const byReason = [...groupBy(untold.flat(), ([, reason]) => reason)].map(
+    ([reason, those]) => `${[...new Set(those.map(([way]) => way))].join(' ')} (${reason})`,
+  );
+  return `ways to ${concerned} of ${peers.length} other GPUs not known: ${byReason.join(', ')}`;
 }
 
 /** As nvidia-smi topo -m prints it: NV# where NVLinks connect two GPUs, else their nearest common ancestor. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { byName, foldNames } from '../core/names.ts';
-import { map, orNull } from '../core/reading.ts';
+import { map, orNull, reasons } from '../core/reading.ts';
 import { answerOfGpu, unanswered } from '../core/snapshot.ts';
 import { count, duration } from '../core/words.ts';
 import { commonArguments } from './arguments.ts';
@@ -13,7 +13,7 @@ import { missingText } from './missing-text.ts';
 import { answerOf, driverAnswer, driverText, nodeAnswer, selectGpus, simulatedText } from './node-answer.ts';
 import { type Answer, defineTool, type NodeContext } from './tool.ts';
 import { type Equals, equalsOf, livesOnNvlink, troublesOfGpu, unknownLinksText } from './topology-equals.ts';
-import { matrixText, readableText } from './topology-matrix.ts';
+import { allWays, matrixText, readableText, untoldWaysText } from './topology-matrix.ts';
 
 const { numaNode, numaAffinity, cpuAffinity } = identityShape;
 const { fabric } = modeShape;
@@ -27,15 +27,19 @@ const gpuRow = gpuRowOf({
   fabric,
 });
 
+/** An agent of an older version gives no reasons here. */
+const missing = z.record(z.string(), z.string()).default({});
 const peer = z.object({
   index: z.int(),
   commonAncestor: z.string().nullable(),
   p2p: z.record(z.string(), z.string().nullable()),
+  missing,
 });
 const gpuTopology = z.object({
   gpu: gpuRow.schema,
   /** Null while the driver has not answered. */
   peers: z.array(peer).nullable(),
+  missing,
 });
 export type GpuTopologyRow = z.output<typeof gpuTopology>;
 
@@ -70,6 +74,7 @@ export const topology = defineTool({
     nodes: z.int(),
     gpus: z.int(),
     troubledGpus: z.int(),
+    waysUnknownGpus: z.int().describe('of which not all ways to others are known'),
     simulatedNodes: z.array(z.string()),
     oldestReadingMs: z.number().nullable(),
   }),
@@ -94,6 +99,7 @@ export const topology = defineTool({
         nodes: answers.length,
         gpus: gpus.length,
         troubledGpus: new Set(troubles.map(({ node, index }) => `${node} ${index}`)).size,
+        waysUnknownGpus: gpus.filter((each) => untoldWaysText(each) !== null).length,
         simulatedNodes: answers.filter(({ value }) => value.simulated).map(({ node }) => node),
         oldestReadingMs: ages.length > 0 ? Math.max(...ages) : null,
       },
@@ -108,12 +114,13 @@ export const topology = defineTool({
     };
   },
 
-  headText({ nodes, gpus, troubledGpus, simulatedNodes, oldestReadingMs }) {
+  headText({ nodes, gpus, troubledGpus, waysUnknownGpus, simulatedNodes, oldestReadingMs }) {
     const age = oldestReadingMs === null ? '' : ` Links read at most ${duration(oldestReadingMs)} ago.`;
     const troubled = troubledGpus === 0 ? 'none in trouble' : `${troubledGpus} in trouble`;
+    const unknown = waysUnknownGpus === 0 ? '' : `; ways to others not known of ${waysUnknownGpus}`;
     return [
       ...simulatedText(nodes, simulatedNodes),
-      `${count(gpus, 'GPU')} on ${count(nodes, 'node')}: ${troubled}.${age}`,
+      `${count(gpus, 'GPU')} on ${count(nodes, 'node')}: ${troubled}${unknown}.${age}`,
     ];
   },
 
@@ -135,17 +142,19 @@ export const topology = defineTool({
 
 function topologyOf(
   state: ReturnType<typeof selectGpus>[number],
-  { nowMs, peers }: NodeContext,
+  { nowMs, peers, snapshot }: NodeContext,
 ): GpuTopologyRow {
-  const answer = answerOfGpu(peers, state)?.answer ?? unanswered(state);
+  const none = snapshot.gpus.length === 1 ? { value: [] } : undefined;
+  const answer = answerOfGpu(peers, state)?.answer ?? none ?? unanswered(state);
   const known = map(answer, (list) =>
     list.map(({ index, commonAncestor, p2p }) => ({
       index,
       commonAncestor: orNull(commonAncestor),
       p2p: Object.fromEntries(Object.entries(p2p).map(([name, status]) => [name, orNull(status)])),
+      missing: reasons({ commonAncestor, ...p2p }),
     })),
   );
-  return { gpu: gpuRow.of(state, nowMs), peers: orNull(known) };
+  return { gpu: gpuRow.of(state, nowMs), peers: orNull(known), missing: reasons({ peers: known }) };
 }
 
 type Trouble = Extract<Row, { kind: 'trouble' }>;
@@ -182,7 +191,7 @@ function kindsText(gpus: readonly GpuTopologyRow[]): string {
   const kinds = new Map<string, number>();
   for (const each of gpus) {
     const { gpu } = each;
-    const text = [gpu.name ?? 'unknown model', linksOrNone(gpu), readableText(each)]
+    const text = [gpu.name ?? 'unknown model', linksOrNone(gpu), readableText(each), untoldWaysText(each)]
       .filter(Boolean)
       .join(', ');
     kinds.set(text, (kinds.get(text) ?? 0) + 1);
@@ -197,7 +206,7 @@ function linksOrNone(gpu: GpuTopologyRow['gpu']): string {
 }
 
 function gpuText(row: GpuTopologyRow): string {
-  const { gpu, peers } = row;
+  const { gpu } = row;
   const { nvlinks, numaAffinity: numa } = gpu;
   const each = (nvlinks ?? []).map(
     ({ link, active, remotePciAddress: remote }) =>
@@ -217,7 +226,7 @@ function gpuText(row: GpuTopologyRow): string {
     numa && `near NUMA node ${numa.join('+') || 'none'}`,
     after('near CPUs', gpu.cpuAffinity),
     readableText(row),
-    peers === null && 'ways to other GPUs not known: the driver has not answered',
+    untoldWaysText(row, allWays),
     missingText(gpu.missing),
   ];
   return parts.filter(Boolean).join(', ');

@@ -64,9 +64,11 @@ function ask(
 test('nodes that are connected alike are one line', () => {
   const [head, ...rows] = ask({ 'gpu-1': [gpu(0), gpu(1)], 'gpu-2': [gpu(0), gpu(1)] });
 
-  expect(head).toBe('4 GPUs on 2 nodes: none in trouble. Links read at most 31 s ago.');
+  expect(head).toBe(
+    '4 GPUs on 2 nodes: none in trouble; ways to others not known of 4. Links read at most 31 s ago.',
+  );
   expect(rows).toContain(
-    'gpu-[1-2] each (2 nodes): 2 × NVIDIA H100 80GB HBM3, 18 of 18 NVLinks up (version 4, 26.6 GB/s each, to switches)',
+    'gpu-[1-2] each (2 nodes): 2 × NVIDIA H100 80GB HBM3, 18 of 18 NVLinks up (version 4, 26.6 GB/s each, to switches), ways to other GPUs not known: the driver has not answered',
   );
 });
 
@@ -115,7 +117,9 @@ test('where no link is up this is said, once', () => {
 test('PCIe boards without an NVLink bridge are not in trouble for it', () => {
   const board = { name: 'NVIDIA A100 80GB PCIe', nvlinks: down(12), fabric: noFabric };
 
-  expect(ask({ node: [gpu(0, board), gpu(1, board)] })).toEqual([
+  expect(
+    ask({ node: [gpu(0, board), gpu(1, board)] }, {}, peersOf([[path(1, 'PHB')], [path(0, 'PHB')]])),
+  ).toEqual([
     '2 GPUs on 1 node: none in trouble. Links read at most 31 s ago.',
     'node: 2 × NVIDIA A100 80GB PCIe, 0 of 12 NVLinks up, as without an NVLink bridge',
   ]);
@@ -192,7 +196,7 @@ test('the matrix tells by how many NVLinks two GPUs reach each other, or how far
 test('one GPU is told with each link, its slot and its place in the machine', () => {
   const nvlinks = [link(0), link(1, { active: false, remotePciAddress: null }), link(2, { active: null })];
 
-  const text = ask({ node: [gpu(0, { nvlinks })] }, { detail: 'full' }).join('\n');
+  const text = ask({ node: [gpu(0, { nvlinks }), gpu(1)] }, { detail: 'full' }).join('\n');
 
   expect(text).toContain('links 0 up 0000:c1:00.0, 1 DOWN, 2 ? 0000:c1:00.0');
   expect(text).toContain('PCI 0000:0a:00.0, PCIe gen 5 of 5, 16 of 16 lanes');
@@ -225,4 +229,37 @@ test('links of which the driver tells nothing are not as good as those that are 
   ]);
   expect(text.join('\n')).not.toContain('no NVLink (nvmlReturn999)');
   expect(text.join('\n')).toContain('no NVLink (notSupported)');
+});
+
+test('ways to other GPUs that the driver refuses to tell are said not to be known, and why', () => {
+  const refused = { missing: 'noPermission' } as const;
+  const untold: PeerPath = {
+    ...path(1, 'SYS'),
+    commonAncestor: { missing: 'nvmlReturn999' },
+    p2p: {
+      read: refused,
+      write: refused,
+      nvlink: refused,
+      atomics: refused,
+      pci: { missing: 'notSupported' },
+    },
+  };
+  const node = { node: [gpu(0), gpu(1)] };
+  const peers = peersOf([[untold], [path(0, 'SYS')]]);
+
+  const [head, row] = ask(node, {}, peers);
+  const full = ask(node, { detail: 'full' }, peers).join('\n');
+
+  expect(head).toContain('none in trouble; ways to others not known of 1.');
+  expect(row).toContain(
+    'ways to 1 of 1 other GPUs not known: commonAncestor (nvmlReturn999), read (noPermission)',
+  );
+  expect(full).toContain('read write nvlink atomics (noPermission), pci (notSupported)');
+});
+
+test('an answer that is missing as a whole has its reason, and a GPU that is alone needs none', () => {
+  const peers: Peers = new Map([[0, { readAtMs: nowMs, answer: { missing: 'noPermission' } }]]);
+
+  expect(ask({ node: [gpu(0), gpu(1)] }, {}, peers)[1]).toContain('other GPUs not known: noPermission');
+  expect(ask({ node: [gpu(0)] }).join('\n')).not.toContain('not known');
 });
