@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { NodeClock } from '../core/clock.ts';
 import { faults } from '../core/fault.ts';
 import { foldNames } from '../core/names.ts';
+import { pciSlot } from '../core/pci.ts';
 import { orNull } from '../core/reading.ts';
 import type { DriverState, GpuState, Snapshot } from '../core/snapshot.ts';
 import { duration, sentence } from '../core/words.ts';
@@ -80,15 +81,17 @@ export function selectGpus(
   return gpus.filter(({ index, readings }) => {
     const migs = orNull(readings.migDevices) ?? [];
     const uuids = [readings.uuid, ...migs.map(({ uuid }) => uuid)].map(orNull);
-    const names = [...uuids, orNull(readings.pciAddress)?.replace(/\.0$/, '')];
-    return String(index) === name || names.some((own) => own?.toLowerCase() === pciForm(name));
+    const address = orNull(readings.pciAddress);
+    return (
+      String(index) === name ||
+      uuids.some((own) => own?.toLowerCase() === name) ||
+      (isGpuAddress.test(name) && address !== null && pciSlot(address) === pciSlot(name))
+    );
   });
 }
 
-/** `00000000:3B:00.0`, as nvidia-smi prints it, and `0000:3b:00`, as Xid lines do, are one. */
-function pciForm(name: string): string {
-  return name.replace(/^0000(?=[\da-f]{4}:[\da-f]{2}:)/, '').replace(/(?<=:[\da-f]{2})\.0$/, '');
-}
+/** `00000000:3B:00.0`, as nvidia-smi prints it, and `0000:3b:00`, as Xid lines do, are one; a GPU is function 0. */
+const isGpuAddress = /^[\da-f]{4,8}:[\da-f]{2}:[\da-f]{2}(\.0)?$/;
 
 /** Where the driver cannot be read nobody knows how many GPUs there are. */
 export function driverProblemText(nodes: readonly string[]): string {

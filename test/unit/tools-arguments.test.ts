@@ -93,11 +93,13 @@ test.for([
   ['00000009:01:00.0', '0009:01:00.0'],
   ['0009:01:00.0', '0009:01:00.0'],
   ['00000009:0A:00.0', '0009:0a:00.0'],
+  ['00010000:1B:00.0', '10000:1b:00.0'],
+  ['10000:1B:00', '10000:1b:00.0'],
 ] as const)('%s is the address %s in a domain other than 0', ([name, pciAddress]) => {
   expect(selectGpus(snapshot([gpu(0, { pciAddress })]), name)).toHaveLength(1);
 });
 
-test.for([[3], ['GPU-0'], ['0000:99:00.0'], ['01'], ['']] as const)(
+test.for([[3], ['GPU-0'], ['0000:99:00.0'], ['0000:11:00.1'], ['01'], ['']] as const)(
   '%j names no GPU of the node',
   ([name]) => {
     expect(selectGpus(snapshot([gpu(0), gpu(1)]), name)).toEqual([]);
