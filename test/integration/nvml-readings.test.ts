@@ -124,6 +124,15 @@ test('a text that fills its buffer is read whole', () => {
   expect(driver.read(0)).toMatchObject({ name: { value: name }, serial: { value: serial } });
 });
 
+test('a text that is empty is no text', () => {
+  const { serial, vbiosVersion } = openedNvml({ serial: '', vbiosVersion: '' }).driver.read(0);
+
+  expect({ serial, vbiosVersion }).toEqual({
+    serial: { missing: 'noData' },
+    vbiosVersion: { missing: 'noData' },
+  });
+});
+
 test('a text without a terminator is read whole, and no further', () => {
   const filled = readText(8, (buffer) => {
     buffer.fill('A'.charCodeAt(0));

@@ -52,12 +52,15 @@ export function wholeIn(room: Uint32Array): number {
   return (room[1] ?? 0) * twoTo32 + (room[0] ?? 0);
 }
 
-/** A call that fills a buffer of `bytes` with text. The driver may leave out the final NUL when the text fills it. */
+/**
+ * A call that fills a buffer of `bytes` with text; noData where the driver answers with none. The driver may leave out the
+ * final NUL when the text fills the buffer.
+ */
 export function readText(
   bytes: number,
   call: (buffer: Uint8Array, length: number) => number,
 ): Reading<string> {
-  return read(
+  const text = read(
     Buffer.alloc(bytes),
     (buffer) => call(buffer, bytes),
     (buffer) => {
@@ -65,6 +68,7 @@ export function readText(
       return buffer.toString('utf8', 0, end === -1 ? bytes : end);
     },
   );
+  return 'value' in text && text.value === '' ? { missing: 'noData' } : text;
 }
 
 /**
