@@ -96,7 +96,7 @@ export const inquiryChecks: Readonly<Record<keyof Inquiries, readonly (Check | U
   processes: [
     { ...processes, from: ['xml processes'], form: processInfos },
     processes,
-    ...untold('the kernel tells it, not the driver', 'comm', 'state', 'startedAtMs'),
+    ...untold('the kernel tells it, not the driver', 'comm', 'state', 'startedAtMs', 'waitingMs'),
     ...untold(
       'the kernel and the kubelet tell it',
       'containerId',

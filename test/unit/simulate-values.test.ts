@@ -68,7 +68,7 @@ test('no two GPUs of a fleet have the same UUID or serial, and no two of a node 
   expect(distinct(({ node, readings }) => `${node} ${present(readings.pciAddress)}`)).toBe(28);
 });
 
-test('a thousand nodes have no UUID or serial in common', async () => {
+test('a thousand nodes have no UUID or serial in common', { timeout: 30_000 }, async () => {
   const names = Array.from({ length: 1000 }, (_, at) => `gpu-node-${at}`);
   const node = { driver: '580.126.20', cuda: '13.0', gpus: Array<ModelName>(8).fill('H100') };
   const scenario = { ...everyModel, nodes: names.map((name) => ({ ...node, name })) };
