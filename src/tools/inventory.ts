@@ -18,15 +18,22 @@ import {
   selectGpus,
   simulatedText,
 } from './node-answer.ts';
-import { notInNvmlOf, notInNvmlRow, notInNvmlText, pciGpu } from './pci-gpus.ts';
+import {
+  hiddenOf,
+  hiddenRows,
+  hiddenShape,
+  notComparedRow,
+  notComparedText,
+  notInNvmlRow,
+  notInNvmlText,
+} from './pci-gpus.ts';
 import { type Software, software, softwareText } from './software.ts';
 import { type Answer, defineTool } from './tool.ts';
 
 const output = z.object({
   ...nodeAnswer,
   gpus: z.array(inventoryRow.schema),
-  /** An agent of an older version does not look. */
-  notInNvml: z.array(pciGpu).optional(),
+  ...hiddenShape,
   gone: z.array(z.string()).default([]).describe('GPUs of which only the history knows'),
 });
 type NodeInventory = z.output<typeof output>;
@@ -59,6 +66,7 @@ const placed = z.object({
 const row = z.union([
   z.object({ kind: z.literal('driverProblem'), node: z.string(), driver: driverAnswer }),
   notInNvmlRow,
+  notComparedRow,
   goneRow,
   placed,
   group,
@@ -89,7 +97,7 @@ export const inventory = defineTool({
 
   answer({ gpu }, node) {
     const gpus = selectGpus(node.snapshot, gpu).map((state) => inventoryRow.of(state, node.nowMs));
-    const others = gpu === undefined ? { notInNvml: notInNvmlOf(node), gone: goneOf(node) } : nobodyElse;
+    const others = gpu === undefined ? { ...hiddenOf(node), gone: goneOf(node) } : nobodyElse;
     return { ...answerOf(node), gpus, ...others };
   },
 
@@ -110,7 +118,7 @@ export const inventory = defineTool({
       },
       rows: [
         ...driverProblems(answers),
-        ...notInNvml(answers),
+        ...hiddenRows(answers),
         ...goneRows(answers),
         ...troubled(gpus),
         ...healthy,
@@ -137,6 +145,7 @@ export const inventory = defineTool({
   rowText(row) {
     if (row.kind === 'driverProblem') return `${row.node}: ${driverText(row.driver)}`;
     if (row.kind === 'notInNvml') return notInNvmlText(row);
+    if (row.kind === 'notCompared') return notComparedText(row);
     if (row.kind === 'gone') return goneText(row);
     if (row.kind === 'equalNodes') return groupText(row);
     return `${row.node} GPU ${row.gpu.index}: ${gpuText(row.gpu)}, ${softwareText(row.software, { full: true })}`;
@@ -170,12 +179,6 @@ function driverProblems(answers: readonly Answer<NodeInventory>[]): Row[] {
   return answers
     .filter(({ value }) => value.driver.problem)
     .map(({ node, value }) => ({ kind: 'driverProblem', node, driver: value.driver }));
-}
-
-function notInNvml(answers: readonly Answer<NodeInventory>[]): Row[] {
-  return answers.flatMap(({ node, value: { notInNvml: gpus = [] } }): Row[] =>
-    gpus.length > 0 ? [{ kind: 'notInNvml', node, gpus }] : [],
-  );
 }
 
 function troubled(gpus: readonly Placed[]): Row[] {

@@ -1,12 +1,13 @@
 import { z } from 'zod';
 
 import { groupBy } from '../core/group-by.ts';
-import { type PciGpu, pciSlot } from '../core/pci.ts';
+import { foldNames } from '../core/names.ts';
+import { pciSlot } from '../core/pci.ts';
 import { orNull } from '../core/reading.ts';
 import { count } from '../core/words.ts';
-import type { NodeContext } from './tool.ts';
+import type { Answer, NodeContext } from './tool.ts';
 
-export const pciGpu = z.object({
+const pciGpu = z.object({
   pciAddress: z.string(),
   deviceId: z.string(),
   kernelDriver: z.string().nullable(),
@@ -18,12 +19,52 @@ export const notInNvmlRow = z.object({
   gpus: z.array(pciGpu),
 });
 
-/** GPUs on the bus that the driver does not show. None while not every GPU has told where it is. */
-export function notInNvmlOf({ snapshot, pciGpus }: NodeContext): PciGpu[] {
-  const shown = snapshot.gpus.map(({ readings }) => orNull(readings.pciAddress));
-  if (snapshot.driver.state === 'starting' || shown.includes(null)) return [];
-  const slots = new Set(shown.map((address) => pciSlot(address ?? '')));
-  return (pciGpus ?? []).filter(({ pciAddress }) => !slots.has(pciSlot(pciAddress)));
+export const notComparedRow = z.object({
+  kind: z.literal('notCompared'),
+  nodes: z.array(z.string()),
+  reason: z.string(),
+});
+
+/** What an answer tells of it. An agent of an older version does not look; one that cannot tell says why. */
+export const hiddenShape = {
+  notInNvml: z.array(pciGpu).optional(),
+  notInNvmlUnknown: z.string().optional(),
+};
+type Hidden = z.output<z.ZodObject<typeof hiddenShape>>;
+
+/** GPUs on the bus that the driver does not show, or why it is not known which these are. */
+export function hiddenOf({ snapshot: { driver, gpus, simulated }, pciGpus }: NodeContext): Hidden {
+  if (driver.state === 'starting') return { notInNvmlUnknown: 'no sample was taken yet' };
+  const silent = gpus.flatMap(({ index, readings: { pciAddress: address } }) =>
+    'missing' in address ? [`GPU ${index} has not told its address (${address.missing})`] : [],
+  );
+  if (silent.length > 0) return { notInNvmlUnknown: silent.join(', ') };
+  if (simulated) return { notInNvml: [] };
+  if (pciGpus === null) return { notInNvmlUnknown: 'the PCI bus cannot be read' };
+  const slots = new Set(gpus.map(({ readings }) => pciSlot(orNull(readings.pciAddress) ?? '')));
+  return { notInNvml: pciGpus.filter(({ pciAddress }) => !slots.has(pciSlot(pciAddress))) };
+}
+
+type Row = z.output<typeof notInNvmlRow> | z.output<typeof notComparedRow>;
+
+/** A row for each node with hidden GPUs, and one for each reason why others cannot tell. */
+export function hiddenRows(answers: readonly Answer<Hidden>[]): Row[] {
+  const hidden = answers.flatMap(({ node, value: { notInNvml: gpus = [] } }): Row[] =>
+    gpus.length > 0 ? [{ kind: 'notInNvml', node, gpus }] : [],
+  );
+  const untold = answers.filter(({ value }) => value.notInNvmlUnknown !== undefined);
+  const byReason = groupBy(untold, ({ value }) => value.notInNvmlUnknown ?? '');
+  return [
+    ...hidden,
+    ...[...byReason].map(
+      ([reason, those]): Row => ({ kind: 'notCompared', nodes: those.map(({ node }) => node), reason }),
+    ),
+  ];
+}
+
+/** `gpu-[1-3]: GPUs on the PCI bus cannot be compared with those of the driver, because the PCI bus cannot be read`. */
+export function notComparedText({ nodes, reason }: z.output<typeof notComparedRow>): string {
+  return `${foldNames(nodes)}: GPUs on the PCI bus cannot be compared with those of the driver, because ${reason}`;
 }
 
 /** `gpu-1: 2 GPUs on the PCI bus that the driver does not show: 0000:3b:00.0, 0000:5e:00.0 (vfio-pci is bound)`. */

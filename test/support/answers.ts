@@ -13,7 +13,7 @@ export function contextOf(
   events: EventLog = noEvents,
   processes: NodeProcesses = noProcesses,
 ): NodeContext {
-  return { snapshot, nowMs, clock, events, processes, peers: new Map(), gpm: new Map(), pciGpus: null };
+  return { snapshot, nowMs, clock, events, processes, peers: new Map(), gpm: new Map(), pciGpus: [] };
 }
 
 const noProcesses: NodeProcesses = { gpus: [], podResources: { readable: true, reason: null } };

@@ -47,15 +47,25 @@ test('a GPU that was there before is not told twice: its address is remembered',
   expect(answer.join('\n')).not.toContain('on the PCI bus');
 });
 
-test('while a GPU has not told where it is, none is called hidden', () => {
+test('while a GPU has not told where it is, nobody knows whether any is hidden', () => {
   const seen = snapshot([gpu(0, { pciAddress: { missing: 'nvmlReturn999' } })]);
 
-  expect(ask(seen, [onBus('0000:0a:00.0')]).join('\n')).not.toContain('on the PCI bus');
+  expect(ask(seen, [onBus('0000:0a:00.0')])[1]).toBe(
+    'gpu-1: GPUs on the PCI bus cannot be compared with those of the driver, because GPU 0 has not told its address (nvmlReturn999)',
+  );
+});
+
+test('where nobody can look at the bus this is said, and nothing that would mean none', () => {
+  const value = inventory.answer({ detail: 'summary' }, { ...contextOf(snapshot([gpu(0)])), pciGpus: null });
+
+  expect(value).not.toHaveProperty('notInNvml');
+  expect(ask(snapshot([gpu(0)]), null)[1]).toBe(
+    'gpu-1: GPUs on the PCI bus cannot be compared with those of the driver, because the PCI bus cannot be read',
+  );
 });
 
 test.for([
   ['where all are shown', [onBus('0000:0a:00.0')], {}],
-  ['where nobody can look', null, {}],
   ['where one GPU is asked for', [onBus('0000:3b:00.0')], { gpu: 0 }],
 ] as const)('%s nothing is said of the bus', ([, pciGpus, given]) => {
   expect(ask(snapshot([gpu(0)]), pciGpus, given).join('\n')).not.toContain('PCI bus');
