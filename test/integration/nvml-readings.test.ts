@@ -124,6 +124,20 @@ test('a text that fills its buffer is read whole', () => {
   expect(driver.read(0)).toMatchObject({ name: { value: name }, serial: { value: serial } });
 });
 
+test('a text that the driver does not terminate ends with its buffer', () => {
+  const { driver } = openedNvml(
+    { name: 'N'.repeat(200), serial: '9'.repeat(200), vbiosVersion: 'V'.repeat(200) },
+    { unterminatedTexts: 1 },
+  );
+
+  expect(driver.read(0)).toMatchObject({
+    name: { value: 'N'.repeat(96) },
+    serial: { value: '9'.repeat(30) },
+    vbiosVersion: { value: 'V'.repeat(32) },
+    uuid: { value: expect.stringMatching(/^GPU-.{36}$/) },
+  });
+});
+
 test('a text that is empty is no text', () => {
   const { serial, vbiosVersion } = openedNvml({ serial: '', vbiosVersion: '' }).driver.read(0);
 

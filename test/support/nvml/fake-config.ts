@@ -23,6 +23,8 @@ export interface FakeNvmlConfig {
   countCalls?: string;
   /** What nvmlDeviceGetComputeRunningProcesses_v3 writes for each process; 32 is the defect of some R535 builds. */
   processRecordBytes?: 24 | 32;
+  /** A text that is too long fills the buffer without a final NUL, in place of INSUFFICIENT_SIZE. */
+  unterminatedTexts?: 1;
   /** nvmlReturn_t by call. Of several that match, the first applies; 0 exempts a call from those after it. */
   returns?: readonly (Calls & { code: number })[];
   /** Told once to each event set, in the order of their numbers, if they are there when it was created already, never. */

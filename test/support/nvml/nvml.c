@@ -17,6 +17,7 @@
 //                                        rising N; a line with a smaller N than the last one told is old
 //   countCalls PATH                      append one line a call to PATH: PID FUNCTION GPU ('-' = none)
 //   processRecordBytes 24|32             what ..._v3 writes, default 24; 32 is the defect of some R535 builds
+//   unterminatedTexts 0|1                1: a text that is too long fills the buffer, without a final NUL
 //   return FUNCTION GPU CODE             the call answers CODE (after it was checked for init and handle)
 //   delay FUNCTION GPU MILLISECONDS      the call takes that long, then answers from the file as it is then
 //   hang FUNCTION GPU                    the call sleeps until no such line applies; nothing else wakes it
@@ -353,6 +354,10 @@ const char *nvmlErrorString(nvmlReturn_t code) {
 static nvmlReturn_t copy_text(const char *line, char *out, unsigned int size) {
   if (!line) return NVML_ERROR_NOT_SUPPORTED;
   size_t length = strcspn(line, "\n");
+  if (length >= size && number_or(setting("unterminatedTexts"), 0)) {
+    memcpy(out, line, size);
+    return NVML_SUCCESS;
+  }
   if (length >= size) return NVML_ERROR_INSUFFICIENT_SIZE;
   memcpy(out, line, length);
   out[length] = '\0';
