@@ -39,6 +39,7 @@ const settledBesidesIdentity: readonly (keyof GpuReadings)[] = [
   'maxGraphicsClockMhz',
   'maxSmClockMhz',
   'maxMemoryClockMhz',
+  'maxVideoClockMhz',
   'maxPcieGeneration',
   'maxPcieWidth',
   'slowdownTemperatureC',

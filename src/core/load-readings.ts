@@ -32,6 +32,8 @@ export interface LoadReadings {
   readonly maxSmClockMhz: Reading<number>;
   /** Source: nvmlDeviceGetMaxClockInfo(MEM). Oracle: --query-gpu=clocks.max.memory */
   readonly maxMemoryClockMhz: Reading<number>;
+  /** Source: nvmlDeviceGetMaxClockInfo(VIDEO). Oracle: nvidia-smi -q -d CLOCK, "Max Clocks", "Video" */
+  readonly maxVideoClockMhz: Reading<number>;
   /** An idle GPU goes down to 1. Source: nvmlDeviceGetCurrPcieLinkGeneration. Oracle: --query-gpu=pcie.link.gen.gpucurrent */
   readonly pcieGeneration: Reading<number>;
   /** Of board and slot together. Source: nvmlDeviceGetMaxPcieLinkGeneration. Oracle: --query-gpu=pcie.link.gen.max */
@@ -66,6 +68,7 @@ export const loadSymbols: Readonly<Record<keyof LoadReadings, string>> = {
   maxGraphicsClockMhz: 'nvmlDeviceGetMaxClockInfo',
   maxSmClockMhz: 'nvmlDeviceGetMaxClockInfo',
   maxMemoryClockMhz: 'nvmlDeviceGetMaxClockInfo',
+  maxVideoClockMhz: 'nvmlDeviceGetMaxClockInfo',
   pcieGeneration: 'nvmlDeviceGetCurrPcieLinkGeneration',
   maxPcieGeneration: 'nvmlDeviceGetMaxPcieLinkGeneration',
   pcieWidth: 'nvmlDeviceGetCurrPcieLinkWidth',

@@ -26,6 +26,7 @@ type Fixed = Pick<
   | 'maxGraphicsClockMhz'
   | 'maxSmClockMhz'
   | 'maxMemoryClockMhz'
+  | 'maxVideoClockMhz'
   | 'maxPcieGeneration'
   | 'maxPcieWidth'
   | 'slowdownTemperatureC'
@@ -76,6 +77,7 @@ function fixed(kind: Kind): Fixed {
     maxGraphicsClockMhz: { value: kind.maxClockMhz },
     maxSmClockMhz: { value: kind.maxClockMhz },
     maxMemoryClockMhz: { value: kind.memoryClockMhz },
+    maxVideoClockMhz: { value: kind.maxVideoClockMhz },
     maxPcieGeneration: { value: kind.pcieGeneration },
     maxPcieWidth: { value: kind.pcieWidth },
     slowdownTemperatureC: thresholds ? { value: thresholds.slowdown } : notSupported,

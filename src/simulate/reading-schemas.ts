@@ -150,6 +150,7 @@ export const readingSchemas: { readonly [Name in keyof GpuReadings]: z.ZodType<V
   maxGraphicsClockMhz: clock,
   maxSmClockMhz: clock,
   maxMemoryClockMhz: clock,
+  maxVideoClockMhz: clock,
   pcieGeneration,
   maxPcieGeneration: pcieGeneration,
   pcieWidth: lanes,

@@ -97,6 +97,7 @@ export const loadShape = {
   maxGraphicsClockMhz: later(number),
   maxSmClockMhz: later(number),
   maxMemoryClockMhz: later(number),
+  maxVideoClockMhz: later(number),
 };
 
 export const pcieShape = {

@@ -76,8 +76,8 @@ function modeTexts(row: GpuRow): (string | null)[] {
 }
 
 function pciText(row: GpuRow): string | null {
-  const { pciAddress, pcieReplays } = row;
-  const parts = [...pcieTexts(row), pcieReplays !== null && `replays ${pcieReplays}`].filter(Boolean);
+  const { pciAddress } = row;
+  const parts = pcieLinkTexts(row).filter(Boolean);
   if (pciAddress === null && parts.length === 0) return null;
   return `PCI ${pciAddress ?? '?'}${inBrackets(parts)}`;
 }
@@ -90,6 +90,11 @@ export function pcieTexts(row: Pick<GpuRow, keyof typeof pcieShape>): (string | 
       `gen ${pcieGeneration ?? '?'} of ${maxPcieGeneration ?? '?'}`,
     (pcieWidth !== null || maxPcieWidth !== null) && `${pcieWidth ?? '?'} of ${maxPcieWidth ?? '?'} lanes`,
   ];
+}
+
+/** The same, and `replays 3`. */
+export function pcieLinkTexts(row: Pick<GpuRow, keyof typeof pcieShape | 'pcieReplays'>): (string | false)[] {
+  return [...pcieTexts(row), row.pcieReplays !== null && `replays ${row.pcieReplays}`];
 }
 
 function boardTexts(row: GpuRow): (string | null)[] {

@@ -5,6 +5,7 @@ import type { Reading } from '../core/reading.ts';
 import { duration, gibibytes } from '../core/words.ts';
 import { gpuRowOf } from './gpu-row.ts';
 import {
+  errorShape,
   laterNumber,
   loadShape,
   modeShape,
@@ -21,7 +22,7 @@ import {
   inBrackets,
   memoryText,
   modeText,
-  pcieTexts,
+  pcieLinkTexts,
   readText,
   troubleText,
   utilizationText,
@@ -31,6 +32,7 @@ import { migText } from './mig-text.ts';
 import { missingText } from './missing-text.ts';
 
 const { migMode, migDevices } = modeShape;
+const { pcieReplays } = errorShape;
 
 /** What a GPU is doing, with the rates of what the driver only counts. */
 export const metricsRow = gpuRowOf(
@@ -38,6 +40,7 @@ export const metricsRow = gpuRowOf(
     ...nameShape,
     ...loadShape,
     ...pcieShape,
+    pcieReplays,
     ...trafficShape,
     ...powerShape,
     ...throttleShape,
@@ -78,7 +81,7 @@ export function metricsText(row: MetricsRow): string {
     energyText(row),
     clocksText(row),
     heldDownText(row),
-    trafficText('PCIe', pcieTexts(row), traffic(row, 'pcie')),
+    trafficText('PCIe', pcieLinkTexts(row), traffic(row, 'pcie')),
     trafficText('NVLink', [], traffic(row, 'nvlink')),
     readText(row),
     missingText(row.missing),
@@ -121,7 +124,7 @@ function clocksText(row: MetricsRow): string | null {
     clock('graphics', row.graphicsClockMhz, row.maxGraphicsClockMhz),
     clock('SM', row.smClockMhz, row.maxSmClockMhz),
     clock('memory', row.memoryClockMhz, row.maxMemoryClockMhz),
-    clock('video', row.videoClockMhz, null),
+    clock('video', row.videoClockMhz, row.maxVideoClockMhz),
   ].filter((text) => text !== null);
   const parts = [
     clocks.length > 0 ? `clocks ${clocks.join(' / ')} MHz` : null,

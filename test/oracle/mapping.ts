@@ -171,6 +171,7 @@ export const mapping: Readonly<Record<keyof GpuReadings, readonly (Check | Untol
   maxGraphicsClockMhz: [one(count, ['query clocks.max.graphics'])],
   maxSmClockMhz: [one(count, ['query clocks.max.sm'])],
   maxMemoryClockMhz: [one(count, ['query clocks.max.memory'])],
+  maxVideoClockMhz: [one(count, ['xml max_clocks/video_clock'])],
   pcieGeneration: [one(count, ['query pcie.link.gen.gpucurrent', 'query pcie.link.gen.current'], drift.none)],
   maxPcieGeneration: [one(count, ['query pcie.link.gen.max'])],
   pcieWidth: [one(count, ['query pcie.link.width.current'], drift.none)],

@@ -125,6 +125,7 @@ const smiXml = {
   'platformInfo/module_id': '1',
   'gpu_virtualization_mode/virtualization_mode': 'None',
   'pci/replay_counter': '0',
+  'max_clocks/video_clock': '1545 MHz',
   'bar1_memory_usage/total': '131072 MiB',
   'bar1_memory_usage/used': '6 MiB',
   'bar1_memory_usage/free': '131066 MiB',

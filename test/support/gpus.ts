@@ -44,6 +44,7 @@ const h100Board = {
   maxGraphicsClockMhz: 1980,
   maxSmClockMhz: 1980,
   maxMemoryClockMhz: 2619,
+  maxVideoClockMhz: 1545,
   maxPcieGeneration: 5,
   maxPcieWidth: 16,
   maxMemoryTemperatureC: 95,

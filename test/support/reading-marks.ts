@@ -107,6 +107,7 @@ export const marks: { readonly [Name in keyof GpuReadings]: readonly [value: unk
     maxGraphicsClockMhz: [1901, 'of 1901'],
     maxSmClockMhz: [1902, 'of 1902'],
     maxMemoryClockMhz: [2903, 'of 2903'],
+    maxVideoClockMhz: [1905, 'of 1905'],
     pcieGeneration: [4, 'gen 4 of'],
     maxPcieGeneration: [6, 'of 6'],
     pcieWidth: [8, '8 of'],

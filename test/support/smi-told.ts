@@ -84,6 +84,7 @@ export const smiTold: FakeSmiGpu = {
     minor_number: '5',
     'gpu_virtualization_mode/virtualization_mode': 'Pass-Through',
     'pci/replay_counter': '3',
+    'max_clocks/video_clock': '1550 MHz',
     'bar1_memory_usage/used': '2 MiB',
     'bar1_memory_usage/free': '131070 MiB',
     'ecc_errors/volatile/sram_correctable': '106',

@@ -98,3 +98,9 @@ test('an agent that does not know the newer readings is understood, and they are
   const [, untold = ''] = /missing: .*?([^,]*) \(notKnownToAgent\)/.exec(text) ?? [];
   expect(untold.trim().split(' ').sort()).toEqual([...newer].sort());
 });
+
+test('metrics tell what an operator looks for beside the PCIe link and the video clock', () => {
+  expect(metricsText(metricsRow.of(gpu(0, { pcieReplays: 7 }), nowMs))).toMatch(
+    /video \d+ of 1545 MHz.*PCIe gen 5 of 5, 16 of 16 lanes, replays 7/,
+  );
+});

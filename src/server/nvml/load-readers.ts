@@ -51,6 +51,7 @@ export function loadReaders(nvml: Nvml, device: Device, field: FieldReader): Rea
     maxGraphicsClockMhz: maxClock(clockTypes.GRAPHICS),
     maxSmClockMhz: maxClock(clockTypes.SM),
     maxMemoryClockMhz: maxClock(clockTypes.MEM),
+    maxVideoClockMhz: maxClock(clockTypes.VIDEO),
     pcieGeneration: number(nvml.pcieGeneration),
     maxPcieGeneration: number(nvml.maxPcieGeneration),
     pcieWidth: number(nvml.pcieWidth),

@@ -148,6 +148,7 @@ const expectedBoard = {
   maxGraphicsClockMhz: 1980,
   maxSmClockMhz: 1975,
   maxMemoryClockMhz: 2620,
+  maxVideoClockMhz: 1550,
   pcieGeneration: 4,
   maxPcieGeneration: 5,
   pcieWidth: 8,

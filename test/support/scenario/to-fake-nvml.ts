@@ -89,6 +89,7 @@ function fakeGpu(readings: GpuReadings): FakeGpu {
       graphics: of('maxGraphicsClockMhz'),
       sm: of('maxSmClockMhz'),
       memory: of('maxMemoryClockMhz'),
+      video: of('maxVideoClockMhz'),
     }),
     clocksEventReasons: bits(of('clocksEventReasons')),
     performanceState: of('performanceState'),
