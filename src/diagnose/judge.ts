@@ -27,7 +27,7 @@ export function judge(gpu: GpuState, driver: DriverState, nowMs: number): Judgem
     ...judged.flatMap((result) =>
       result === null || typeof result === 'string' ? [] : [aged(result, gpu, nowMs)],
     ),
-  ].sort((a, b) => verdicts.indexOf(b.verdict) - verdicts.indexOf(a.verdict));
+  ].sort(worstFirst);
   const looked = judged.some((result) => typeof result !== 'string');
   const sure = looked ? 'ok' : 'unknown';
   return {
@@ -40,6 +40,21 @@ export function judge(gpu: GpuState, driver: DriverState, nowMs: number): Judgem
     findings,
     unchecked,
   };
+}
+
+/** With what is known of a GPU from elsewhere; it makes no verdict better. */
+export function withFinding(judged: Judgement, finding: Finding | null): Judgement {
+  if (!finding) return judged;
+  return {
+    ...judged,
+    verdict: worst(verdicts, [judged.verdict, finding.verdict], 'ok'),
+    action: worst(actions, [judged.action, finding.action], 'none'),
+    findings: [...judged.findings, finding].sort(worstFirst),
+  };
+}
+
+function worstFirst(a: Finding, b: Finding): number {
+  return verdicts.indexOf(b.verdict) - verdicts.indexOf(a.verdict);
 }
 
 /** A rule's finding, null where it found nothing, or what it could not look at. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { type Action, actionWords } from '../diagnose/verdict.ts';
+import { actionText } from './action-text.ts';
 import { type EventRow, eventRow } from './event-row.ts';
 
 /** One error that was told of many times in a row: one line for whoever reads. `event` is the newest. */
@@ -94,10 +94,4 @@ function timeText(firstAtMs: number | null, lastAtMs: number | null): string {
 
 function utc(atMs: number): string {
   return new Date(atMs).toISOString().replace(/\.\d+Z$/, 'Z');
-}
-
-/** With what it means on the node, where it is an action that this version knows. */
-function actionText(action: string): string {
-  const words = actionWords[action as Action] as string | undefined;
-  return words === undefined ? action : `${action}: ${words}`;
 }

@@ -4,10 +4,12 @@ import { byName, foldNames } from '../core/names.ts';
 import { orNull } from '../core/reading.ts';
 import type { GpuState } from '../core/snapshot.ts';
 import { count, duration } from '../core/words.ts';
-import { judge } from '../diagnose/judge.ts';
-import { actions, actionWords, verdicts } from '../diagnose/verdict.ts';
+import { judge, withFinding } from '../diagnose/judge.ts';
+import { actions, verdicts } from '../diagnose/verdict.ts';
+import { actionText } from './action-text.ts';
 import { commonArguments } from './arguments.ts';
 import { agesText, isMuchOlder, readText } from './gpu-text.ts';
+import { type HealthEvents, healthEvents, isEventFact } from './health-events.ts';
 import { evidenceRow, evidenceText } from './health-evidence.ts';
 import {
   answerOf,
@@ -77,8 +79,8 @@ export const health = defineTool({
   description:
     'A verdict per GPU (ok, watch, unknown, degraded, failed) with its evidence and what to do. Looks at temperature against ' +
     'its own thresholds, uncorrectable ECC since driver load, row remaps, hardware slowdown, lost or hung GPUs, the ' +
-    "driver's recovery action. Worst first; healthy GPUs are counted and grouped. detail=full shows every GPU with all evidence " +
-    'and what could not be checked.',
+    "driver's recovery action, Xids of the last day. Worst first; healthy GPUs are counted and grouped. detail=full shows every " +
+    'GPU with all evidence and what could not be checked.',
   input: z.strictObject(commonArguments),
   output,
   head: z.object({
@@ -93,9 +95,10 @@ export const health = defineTool({
   row,
 
   answer({ gpu }, node) {
+    const events = healthEvents(node);
     return {
       ...answerOf(node),
-      gpus: selectGpus(node.snapshot, gpu).map((state) => healthOf(state, node)),
+      gpus: selectGpus(node.snapshot, gpu).map((state) => healthOf(state, node, events)),
     };
   },
 
@@ -104,7 +107,7 @@ export const health = defineTool({
     const full = detail === 'full' || gpu !== undefined;
     const problems = answers.filter(({ value }) => value.driver.problem);
     const listed = gpus
-      .filter((each) => full || each.gpu.verdict !== 'ok')
+      .filter((each) => full || !isFolded(each.gpu))
       .sort((a, b) => verdicts.indexOf(b.gpu.verdict) - verdicts.indexOf(a.gpu.verdict));
     return {
       head: {
@@ -146,9 +149,10 @@ export const health = defineTool({
   },
 });
 
-function healthOf(state: GpuState, { snapshot, nowMs }: NodeContext): GpuHealth {
+function healthOf(state: GpuState, { snapshot, nowMs }: NodeContext, events: HealthEvents): GpuHealth {
   const { readings } = state;
-  const { verdict, action, findings, unchecked } = judge(state, snapshot.driver, nowMs);
+  const judged = judge(state, snapshot.driver, nowMs);
+  const { verdict, action, findings } = withFinding(judged, events.findingOf(state));
   return {
     index: state.index,
     name: orNull(readings.name),
@@ -159,9 +163,14 @@ function healthOf(state: GpuState, { snapshot, nowMs }: NodeContext): GpuHealth 
     action,
     findings: findings.map((finding) => ({ ...finding, evidence: [...finding.evidence] })),
     driverRecoveryAction: orNull(readings.recoveryAction),
-    unchecked: [...unchecked],
+    unchecked: [...judged.unchecked, ...events.uncheckedOf(state)],
     counters: evidenceRow.of(state, nowMs),
   };
+}
+
+/** Into the line of its node: there is nothing to say of it. */
+function isFolded({ verdict, findings }: GpuHealth): boolean {
+  return verdict === 'ok' && findings.length === 0;
 }
 
 function countVerdicts(gpus: readonly GpuHealth[]): Record<string, number> {
@@ -198,8 +207,7 @@ interface OkKind {
 
 function okKinds(gpus: readonly GpuHealth[]): OkKind[] {
   const kinds = new Map<string, OkKind>();
-  for (const { verdict, name, unchecked } of gpus) {
-    if (verdict !== 'ok') continue;
+  for (const { name, unchecked } of gpus.filter(isFolded)) {
     const key = JSON.stringify([name, unchecked]);
     kinds.set(key, { gpusPerNode: (kinds.get(key)?.gpusPerNode ?? 0) + 1, model: name, unchecked });
   }
@@ -230,14 +238,8 @@ function whatText({ name, pciAddress, uuid, ageMs, counters }: GpuHealth, full: 
 
 /** With its own age where it rests on what was not read with the rest. */
 function findingText({ text, evidence: facts }: GpuHealth['findings'][number], ageMs: number | null): string {
-  const oldestMs = oldestOf(facts.map((fact) => fact.ageMs));
+  const oldestMs = oldestOf(facts.filter((fact) => !isEventFact(fact)).map((fact) => fact.ageMs));
   return ageMs !== null && isMuchOlder(oldestMs, ageMs) ? `${text} (read ${duration(oldestMs)} ago)` : text;
-}
-
-/** With what it means on the node, where it is an action that this version knows. */
-function actionText(action: string): string {
-  const words = new Map<string, string>(Object.entries(actionWords)).get(action);
-  return words === undefined ? action : `${action}: ${words}`;
 }
 
 function factText({ name, value, unit, threshold, source }: z.output<typeof evidence>): string {
