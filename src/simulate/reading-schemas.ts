@@ -20,7 +20,6 @@ const clock = z.int().min(0).max(10_000);
 /** NVML counts in milliwatts and millijoules. */
 const thousandths = (most: number) => rounded(most, 1000);
 const watts = thousandths(100_000);
-const joules = thousandths(1e12);
 const mode = z.strictObject({ current: z.boolean(), pending: z.boolean() });
 /** The driver counts it in ns; more than a microsecond of it is kept exactly. */
 const seconds = rounded(1e9, 1e6);
@@ -178,7 +177,7 @@ export const readingSchemas: { readonly [Name in keyof GpuReadings]: z.ZodType<V
   powerLimitWatts: watts,
   defaultPowerLimitWatts: watts,
   powerLimitRange: z.strictObject({ minWatts: watts, maxWatts: watts }),
-  energyJoules: joules,
+  energyJoules: thousandths(1e12),
   clocksEventReasons: z
     .array(z.enum(reasonNames))
     .transform((reasons) => reasonNames.filter((reason) => reasons.includes(reason))),
