@@ -3,8 +3,10 @@ import { z } from 'zod';
 import type { GpuProcesses } from '../core/process.ts';
 import { orNull } from '../core/reading.ts';
 import type { GpuState } from '../core/snapshot.ts';
+import { duration, gibibytes } from '../core/words.ts';
 import { troubleOf, troubleShape } from './gpu-row.ts';
-import { holder, processRow, processRowOf } from './process-row.ts';
+import { troubleText } from './gpu-text.ts';
+import { holder, type ProcessRow, processRow, processRowOf, processText } from './process-row.ts';
 import type { NodeContext } from './tool.ts';
 
 /** What runs on one GPU, and who was given it. */
@@ -58,4 +60,49 @@ export function gpuProcessesOf(
     holders: holders.map((each) => ({ ...each })),
     offered,
   };
+}
+
+/** Less is what the driver itself, a display server or the contexts of processes take. */
+const noticedBytes = 2 ** 30;
+
+/** Memory that no listed process holds; null where that is little or cannot be told. */
+export function unexplainedOf({ memoryUsedBytes, processes: list }: GpuProcessesRow): number | null {
+  if (memoryUsedBytes === null || list === null || list.some(({ usedBytes }) => usedBytes === null))
+    return null;
+  const explained = list.reduce((sum, { usedBytes }) => sum + (usedBytes ?? 0), 0);
+  return memoryUsedBytes - explained > noticedBytes ? memoryUsedBytes - explained : null;
+}
+
+/** The processes of a GPU, heaviest first. */
+export function gpuProcessesText({
+  node,
+  gpu,
+  gpuName,
+  wallMs,
+}: {
+  readonly node: string;
+  readonly gpu: GpuProcessesRow;
+  readonly gpuName: string;
+  readonly wallMs: number;
+}): string {
+  const { name, processes: list, missing, memoryUsedBytes } = gpu;
+  const used = memoryUsedBytes === null ? '' : `, ${gibibytes(memoryUsedBytes)} used`;
+  const trouble = gpu.trouble ? `${troubleText({ trouble: gpu.trouble })}: ` : '';
+  const what = `${node} GPU ${gpuName} (${name ?? 'unknown model'}${used}): ${trouble}`;
+  if (list === null) return `${what}which processes it has cannot be told (${whyText(missing)})`;
+  const rest = unexplainedOf(gpu);
+  const texts = [
+    ...heaviest(list).map((process) => processText(process, wallMs)),
+    ...(rest === null ? [] : [`${gibibytes(rest)} held by no process that is listed`]),
+  ];
+  const age = trouble === '' || gpu.ageMs === null ? '' : `as of ${duration(gpu.ageMs)} ago: `;
+  return `${what}${age}${texts.join('; ') || 'no process'}`;
+}
+
+function whyText(missing: string | null): string | null {
+  return missing === 'notReady' ? 'notReady: the driver has not answered' : missing;
+}
+
+function heaviest(list: readonly ProcessRow[]): ProcessRow[] {
+  return [...list].sort((a, b) => (b.usedBytes ?? 0) - (a.usedBytes ?? 0));
 }

@@ -1,20 +1,18 @@
 import { z } from 'zod';
 
 import { byName, foldNames } from '../core/names.ts';
-import { count, duration, gibibytes } from '../core/words.ts';
+import { count, duration } from '../core/words.ts';
 import { commonArguments } from './arguments.ts';
-import { troubleText } from './gpu-text.ts';
+import { gpuNames } from './gpu-names.ts';
 import { answerOf, driverAnswer, driverText, nodeAnswer, selectGpus, simulatedText } from './node-answer.ts';
+import { holder, holderText, isIdle, isStuck, processRow, processText } from './process-row.ts';
 import {
-  holder,
-  holderText,
-  isIdle,
-  isStuck,
-  type ProcessRow,
-  processRow,
-  processText,
-} from './process-row.ts';
-import { type GpuProcessesRow, gpuProcesses, gpuProcessesOf } from './processes-gpu.ts';
+  type GpuProcessesRow,
+  gpuProcesses,
+  gpuProcessesOf,
+  gpuProcessesText,
+  unexplainedOf,
+} from './processes-gpu.ts';
 import { type Answer, defineTool } from './tool.ts';
 
 const output = z.object({
@@ -30,17 +28,30 @@ const row = z.union([
     kind: z.literal('stuckProcess'),
     node: z.string(),
     gpu: z.int(),
+    gpuName: z.string(),
     process: processRow,
     wallMs: z.number(),
   }),
-  z.object({ kind: z.literal('gpu'), node: z.string(), gpu: gpuProcesses, wallMs: z.number() }),
+  z.object({
+    kind: z.literal('gpu'),
+    node: z.string(),
+    gpu: gpuProcesses,
+    gpuName: z.string(),
+    wallMs: z.number(),
+  }),
   z.object({
     kind: z.literal('idleAllocation'),
     node: z.string(),
     gpus: z.array(z.int()),
+    gpuNames: z.array(z.string()),
     holders: z.array(holder),
   }),
-  z.object({ kind: z.literal('notOffered'), node: z.string(), gpus: z.array(z.int()) }),
+  z.object({
+    kind: z.literal('notOffered'),
+    node: z.string(),
+    gpus: z.array(z.int()),
+    gpuNames: z.array(z.string()),
+  }),
   z.object({ kind: z.literal('unused'), nodes: z.array(z.string()), gpus: z.int() }),
   z.object({ kind: z.literal('notTold'), nodes: z.array(z.string()), reason: z.string() }),
 ]);
@@ -109,13 +120,13 @@ export const processes = defineTool({
       case 'driverProblem':
         return `${row.node}: ${driverText(row.driver)}`;
       case 'stuckProcess':
-        return `stuck: ${row.node} GPU ${row.gpu}: ${processText(row.process, row.wallMs)}. It may hold the GPU: reboot the node if that does not end`;
+        return `stuck: ${row.node} GPU ${row.gpuName}: ${processText(row.process, row.wallMs)}. It may hold the GPU: reboot the node if that does not end`;
       case 'gpu':
-        return gpuText(row);
+        return gpuProcessesText(row);
       case 'idleAllocation':
-        return `held and unused: ${row.node} GPU ${row.gpus.join(', ')}: ${row.holders.map(holderText).join(', ')}`;
+        return `held and unused: ${row.node} GPU ${row.gpuNames.join(', ')}: ${row.holders.map(holderText).join(', ')}`;
       case 'notOffered':
-        return `not offered to pods: ${row.node} GPU ${row.gpus.join(', ')}: the device plugin holds it for unhealthy, leaves it out, or is gone`;
+        return `not offered to pods: ${row.node} GPU ${row.gpuNames.join(', ')}: the device plugin holds it for unhealthy, leaves it out, or is gone`;
       case 'unused':
         return `no process: ${foldNames(row.nodes)}: ${count(row.gpus, 'GPU')}`;
       case 'notTold':
@@ -134,12 +145,14 @@ function wallMsOf({ value }: Answer<NodeProcessesAnswer>): number {
 }
 
 function stuckRows(answer: Answer<NodeProcessesAnswer>): Row[] {
+  const { node, value } = answer;
   const wallMs = wallMsOf(answer);
-  return answer.value.gpus.flatMap(({ index, processes: list, stuck }) =>
-    [...(list ?? []), ...stuck]
-      .filter(isStuck)
-      .map((process): Row => ({ kind: 'stuckProcess', node: answer.node, gpu: index, process, wallMs })),
-  );
+  const nameOf = gpuNames(value.gpus);
+  return value.gpus.flatMap((gpu) => {
+    const found = [...(gpu.processes ?? []), ...gpu.stuck].filter(isStuck);
+    const of = { kind: 'stuckProcess' as const, node, gpu: gpu.index, gpuName: nameOf(gpu), wallMs };
+    return found.map((process): Row => ({ ...of, process }));
+  });
 }
 
 type UsedRow = Extract<Row, { kind: 'gpu' }>;
@@ -151,7 +164,9 @@ function usedRows(answer: Answer<NodeProcessesAnswer>): UsedRow[] {
     ({ processes: list, trouble }) => list === null || list.length > 0 || trouble,
   );
   const odd = value.gpus.filter((gpu) => !told.includes(gpu) && unexplainedOf(gpu) !== null);
-  return [...told, ...odd].map((gpu) => ({ kind: 'gpu', node, gpu, wallMs: wallMsOf(answer) }));
+  const nameOf = gpuNames(value.gpus);
+  const wallMs = wallMsOf(answer);
+  return [...told, ...odd].map((gpu) => ({ kind: 'gpu', node, gpu, gpuName: nameOf(gpu), wallMs }));
 }
 
 function heaviestFirst(a: UsedRow, b: UsedRow): number {
@@ -159,33 +174,29 @@ function heaviestFirst(a: UsedRow, b: UsedRow): number {
   return held(b) - held(a) || byName(a.node, b.node) || a.gpu.index - b.gpu.index;
 }
 
-/** Less is what the driver itself, a display server or the contexts of processes take. */
-const noticedBytes = 2 ** 30;
-
-/** Memory that no listed process holds; null where that is little or cannot be told. */
-function unexplainedOf({ memoryUsedBytes, processes: list }: GpuProcessesRow): number | null {
-  if (memoryUsedBytes === null || list === null || list.some(({ usedBytes }) => usedBytes === null))
-    return null;
-  const explained = list.reduce((sum, { usedBytes }) => sum + (usedBytes ?? 0), 0);
-  return memoryUsedBytes - explained > noticedBytes ? memoryUsedBytes - explained : null;
-}
-
 /** GPUs, and parts of them, that a container was given and on which nothing runs: of one pod in one line. */
 function idleRows({ node, value }: Answer<NodeProcessesAnswer>): Row[] {
-  const byHolders = new Map<string, { gpus: number[]; holders: z.output<typeof holder>[] }>();
-  for (const { index, processes: list, holders } of value.gpus) {
+  const byHolders = new Map<string, { gpus: GpuProcessesRow[]; holders: z.output<typeof holder>[] }>();
+  for (const gpu of value.gpus) {
+    const { processes: list, holders } = gpu;
     const idle = list === null ? [] : holders.filter((each) => isIdle(each, list));
     if (idle.length === 0) continue;
     const key = JSON.stringify(idle);
     const group = byHolders.get(key) ?? { gpus: [], holders: idle };
-    byHolders.set(key, { ...group, gpus: [...group.gpus, index] });
+    byHolders.set(key, { ...group, gpus: [...group.gpus, gpu] });
   }
-  return [...byHolders.values()].map((group): Row => ({ kind: 'idleAllocation', node, ...group }));
+  return [...byHolders.values()].map(
+    ({ gpus, holders }): Row => ({ kind: 'idleAllocation', node, ...namedOf(gpus, value.gpus), holders }),
+  );
 }
 
 function notOfferedRows({ node, value }: Answer<NodeProcessesAnswer>): Row[] {
-  const gpus = value.gpus.filter(({ offered }) => offered === false).map(({ index }) => index);
-  return gpus.length > 0 ? [{ kind: 'notOffered', node, gpus }] : [];
+  const gpus = value.gpus.filter(({ offered }) => offered === false);
+  return gpus.length > 0 ? [{ kind: 'notOffered', node, ...namedOf(gpus, value.gpus) }] : [];
+}
+
+function namedOf(gpus: readonly GpuProcessesRow[], all: readonly GpuProcessesRow[]) {
+  return { gpus: gpus.map(({ index }) => index), gpuNames: gpus.map(gpuNames(all)) };
 }
 
 function unusedRows(answers: readonly Answer<NodeProcessesAnswer>[]): Row[] {
@@ -213,27 +224,4 @@ function notToldRows(answers: readonly Answer<NodeProcessesAnswer>[]): Row[] {
     for (const each of reasons) byReason.set(each, [...(byReason.get(each) ?? []), node]);
   }
   return [...byReason].map(([reason, nodes]): Row => ({ kind: 'notTold', nodes, reason }));
-}
-
-function gpuText({ node, gpu, wallMs }: UsedRow): string {
-  const { index, name, processes: list, missing, memoryUsedBytes } = gpu;
-  const used = memoryUsedBytes === null ? '' : `, ${gibibytes(memoryUsedBytes)} used`;
-  const trouble = gpu.trouble ? `${troubleText({ trouble: gpu.trouble })}: ` : '';
-  const what = `${node} GPU ${index} (${name ?? 'unknown model'}${used}): ${trouble}`;
-  if (list === null) return `${what}which processes it has cannot be told (${whyText(missing)})`;
-  const rest = unexplainedOf(gpu);
-  const texts = [
-    ...heaviest(list).map((process) => processText(process, wallMs)),
-    ...(rest === null ? [] : [`${gibibytes(rest)} held by no process that is listed`]),
-  ];
-  const age = trouble === '' || gpu.ageMs === null ? '' : `as of ${duration(gpu.ageMs)} ago: `;
-  return `${what}${age}${texts.join('; ') || 'no process'}`;
-}
-
-function whyText(missing: string | null): string | null {
-  return missing === 'notReady' ? 'notReady: the driver has not answered' : missing;
-}
-
-function heaviest(list: readonly ProcessRow[]): ProcessRow[] {
-  return [...list].sort((a, b) => (b.usedBytes ?? 0) - (a.usedBytes ?? 0));
 }

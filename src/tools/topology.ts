@@ -5,6 +5,7 @@ import { map, orNull, reasons } from '../core/reading.ts';
 import { answerOfGpu, unanswered } from '../core/snapshot.ts';
 import { count, duration } from '../core/words.ts';
 import { commonArguments } from './arguments.ts';
+import { gpuNames } from './gpu-names.ts';
 import { gpuRowOf } from './gpu-row.ts';
 import { identityShape, linkShape, modeShape, nameShape, pcieShape } from './gpu-shape.ts';
 import { after, fabricText, pcieTexts, troubleText } from './gpu-text.ts';
@@ -52,6 +53,7 @@ const row = z.union([
     kind: z.literal('trouble'),
     node: z.string(),
     index: z.int(),
+    gpuName: z.string(),
     name: z.string().nullable(),
     text: z.string(),
   }),
@@ -129,7 +131,7 @@ export const topology = defineTool({
       case 'driverProblem':
         return `${row.node}: ${driverText(row.driver)}`;
       case 'trouble':
-        return `${row.node} GPU ${row.index} (${row.name ?? 'unknown model'}): ${row.text}`;
+        return `${row.node} GPU ${row.gpuName} (${row.name ?? 'unknown model'}): ${row.text}`;
       case 'gpu':
         return `${row.node} GPU ${row.gpu.gpu.index}: ${gpuText(row.gpu)}`;
       case 'matrix':
@@ -160,10 +162,12 @@ function topologyOf(
 type Trouble = Extract<Row, { kind: 'trouble' }>;
 
 function troublesOf({ node, value }: Answer<NodeTopology>, equals: Equals): Trouble[] {
+  const nameOf = gpuNames(value.gpus.map(({ gpu }) => gpu));
   return value.gpus.flatMap((each) => {
     const { index, name } = each.gpu;
+    const gpuName = nameOf(each.gpu);
     return troublesOfGpu(each, value.gpus, equals).map(
-      (text): Trouble => ({ kind: 'trouble', node, index, name, text }),
+      (text): Trouble => ({ kind: 'trouble', node, index, gpuName, name, text }),
     );
   });
 }

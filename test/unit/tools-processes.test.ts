@@ -228,3 +228,19 @@ test('a GPU that hangs is not said to have no process, as nobody knows that', ()
   expect(text).toMatch(/GPU 0 \(.*\): HUNG: .*: as of 20 ms ago: no process$/m);
   expect(text).toMatch(/GPU 1 \(.*\): HUNG: .* cannot be told \(notReady: the driver has not answered\)/);
 });
+
+test('where two GPUs have one index, as one has gone, each is told with its PCI address', () => {
+  const gone = gpu(1, {}, { trouble: 'vanished', readAtMs: null });
+  const waits = job(4001, { left: true, onNode: { ...job(1).onNode, state: { value: 'D' } } });
+  const unlisted = { processes: { missing: 'gpuLost' as const }, stuck: [waits], offered: false };
+  const list = [runs(0, [job(7)]), runs(1, [], [main]), { ...runs(1, []), ...unlisted }];
+  const renumbered = snapshot([gpu(0), { ...gpu(2), index: 1 }, gone]);
+
+  const text = ask(list, {}, { readable: true, reason: null }, renumbered).join('\n');
+
+  expect(text).toContain('\nstuck: a GPU 1 at PCI 0000:11:00.0: python3 (pid 4001');
+  expect(text).toContain('\na GPU 0 (');
+  expect(text).toMatch(/^a GPU 1 at PCI 0000:11:00.0 \(.*VANISHED.* cannot be told \(gpuLost\)/m);
+  expect(text).toContain('\nheld and unused: a GPU 1 at PCI 0000:18:00.0: ml/train-0');
+  expect(text).toContain('\nnot offered to pods: a GPU 1 at PCI 0000:11:00.0: ');
+});

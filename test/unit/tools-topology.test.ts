@@ -80,3 +80,14 @@ test('an answer that is missing as a whole has its reason, and a GPU that is alo
   );
   expect(askTopology({ node: [gpu(0)] }).join('\n')).not.toContain('not known');
 });
+
+test('a GPU that has gone is told with its PCI address where another has its index, and stands in no matrix', () => {
+  const gpus = [gpu(0), { ...gpu(2), index: 1 }, gpu(1, {}, { trouble: 'vanished' })];
+  const peers = peersOf([[path(1, 'PIX')], [path(0, 'PIX')]]);
+
+  const text = askTopology({ a: gpus }, { detail: 'full' }, peers);
+
+  expect(text.join('\n')).toContain('a GPU 1 at PCI 0000:11:00.0 (NVIDIA H100 80GB HBM3): VANISHED');
+  expect(text.filter((line) => line.startsWith('GPU'))).toHaveLength(2);
+  expect(text.join('\n')).toMatch(/^ +GPU0 +GPU1$/m);
+});
