@@ -35,11 +35,11 @@ export interface ErrorReadings {
   readonly recoveryAction: Reading<RecoveryAction>;
   /** Packets that the PCIe link had to send again, since the GPU was reset. Source: nvmlDeviceGetFieldValues, NVML_FI_DEV_PCIE_REPLAY_COUNTER (94). Oracle: nvidia-smi -q, "Replays Since Reset" */
   readonly pcieReplays: Reading<number>;
-  /** Since the GPU was reset; of the link, corrected by sending again. Source: nvmlDeviceGetFieldValues, NVML_FI_DEV_PCIE_COUNT_CORRECTABLE_ERRORS (173) */
+  /** Since the GPU was reset; of the link, corrected by sending again. Source: nvmlDeviceGetFieldValues, NVML_FI_DEV_PCIE_COUNT_CORRECTABLE_ERRORS (173). Oracle: none of nvidia-smi; pynvml nvmlDeviceGetFieldValues(gpu, [173]) */
   readonly pcieCorrectableErrors: Reading<number>;
-  /** Source: nvmlDeviceGetFieldValues, NVML_FI_DEV_PCIE_COUNT_NON_FATAL_ERROR (179) */
+  /** Source: nvmlDeviceGetFieldValues, NVML_FI_DEV_PCIE_COUNT_NON_FATAL_ERROR (179). Oracle: none of nvidia-smi; pynvml nvmlDeviceGetFieldValues(gpu, [179]) */
   readonly pcieNonFatalErrors: Reading<number>;
-  /** Source: nvmlDeviceGetFieldValues, NVML_FI_DEV_PCIE_COUNT_FATAL_ERROR (180) */
+  /** Source: nvmlDeviceGetFieldValues, NVML_FI_DEV_PCIE_COUNT_FATAL_ERROR (180). Oracle: none of nvidia-smi; pynvml nvmlDeviceGetFieldValues(gpu, [180]) */
   readonly pcieFatalErrors: Reading<number>;
 }
 

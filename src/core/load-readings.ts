@@ -42,9 +42,9 @@ export interface LoadReadings {
   readonly pcieWidth: Reading<number>;
   /** In lanes, of board and slot together. Source: nvmlDeviceGetMaxPcieLinkWidth. Oracle: --query-gpu=pcie.link.width.max */
   readonly maxPcieWidth: Reading<number>;
-  /** Counter of what the GPU sent; it may wrap. Source: nvmlDeviceGetFieldValues, NVML_FI_DEV_PCIE_COUNT_TX_BYTES (197) */
+  /** Counter of what the GPU sent; it may wrap. Source: nvmlDeviceGetFieldValues, NVML_FI_DEV_PCIE_COUNT_TX_BYTES (197). Oracle: none of nvidia-smi; pynvml nvmlDeviceGetFieldValues(gpu, [197]) */
   readonly pcieTxBytes: Reading<number>;
-  /** Source: nvmlDeviceGetFieldValues, NVML_FI_DEV_PCIE_COUNT_RX_BYTES (198) */
+  /** Source: nvmlDeviceGetFieldValues, NVML_FI_DEV_PCIE_COUNT_RX_BYTES (198). Oracle: none of nvidia-smi; pynvml nvmlDeviceGetFieldValues(gpu, [198]) */
   readonly pcieRxBytes: Reading<number>;
   /** Counter of user data over all NVLinks. Source: nvmlDeviceGetFieldValues, NVML_FI_DEV_NVLINK_THROUGHPUT_DATA_TX (138), scope all links, in KiB; of NVLink 5 the sum of NVML_FI_DEV_NVLINK_COUNT_XMIT_BYTES (202) of its links. Oracle: nvidia-smi nvlink -gt d */
   readonly nvlinkTxBytes: Reading<number>;

@@ -36,16 +36,17 @@ export interface Mode {
 export interface MigDevice {
   /** As nvidia-smi counts them; not without gaps. */
   readonly index: number;
+  /** Source: nvmlDeviceGetUUID. Oracle: nvidia-smi -L */
   readonly uuid: Reading<string>;
-  /** `NVIDIA H100 80GB HBM3 MIG 1g.10gb`. */
+  /** `NVIDIA H100 80GB HBM3 MIG 1g.10gb`. Source: nvmlDeviceGetName. Oracle: nvidia-smi -L, its profile */
   readonly name: Reading<string>;
   /** Source: nvmlDeviceGetGpuInstanceId. Oracle: nvidia-smi mig -lgi */
   readonly gpuInstanceId: Reading<number>;
   /** Source: nvmlDeviceGetComputeInstanceId. Oracle: nvidia-smi mig -lci */
   readonly computeInstanceId: Reading<number>;
-  /** Source: nvmlDeviceGetMemoryInfo_v2 */
+  /** Source: nvmlDeviceGetMemoryInfo_v2. Oracle: none of nvidia-smi, which tells other shares; pynvml nvmlDeviceGetMemoryInfo(mig, nvmlMemory_v2) */
   readonly memory: Reading<Memory>;
-  /** Source: nvmlDeviceGetAttributes_v2 */
+  /** Source: nvmlDeviceGetAttributes_v2. Oracle: none of nvidia-smi, which tells other shares; pynvml nvmlDeviceGetAttributes(mig) */
   readonly slices: Reading<MigSlices>;
 }
 

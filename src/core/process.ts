@@ -8,7 +8,7 @@ export interface DriverProcess {
   /** In the PID namespace of the agent. */
   readonly pid: number;
   readonly kinds: readonly ProcessKind[];
-  /** Of this GPU; noPermission or notSupported where the driver does not say. */
+  /** Of this GPU; noPermission or notSupported where the driver does not say. Source: nvmlDeviceGetComputeRunningProcesses_v3 and its like. Oracle: nvidia-smi --query-compute-apps=pid,used_memory */
   readonly usedBytes: Reading<number>;
   /** Null without MIG. */
   readonly gpuInstanceId: number | null;
@@ -35,7 +35,7 @@ export interface ProcessOnNode {
   readonly state: Reading<string>;
   /** Unix time in ms. Source: /proc/PID/stat, field 22, and btime of /proc/stat. Oracle: ps -o lstart= */
   readonly startedAtMs: Reading<number>;
-  /** Null for a process of no container. Source: /proc/PID/cgroup */
+  /** Null for a process of no container. Source: /proc/PID/cgroup. Oracle: crictl ps --no-trunc -o json */
   readonly container: Reading<ContainerOfProcess | null>;
 }
 
@@ -81,6 +81,7 @@ export interface GpuProcesses {
   readonly index: number;
   /** Monotonic; null while nobody has asked. */
   readonly readAtMs: number | null;
+  /** Oracle: nvidia-smi --query-compute-apps=gpu_uuid,pid, nvidia-smi pmon */
   readonly processes: Reading<readonly GpuProcess[]>;
   /** Where the driver does not list any now: those that it listed before and that cannot end. */
   readonly stuck: readonly GpuProcess[];
