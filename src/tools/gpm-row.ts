@@ -23,7 +23,10 @@ export const gpmRow = z.object({
   index: z.int(),
   ageMs: z.number().nullable(),
   ...activity,
-  instances: z.array(z.object({ gpuInstanceId: z.int(), ...activity })),
+  /** The UUIDs are those of the MIG devices in it. */
+  instances: z.array(
+    z.object({ gpuInstanceId: z.int(), uuids: z.array(z.string()).default([]), ...activity }),
+  ),
 });
 export type GpmRow = z.output<typeof gpmRow>;
 
@@ -37,9 +40,17 @@ export function gpmRowOf(state: GpuState, { gpm, nowMs }: NodeContext): GpmRow {
     ...activityRow(whole),
     instances: instances.map((each) => ({
       gpuInstanceId: each.gpuInstanceId,
+      uuids: uuidsIn(state, each.gpuInstanceId),
       ...activityRow(each.activity),
     })),
   };
+}
+
+function uuidsIn({ readings }: GpuState, instance: number): string[] {
+  const devices = orNull(readings.migDevices) ?? [];
+  return devices
+    .filter(({ gpuInstanceId }) => orNull(gpuInstanceId) === instance)
+    .flatMap(({ uuid }) => orNull(uuid) ?? []);
 }
 
 function activityRow(reading: Reading<GpmActivity>) {
@@ -103,7 +114,9 @@ export function gpmRowText(row: Row): string {
   const age = gpm.ageMs === null ? '' : `, ${duration(gpm.ageMs)} ago`;
   return [
     `${node} GPU ${gpm.index} GPM: ${activityText(gpm, age)}`,
-    ...gpm.instances.map((each) => `GPU instance ${each.gpuInstanceId}: ${activityText(each, '')}`),
+    ...gpm.instances.map(
+      (each) => `GPU instance ${[each.gpuInstanceId, ...each.uuids].join(' ')}: ${activityText(each, '')}`,
+    ),
   ].join('; ');
 }
 
@@ -132,6 +145,12 @@ function activityText(row: GpmRow | GpmRow['instances'][number], age: string): s
   const shown = known.map((name) => `${words[name]} ${Number((row[name] ?? 0).toFixed(1))} %`);
   const untold = Object.entries(row.missing).map(([name, reason]) => `${name} (${reason})`);
   const over = row.windowMs === null ? '' : ` over ${duration(row.windowMs)}${age}`;
+  if (shown.length === 0 && over) return `no values${over}: ${reasonsText(row.missing)}`;
   const parts = [shown.join(', ') + over, untold.length > 0 ? `missing: ${untold.join(', ')}` : ''];
   return parts.filter(Boolean).join('; ');
+}
+
+/** Each once: of what has no value at all the fields need no list. */
+function reasonsText(missing: GpmRow['missing']): string {
+  return [...new Set(Object.values(missing))].join(', ');
 }

@@ -95,3 +95,21 @@ test('who does not ask for it is not told of it', () => {
   expect(value.gpm).toBeUndefined();
   expect(ask({ a: value }, {}).join('\n')).not.toContain('GPM');
 });
+
+test('a GPU instance without values says why, and which MIG devices are in it', () => {
+  const told8 = { gpuInstanceId: 8, activity: activity({}) };
+  const report = { value: { whole: busy, instances: [told8] } };
+  const device = { index: 0, uuid: { value: 'MIG-8' }, gpuInstanceId: { value: 8 } };
+  const other = { index: 1, uuid: { value: 'MIG-9' }, gpuInstanceId: { value: 9 } };
+  const missing = { missing: 'noData' } as const;
+  const rest = { name: missing, computeInstanceId: missing, memory: missing, slices: missing };
+  const migDevices = [device, other].map((each) => ({ ...each, ...rest }));
+
+  const context = { ...contextOf(snapshot([gpu(0, { migDevices })])), gpm: told(report) };
+  const answer = metrics.answer(parseArguments(metrics.input, { gpm: true }), context);
+  const value = metrics.output.parse(JSON.parse(JSON.stringify(answer)));
+
+  expect(ask({ a: value }, { gpm: true }).join()).toContain(
+    '; GPU instance 8 MIG-8: no values over 250 ms: notSupported',
+  );
+});
