@@ -39,6 +39,7 @@ export function healthEvents({ events, snapshot, clock }: NodeContext): HealthEv
   return {
     findingOf: (gpu) => findingIn(bySlot.get(slotOf(gpu)) ?? [], { nowMs, bootId: clock.bootId }),
     uncheckedOf: (gpu) => {
+      if (snapshot.simulated) return []; // there is no log that could be read
       if (!kernelLog.readable)
         return [`${xids}: the kernel log is not read (${kernelLog.reason ?? 'unknown'})`];
       return slotOf(gpu) === null ? ['Xids: its PCI address is not known'] : [];

@@ -4,10 +4,11 @@ import { fleetInput } from '../../src/bridge/bridge.ts';
 import type { EventLog, GpuEvent } from '../../src/core/event.ts';
 import { parseArguments } from '../../src/tools/arguments.ts';
 import { health } from '../../src/tools/health.ts';
+import { healthEvents } from '../../src/tools/health-events.ts';
 import { present } from '../../src/tools/present.ts';
 import { contextOf } from '../support/answers.ts';
 import { eventLog, xidEvent } from '../support/events.ts';
-import { gpu, snapshot } from '../support/gpus.ts';
+import { driverOk, gpu, snapshot } from '../support/gpus.ts';
 
 const [slot0, slot1] = ['0000:0a:00', '0000:11:00'];
 const atMs = Date.parse('2026-11-26T11:57:00.000Z'); // three minutes ago
@@ -96,3 +97,12 @@ test.for([
     );
   },
 );
+
+test('simulated GPUs are not told to lack a kernel log', () => {
+  const unread = { readable: false, reason: 'not read yet' };
+  const log = eventLog([], { sources: { kernelLog: unread, nvml: unread } });
+
+  const { uncheckedOf } = healthEvents(contextOf(snapshot([gpu(0)], driverOk, true), log));
+
+  expect(uncheckedOf(gpu(0))).toEqual([]);
+});
