@@ -148,7 +148,12 @@ function slowness({ trouble, tookMs = 0 }: GpuState, driver: DriverState): Findi
   ];
 }
 
-const ordinary: ReadonlySet<Missing> = new Set(['notSupported', 'notSupportedByDriver', 'noPermission']);
+const ordinary: ReadonlySet<Missing> = new Set([
+  'notSupported',
+  'notSupportedByDriver',
+  'noPermission',
+  'noData',
+]);
 
 /** A reading that ought to be there and is not: the GPU is not called healthy on what is left. */
 function unreadable(gpu: GpuState, driver: DriverState, nowMs: number): Finding[] {

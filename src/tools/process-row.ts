@@ -132,7 +132,7 @@ export function processText(row: ProcessRow, nowMs: number): string {
     `${comm ?? 'unknown program'} (pid ${pid}${kinds.length > 0 ? `, ${kinds.join(' and ')}` : ''})`,
     row.gpuInstanceId !== null && instanceText(row),
     usedBytes === null ? 'memory not told' : gibibytes(usedBytes),
-    utilization && utilizationText(utilization),
+    utilization && utilizationText(utilization, nowMs),
     startedAtMs !== null && `running for ${duration(Math.max(0, nowMs - startedAtMs))}`,
     ownerText(row),
     stuckText(row),
@@ -147,13 +147,17 @@ function stuckText(row: ProcessRow): string | null {
   return `${stuckStates[row.state ?? '']}${looked}`;
 }
 
-function utilizationText(utilization: NonNullable<ProcessRow['utilization']>): string {
-  const { smPercent, memoryPercent, encoderPercent, decoderPercent } = utilization;
+/** The driver takes a sample each second while a process does something, and none while it does not. */
+const oldSampleMs = 10_000;
+
+function utilizationText(utilization: NonNullable<ProcessRow['utilization']>, nowMs: number): string {
+  const { smPercent, memoryPercent, encoderPercent, decoderPercent, atMs } = utilization;
   const video = [
     encoderPercent > 0 && `encoder ${encoderPercent} %`,
     decoderPercent > 0 && `decoder ${decoderPercent} %`,
   ].filter(Boolean);
-  return [`SM ${smPercent} % (memory ${memoryPercent} %)`, ...video].join(', ');
+  const age = nowMs - atMs > oldSampleMs ? ` ${duration(nowMs - atMs)} ago` : '';
+  return [`SM ${smPercent} %${age} (memory ${memoryPercent} %)`, ...video].join(', ');
 }
 
 function ownerText({ attribution, holders, containerId, podUid, runtime }: ProcessRow): string {

@@ -117,6 +117,12 @@ test('without both names of the clocks event reasons they are missing', () => {
   });
 });
 
+test('a clocks event reason that is newer than this program is told by its bit, beyond the 32nd, too', () => {
+  const { driver } = openedNvml({ clocksEventReasons: 2 ** 33 + 0x200 + 0x40 });
+
+  expect(driver.read(0).clocksEventReasons).toEqual({ value: ['hwThermalSlowdown', 'unknown0x200000200'] });
+});
+
 test('a text that fills its buffer is read whole', () => {
   const [name, serial] = ['N'.repeat(95), '9'.repeat(29)];
   const { driver } = openedNvml({ name, serial });

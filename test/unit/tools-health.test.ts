@@ -178,3 +178,9 @@ test('counters that could not be read are not told to be 0', () => {
     expect(textOf(gpu(0, blind))).toContain('all counters that could be read 0');
   expect(textOf(gpu(0, { nvlinks: [link, unread] }))).toContain('error counters of 1 not read: noPermission');
 });
+
+test('a driver that has nothing to tell of a reading has not failed to tell it', () => {
+  const blank = gpu(0, { serial: { missing: 'noData' }, performanceState: { missing: 'noData' } });
+
+  expect(lines(health, { a: snapshot([blank]) })[1]).toBe('ok: a: 1 × NVIDIA H100 80GB HBM3');
+});

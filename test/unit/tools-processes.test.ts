@@ -11,6 +11,7 @@ import { gpu, nowMs, snapshot } from '../support/gpus.ts';
 const gibibyte = 2 ** 30;
 const node = snapshot([gpu(0), gpu(1)]); // 20 GiB used on each
 const main: DeviceHolder = { namespace: 'ml', pod: 'train-0', container: 'main' };
+const sampledAtMs = Date.parse('2026-11-26T11:59:59.000Z');
 const container = { containerId: 'c0ffee00'.repeat(8), runtime: 'containerd' as const, podUid: '0a1b' };
 
 function job(pid: number, given: Partial<GpuProcess> = {}): GpuProcess {
@@ -21,7 +22,7 @@ function job(pid: number, given: Partial<GpuProcess> = {}): GpuProcess {
     gpuInstanceId: null,
     computeInstanceId: null,
     utilization: {
-      value: { smPercent: 92, memoryPercent: 50, encoderPercent: 0, decoderPercent: 7, atMs: 0 },
+      value: { smPercent: 92, memoryPercent: 50, encoderPercent: 0, decoderPercent: 7, atMs: sampledAtMs },
     },
     onNode: {
       comm: { value: 'python3' },

@@ -197,7 +197,7 @@ function countersIn(told: readonly (readonly [string, Reading<number>])[]): Link
 
 /** NVML_NVLINK_ERROR_COUNTER_BER_*: the mantissa in bits 8 to 11, the exponent in bits 0 to 7; read as DCGM reads it. */
 function bitErrorRate(value: number): number {
-  return ((value >> 8) & 0xf) * 10 ** -(value & 0xff);
+  return Number(`${(value >> 8) & 0xf}e-${value & 0xff}`);
 }
 
 const olderNames = {

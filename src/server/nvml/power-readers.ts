@@ -93,9 +93,10 @@ function fanPercents(nvml: Nvml, device: Device): Reading<readonly number[]> {
   return { value: percents };
 }
 
+/** 64 bits, of which JavaScript's own operators look at 32. */
 function clocksEventReasons(bits: number): ToldClocksEventReason[] {
   const names = Object.keys(clocksEventReasonBits) as ClocksEventReason[];
   const held = names.filter((name) => (bits & clocksEventReasonBits[name]) !== 0);
-  const others = held.reduce((rest, name) => rest & ~clocksEventReasonBits[name], bits) >>> 0;
+  const others = held.reduce((rest, name) => rest - clocksEventReasonBits[name], bits);
   return others === 0 ? held : [...held, `unknown0x${others.toString(16)}`];
 }
