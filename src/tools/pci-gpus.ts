@@ -34,7 +34,7 @@ type Hidden = z.output<z.ZodObject<typeof hiddenShape>>;
 
 /** GPUs on the bus that the driver does not show, or why it is not known which these are. */
 export function hiddenOf({ snapshot: { driver, gpus, simulated }, pciGpus }: NodeContext): Hidden {
-  if (driver.state === 'starting') return { notInNvmlUnknown: 'no sample was taken yet' };
+  if (driver.state === 'starting') return {}; // that is told, and for a moment only
   const silent = gpus.flatMap(({ index, readings: { pciAddress: address } }) =>
     'missing' in address ? [`GPU ${index} has not told its address (${address.missing})`] : [],
   );

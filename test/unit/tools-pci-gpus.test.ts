@@ -70,3 +70,10 @@ test.for([
 ] as const)('%s nothing is said of the bus', ([, pciGpus, given]) => {
   expect(ask(snapshot([gpu(0)]), pciGpus, given).join('\n')).not.toContain('PCI bus');
 });
+
+test('an agent that has just been started says that it is starting, and nothing of the bus', () => {
+  const text = ask(snapshot([], { state: 'starting' }), [onBus('0000:3b:00.0')]).join('\n');
+
+  expect(text).toContain('no sample was taken yet');
+  expect(text).not.toContain('PCI bus');
+});
