@@ -4,7 +4,7 @@ import { groupBy } from '../core/group-by.ts';
 import { byName } from '../core/names.ts';
 import { count } from '../core/words.ts';
 import type { MetricsRow } from './metrics-row.ts';
-import { isOld, type Placed, unreadRow, unreadRows, unreadText } from './metrics-unread.ts';
+import { type Placed, unreadRow, unreadRows, unreadText } from './metrics-unread.ts';
 import { range, rangeOf, rangeText } from './range.ts';
 
 const rankingRow = z.object({
@@ -36,7 +36,7 @@ const heldBytes = 2 ** 30;
 
 /** @param shown those that have a line of their own */
 export function summary(gpus: readonly Placed[], shown: readonly Placed[]): SummaryRow[] {
-  const current = gpus.filter(({ gpu }) => !isOld(gpu));
+  const current = gpus.filter(({ old }) => !old);
   const idle = current.filter(({ gpu }) => busy(gpu) === 0 && (gpu.memory?.usedBytes ?? 0) > heldBytes);
   const rankings = [
     ranking('busiest', '%', current, busy),
@@ -44,12 +44,7 @@ export function summary(gpus: readonly Placed[], shown: readonly Placed[]): Summ
     ranking('hottest', '°C', current, ({ temperatureC }) => temperatureC),
     ranking('highest power', 'W', current, ({ powerWatts }) => powerWatts),
   ];
-  const nodes = [...groupBy(gpus, ({ node }) => node)].map(([node, placed]) =>
-    nodeRowOf(
-      node,
-      placed.map(({ gpu }) => gpu),
-    ),
-  );
+  const nodes = [...groupBy(gpus, ({ node }) => node)].map(([node, placed]) => nodeRowOf(node, placed));
   return [
     ...unreadRows(gpus.filter((each) => !shown.includes(each))),
     ...(gpus.length > 1 ? rankings.filter((row) => row.gpus.length > 0) : []),
@@ -84,13 +79,13 @@ function ranking(
   return { kind: 'ranking', what, unit, gpus: first };
 }
 
-function nodeRowOf(node: string, gpus: readonly MetricsRow[]): NodeRow {
-  const current = gpus.filter((gpu) => !isOld(gpu));
+function nodeRowOf(node: string, gpus: readonly Placed[]): NodeRow {
+  const current = gpus.flatMap(({ gpu, old }) => (old ? [] : gpu));
   return {
     kind: 'node',
     node,
     gpus: gpus.length,
-    migDevices: gpus.reduce((sum, { migDevices }) => sum + (migDevices?.length ?? 0), 0),
+    migDevices: gpus.reduce((sum, { gpu: { migDevices } }) => sum + (migDevices?.length ?? 0), 0),
     utilizationPercent: rangeOf(current.map(busy)),
     memoryUsedPercent: rangeOf(current.map(memoryUsedPercent)),
     temperatureC: rangeOf(current.map(({ temperatureC }) => temperatureC)),

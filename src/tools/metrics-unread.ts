@@ -10,6 +10,8 @@ import { oldestOf } from './node-answer.ts';
 export interface Placed {
   readonly node: string;
   readonly gpu: MetricsRow;
+  /** Its values are not of now: they are shown with their age, and are in no sum and no ranking. */
+  readonly old: boolean;
 }
 
 /** GPUs, of each of these nodes the same, of which the same could not be read. */
@@ -25,12 +27,17 @@ export const unreadRow = z.object({
 });
 type UnreadRow = z.output<typeof unreadRow>;
 
-/** A driver that has not told anew for so long: what a GPU did then is not what it does now. */
-const oldMs = 30_000;
+/** What a GPU did so much longer ago than the others of its node is not what it does now. */
+const muchOlderMs = 30_000;
 
-/** Its values are not of now: they are shown with their age, and are in no sum and no ranking. */
-export function isOld({ ageMs, trouble }: MetricsRow): boolean {
-  return ageMs !== null && (trouble !== null || ageMs > oldMs);
+/** How often samples are taken is told by the age of those of the node that are well. */
+export function placed(node: string, gpus: readonly MetricsRow[], driverIsWell: boolean): Placed[] {
+  const youngestMs = Math.min(...gpus.flatMap(({ ageMs, trouble }) => (trouble ? [] : (ageMs ?? []))));
+  const oldMs = (driverIsWell ? youngestMs : 0) + muchOlderMs;
+  return gpus.map((gpu) => {
+    const { ageMs, trouble } = gpu;
+    return { node, gpu, old: ageMs !== null && (trouble !== null || ageMs > oldMs) };
+  });
 }
 
 /** What sums and rankings are made of. */
@@ -41,9 +48,8 @@ const ordinary = [...unsupported, 'notReady', 'noData', 'noPermission'];
 
 /** GPUs that a sum leaves out without a line of their own would pass for counted. */
 export function unreadRows(gpus: readonly Placed[]): UnreadRow[] {
-  const unread = gpus.flatMap(({ node, gpu }) => {
+  const unread = gpus.flatMap(({ node, gpu, old }) => {
     const missing = failedOf(gpu);
-    const old = isOld(gpu);
     return old || Object.keys(missing).length > 0 ? [{ node, gpu, missing, old }] : [];
   });
   const ofNodes = groupBy(unread, ({ node, missing, old }) => JSON.stringify([node, missing, old]));

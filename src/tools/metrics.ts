@@ -6,7 +6,7 @@ import { gpmRow, gpmRowOf, gpmRows, gpmRowsOf, gpmRowText } from './gpm-row.ts';
 import { troubleText } from './gpu-text.ts';
 import { type MetricsRow, metricsRow, metricsText } from './metrics-row.ts';
 import { busy, summary, summaryRows, summaryText } from './metrics-summary.ts';
-import { isOld, type Placed } from './metrics-unread.ts';
+import { type Placed, placed } from './metrics-unread.ts';
 import {
   answerOf,
   driverAnswer,
@@ -18,14 +18,13 @@ import {
   simulatedText,
 } from './node-answer.ts';
 import { partOf, range, rangeOf } from './range.ts';
-import { type Answer, defineTool } from './tool.ts';
+import { defineTool } from './tool.ts';
 
 const output = z.object({
   ...nodeAnswer,
   gpus: z.array(metricsRow.schema),
   gpm: z.array(gpmRow).optional().describe('only when asked for'),
 });
-type NodeMetrics = z.output<typeof output>;
 
 const input = z.strictObject({
   ...commonArguments,
@@ -82,12 +81,12 @@ export const metrics = defineTool({
   },
 
   merge({ detail, gpu, gpm }, answers) {
-    const gpus = answers.flatMap(placed);
+    const gpus = answers.flatMap(({ node, value }) => placed(node, value.gpus, !value.driver.problem));
     const full = detail === 'full' || gpu !== undefined;
     const problems = answers.filter(({ value }) => value.driver.problem);
     const odd = gpus.filter(({ gpu: each }) => troubleText(each) !== null || isThrottled(each));
     const others = gpus.filter((each) => !odd.includes(each));
-    const current = gpus.map((each) => each.gpu).filter((each) => !isOld(each));
+    const current = gpus.flatMap(({ gpu: each, old }) => (old ? [] : each));
     const memories = current.flatMap(({ memory }) => memory ?? []);
     const watts = current.flatMap(({ powerWatts }) => powerWatts ?? []);
     return {
@@ -106,9 +105,9 @@ export const metrics = defineTool({
       },
       rows: [
         ...problems.map(({ node, value }): Row => ({ kind: 'driverProblem', node, driver: value.driver })),
-        ...odd.map((each): Row => ({ kind: 'gpu', ...each })),
+        ...odd.map(asRow),
         ...(gpm ? gpmRowsOf(answers) : []),
-        ...(full ? others.map((each): Row => ({ kind: 'gpu', ...each })) : summary(gpus, odd)),
+        ...(full ? others.map(asRow) : summary(gpus, odd)),
       ],
       gpuCount: gpus.length,
     };
@@ -131,8 +130,8 @@ export const metrics = defineTool({
   },
 });
 
-function placed({ node, value }: Answer<NodeMetrics>): Placed[] {
-  return value.gpus.map((gpu) => ({ node, gpu }));
+function asRow({ node, gpu }: Placed): Row {
+  return { kind: 'gpu', node, gpu };
 }
 
 /** By heat or by the hardware: a power cap is normal on a busy GPU, and an idle one is idle. */

@@ -45,6 +45,13 @@ test('values of a hung GPU, and such as are long not read anew, are in no sum an
   expect(rows).toContain('hottest: a GPU 0 50 °C');
 });
 
+test('an agent that takes a sample each ten minutes has no old values for that', () => {
+  const rare = { readAtMs: nowMs - 500_000 };
+  const [head] = lines(metrics, { a: snapshot([gpu(0, busy, rare), gpu(1, busy, rare)]) });
+
+  expect(head).toContain('1200 W in all');
+});
+
 test('what a board does not have is no failure', () => {
   const mig = { utilization: { missing: 'notSupported' }, fanPercents: { missing: 'noPermission' } } as const;
   const text = ask(metrics, { a: snapshot([gpu(0, busy), gpu(1, { ...busy, ...mig })]) }).text;
