@@ -1,13 +1,12 @@
 import { z } from 'zod';
 
-import { byName, foldNames } from '../core/names.ts';
-import { count, duration, gibibytes } from '../core/words.ts';
+import { byName } from '../core/names.ts';
+import { count } from '../core/words.ts';
 import { commonArguments } from './arguments.ts';
 import { goneOf, goneRow, goneRows, goneText } from './gone-gpus.ts';
-import { gpuText, modeText, troubleText } from './gpu-text.ts';
+import { agesText, gpuText } from './gpu-text.ts';
+import { group, groups, groupText, isThere, model } from './inventory-groups.ts';
 import { type GpuRow, inventoryRow } from './inventory-row.ts';
-import { migProfilesOf, migProfilesText } from './mig-text.ts';
-import { missingText } from './missing-text.ts';
 import {
   answerOf,
   driverAnswer,
@@ -38,24 +37,6 @@ const output = z.object({
 });
 type NodeInventory = z.output<typeof output>;
 
-const model = z.object({ name: z.string().nullable(), count: z.int() });
-const group = z.object({
-  kind: z.literal('equalNodes'),
-  nodes: z.array(z.string()),
-  simulated: z.boolean(),
-  software,
-  gpus: z.array(
-    model.extend({
-      memoryTotalBytes: z.number().nullable(),
-      powerLimitWatts: z.number().nullable(),
-      migMode: z.string().nullable(),
-      migProfiles: z.record(z.string(), z.int()).nullable().describe('MIG devices on each GPU, by profile'),
-      eccMode: z.string().nullable(),
-      persistenceMode: z.boolean().nullable(),
-      missing: z.record(z.string(), z.string()).describe('field → why it is null'),
-    }),
-  ),
-});
 /** One shape for both kinds: with --structured every host gets its schema. */
 const placed = z.object({
   kind: z.enum(['troubledGpu', 'gpu']),
@@ -72,7 +53,6 @@ const row = z.union([
   group,
 ]);
 type Row = z.output<typeof row>;
-type Group = z.output<typeof group>;
 
 export const inventory = defineTool({
   name: 'get_gpu_inventory',
@@ -92,6 +72,7 @@ export const inventory = defineTool({
     driverProblemNodes: z.array(z.string()),
     simulatedNodes: z.array(z.string()),
     oldestReadingMs: z.number().nullable(),
+    oldestSlowReadingMs: z.number().nullable(),
   }),
   row,
 
@@ -105,7 +86,9 @@ export const inventory = defineTool({
     const gpus = answers.flatMap(placedGpus);
     const single = detail === 'full' || gpu !== undefined;
     const empty = gpu === undefined ? answers.filter(({ value }) => value.gpus.length === 0) : [];
-    const healthy = single ? [...groups(empty), ...gpus.filter(isThere).map(asRow)] : groups(answers);
+    const healthy = single
+      ? [...groups(empty), ...gpus.filter((each) => isThere(each.gpu)).map(asRow)]
+      : groups(answers);
     return {
       head: {
         nodes: answers.length,
@@ -115,6 +98,7 @@ export const inventory = defineTool({
         driverProblemNodes: answers.filter(({ value }) => value.driver.problem).map(({ node }) => node),
         simulatedNodes: answers.filter(({ value }) => value.simulated).map(({ node }) => node),
         oldestReadingMs: oldestOf(gpus.map((each) => each.gpu.ageMs)),
+        oldestSlowReadingMs: oldestOf(gpus.map((each) => each.gpu.slowAgeMs)),
       },
       rows: [
         ...driverProblems(answers),
@@ -127,7 +111,7 @@ export const inventory = defineTool({
     };
   },
 
-  headText({ gpus, nodes, models, gpusNotInNvml, driverProblemNodes, simulatedNodes, oldestReadingMs }) {
+  headText({ gpus, nodes, models, gpusNotInNvml, driverProblemNodes, simulatedNodes, ...oldest }) {
     const kinds = models
       .slice(0, maxModels)
       .map(({ name, count: number }) => `${number} × ${name ?? 'unknown model'}`)
@@ -135,7 +119,7 @@ export const inventory = defineTool({
     const more = models.length > maxModels ? ` and ${models.length - maxModels} more models` : '';
     const hidden =
       gpusNotInNvml === 0 ? '' : ` ${gpusNotInNvml} more on PCI buses, which no NVIDIA driver shows.`;
-    const age = oldestReadingMs === null ? '' : ` Readings at most ${duration(oldestReadingMs)} old.`;
+    const age = agesText(oldest.oldestReadingMs, oldest.oldestSlowReadingMs);
     return [
       ...simulatedText(nodes, simulatedNodes),
       `${count(gpus, 'GPU')} on ${count(nodes, 'node')}${kinds && `: ${kinds}${more}`}.${hidden}${driverProblemText(driverProblemNodes)}${age}`,
@@ -167,10 +151,6 @@ function placedGpus({ node, value }: Answer<NodeInventory>): Placed[] {
   return value.gpus.map((gpu) => ({ node, software: versions, gpu }));
 }
 
-function isThere({ gpu }: Pick<Placed, 'gpu'>): boolean {
-  return troubleText(gpu) === null && gpu.name !== null;
-}
-
 function asRow(placed: Placed): Row {
   return { kind: 'gpu', ...placed };
 }
@@ -182,45 +162,7 @@ function driverProblems(answers: readonly Answer<NodeInventory>[]): Row[] {
 }
 
 function troubled(gpus: readonly Placed[]): Row[] {
-  return gpus.filter((each) => !isThere(each)).map((each): Row => ({ kind: 'troubledGpu', ...each }));
-}
-
-/** Nodes that are equal in everything an inventory counts; rare kinds first. */
-function groups(answers: readonly Answer<NodeInventory>[]): Group[] {
-  const byKind = new Map<string, Group>();
-  for (const { node, value } of answers) {
-    const there = value.gpus.filter((gpu) => isThere({ gpu }));
-    if (there.length === 0 && (value.driver.problem || value.gpus.length > 0)) continue;
-    const kind = { simulated: value.simulated, software: software.parse(value.driver), gpus: kindsOf(there) };
-    const key = JSON.stringify(kind);
-    const group = byKind.get(key) ?? { kind: 'equalNodes', nodes: [], ...kind };
-    byKind.set(key, { ...group, nodes: [...group.nodes, node] });
-  }
-  return [...byKind.values()].sort(
-    (a, b) => a.nodes.length - b.nodes.length || byName(a.nodes[0] ?? '', b.nodes[0] ?? ''),
-  );
-}
-
-/** The readings that make a kind of GPU. */
-const counted = new Set(['memory', 'powerLimitWatts', 'migMode', 'migDevices', 'eccMode', 'persistenceMode']);
-
-function kindsOf(gpus: readonly GpuRow[]): Group['gpus'] {
-  const kinds = new Map<string, Group['gpus'][number]>();
-  for (const gpu of gpus) {
-    const kind = {
-      name: gpu.name,
-      memoryTotalBytes: gpu.memory?.totalBytes ?? null,
-      powerLimitWatts: gpu.powerLimitWatts,
-      migMode: gpu.migMode && modeText(gpu.migMode),
-      migProfiles: gpu.migDevices && migProfilesOf(gpu.migDevices),
-      eccMode: gpu.eccMode && modeText(gpu.eccMode),
-      persistenceMode: gpu.persistenceMode,
-      missing: Object.fromEntries(Object.entries(gpu.missing).filter(([field]) => counted.has(field))),
-    };
-    const key = JSON.stringify(kind);
-    kinds.set(key, { ...kind, count: (kinds.get(key)?.count ?? 0) + 1 });
-  }
-  return [...kinds.values()];
+  return gpus.filter((each) => !isThere(each.gpu)).map((each): Row => ({ kind: 'troubledGpu', ...each }));
 }
 
 function modelsOf(gpus: readonly GpuRow[]): z.output<typeof model>[] {
@@ -229,22 +171,4 @@ function modelsOf(gpus: readonly GpuRow[]): z.output<typeof model>[] {
   return [...counts]
     .map(([name, number]) => ({ name, count: number }))
     .sort((a, b) => b.count - a.count || byName(a.name ?? '', b.name ?? ''));
-}
-
-function groupText({ nodes, software: versions, gpus }: Group): string {
-  const kinds = gpus.map((gpu) =>
-    [
-      `${gpu.count} × ${gpu.name ?? 'unknown model'}`,
-      gpu.memoryTotalBytes !== null && gibibytes(gpu.memoryTotalBytes),
-      gpu.powerLimitWatts !== null && `limit ${gpu.powerLimitWatts} W`,
-      gpu.eccMode && `ECC ${gpu.eccMode}`,
-      gpu.migMode && `MIG ${gpu.migMode}${migProfilesText(gpu.migProfiles ?? {})}`,
-      gpu.persistenceMode !== null && `persistence ${gpu.persistenceMode ? 'on' : 'off'}`,
-      missingText(gpu.missing),
-    ]
-      .filter(Boolean)
-      .join(', '),
-  );
-  const each = nodes.length > 1 ? ` each (${nodes.length} nodes)` : '';
-  return `${foldNames(nodes)}${each}: ${kinds.join('; ') || 'no GPU'}; ${softwareText(versions, { full: false })}`;
 }

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 
-import { count, duration, gibibytes } from '../core/words.ts';
+import { count, gibibytes } from '../core/words.ts';
 import { commonArguments } from './arguments.ts';
 import { gpmRow, gpmRowOf, gpmRows, gpmRowsOf, gpmRowText } from './gpm-row.ts';
-import { troubleText } from './gpu-text.ts';
+import { agesText, troubleText } from './gpu-text.ts';
 import { type MetricsRow, metricsRow, metricsText } from './metrics-row.ts';
 import { busy, summary, summaryRows, summaryText } from './metrics-summary.ts';
 import { type Placed, placed } from './metrics-unread.ts';
@@ -48,6 +48,7 @@ const head = z.object({
   driverProblemNodes: z.array(z.string()),
   simulatedNodes: z.array(z.string()),
   oldestReadingMs: z.number().nullable(),
+  oldestSlowReadingMs: z.number().nullable(),
 });
 
 const row = z.union([
@@ -102,6 +103,7 @@ export const metrics = defineTool({
         driverProblemNodes: problems.map(({ node }) => node),
         simulatedNodes: answers.filter(({ value }) => value.simulated).map(({ node }) => node),
         oldestReadingMs: oldestOf(gpus.map((each) => each.gpu.ageMs)),
+        oldestSlowReadingMs: oldestOf(gpus.map((each) => each.gpu.slowAgeMs)),
       },
       rows: [
         ...problems.map(({ node, value }): Row => ({ kind: 'driverProblem', node, driver: value.driver })),
@@ -114,8 +116,7 @@ export const metrics = defineTool({
   },
 
   headText(head) {
-    const age =
-      head.oldestReadingMs === null ? '' : ` Readings at most ${duration(head.oldestReadingMs)} old.`;
+    const age = agesText(head.oldestReadingMs, head.oldestSlowReadingMs);
     return [
       ...simulatedText(head.nodes, head.simulatedNodes),
       `${count(head.gpus, 'GPU')} on ${count(head.nodes, 'node')}${loadText(head)}.${oldText(head.gpusWithOldValues)}${driverProblemText(head.driverProblemNodes)}${age}`,

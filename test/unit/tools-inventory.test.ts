@@ -18,7 +18,7 @@ test('equal nodes are one line, a rare kind comes before the many', () => {
   };
 
   expect(lines(inventory, fleet)).toEqual([
-    '14 GPUs on 4 nodes: 12 × NVIDIA H100 80GB HBM3, 2 × NVIDIA A100-SXM4-80GB. Readings at most 1 s old.',
+    '14 GPUs on 4 nodes: 12 × NVIDIA H100 80GB HBM3, 2 × NVIDIA A100-SXM4-80GB. Readings at most 1 s old; those taken once a minute at most 31 s.',
     'gpu-3: 2 × NVIDIA A100-SXM4-80GB, 80 GiB, limit 400 W, ECC on, MIG off, persistence on; driver 580.126.20, CUDA 13.0',
     'gpu-[1-2,10] each (3 nodes): 4 × NVIDIA H100 80GB HBM3, 80 GiB, limit 700 W, ECC on, MIG off, persistence on; driver 580.126.20, CUDA 13.0',
   ]);
