@@ -27,7 +27,7 @@ export function gapsOf(points: readonly Point[], window: Span, intervalMs: numbe
   const endMs = present.at(-1)?.toMs ?? first.fromMs;
   const atEnd = { fromMs: endMs, toMs: window.toMs };
   const missed = window.toMs - endMs > gapMs(intervalMs) || present.length === 0;
-  if (missed) holes.push(gap(atEnd, absenceIn(points, atEnd) ?? nowWhy));
+  if (missed) holes.push(...byCause(points, atEnd, nowWhy));
   return holes.flatMap((hole) => clipped(hole, window));
 }
 
@@ -35,7 +35,7 @@ function before(points: readonly Point[], last: Point | undefined, point: Point,
   const startMs = last?.toMs ?? points[0]?.fromMs ?? point.fromMs;
   if (point.fromMs - startMs <= 0.5 * intervalMs) return [];
   const hole = { fromMs: startMs, toMs: point.fromMs };
-  return [gap(hole, absenceIn(points, hole) ?? (last ? between(last.place, point.place) : 'notSampled'))];
+  return byCause(points, hole, last ? between(last.place, point.place) : 'notSampled');
 }
 
 /** Of a bin it is known only how much of it is missing. */
@@ -48,12 +48,20 @@ function gap(span: Span, why: GapReason): Gap {
   return { ...span, lostMs: span.toMs - span.fromMs, why };
 }
 
-/** The last thing that was learned of the GPU within a hole. */
-function absenceIn(points: readonly Point[], { fromMs, toMs }: Span): Absence | null {
-  const within = points.findLast(
-    (point) => point.coveredMs === 0 && point.toMs > fromMs && point.fromMs < toMs,
+/** A GPU can be lost, and then its driver unloaded: each from when it was learned, what came first from the beginning. */
+function byCause(points: readonly Point[], hole: Span, otherwise: GapReason): Gap[] {
+  const learned = points.filter(
+    ({ coveredMs, fromMs, toMs, place }) =>
+      coveredMs === 0 && place.absence !== null && toMs > hole.fromMs && fromMs < hole.toMs,
   );
-  return within?.place.absence ?? null;
+  const causes = learned.filter(({ place }, at) => place.absence !== learned[at - 1]?.place.absence);
+  if (causes.length === 0) return [gap(hole, otherwise)];
+  return causes.map(({ fromMs, place }, at) =>
+    gap(
+      { fromMs: at === 0 ? hole.fromMs : fromMs, toMs: causes[at + 1]?.fromMs ?? hole.toMs },
+      place.absence ?? otherwise,
+    ),
+  );
 }
 
 function between(before: HistoryPlace, after: HistoryPlace): GapReason {

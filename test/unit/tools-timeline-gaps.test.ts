@@ -40,6 +40,17 @@ describe('gaps', () => {
     },
   );
 
+  test('of a GPU that was lost before its driver went away are two, each with its own reason', () => {
+    const absence = (ageMs: number) => (ageMs > 6 * minute ? 'lost' : 'driverUnavailable');
+    const shows: Shows = (ageMs) =>
+      ageMs > 5 * minute && ageMs <= 8 * minute ? { absence: absence(ageMs) } : calm;
+
+    expect(gpusOf(nodeOf([shows]))[0]?.gaps).toMatchObject([
+      { why: 'lost', lostMs: 2 * minute },
+      { why: 'driverUnavailable', lostMs: minute },
+    ]);
+  });
+
   test('that last until now have the reason of now', () => {
     const { history } = nodeOf([(ageMs) => (ageMs < 4 * minute ? undefined : calm)]);
     const hanging = { history, snapshot: snapshot([gpu(0, {}, { trouble: 'hung' })]) };
