@@ -92,11 +92,22 @@ export function gpuProcessesText({
   if (list === null) return `${what}which processes it has cannot be told (${whyText(missing)})`;
   const rest = unexplainedOf(gpu);
   const texts = [
-    ...heaviest(list).map((process) => processText(process, wallMs)),
+    ...heaviest(list)
+      .slice(0, namedAtMost)
+      .map((process) => processText(process, wallMs)),
+    ...othersText(heaviest(list).slice(namedAtMost)),
     ...(rest === null ? [] : [`${gibibytes(rest)} held by no process that is listed`]),
   ];
   const age = trouble === '' || gpu.ageMs === null ? '' : `as of ${duration(gpu.ageMs)} ago: `;
   return `${what}${age}${texts.join('; ') || 'no process'}`;
+}
+
+/** More fill an answer; structured answers have all. */
+const namedAtMost = 20;
+
+function othersText(others: readonly ProcessRow[]): string[] {
+  const bytes = others.reduce((sum, { usedBytes }) => sum + (usedBytes ?? 0), 0);
+  return others.length > 0 ? [`${others.length} more, which hold ${gibibytes(bytes)}`] : [];
 }
 
 function whyText(missing: string | null): string | null {
