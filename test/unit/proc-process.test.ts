@@ -43,6 +43,16 @@ test('a process that has ended, and one of another PID namespace, are missing, a
   });
 });
 
+test('a zombie in the root of the cgroups may have been of any container', () => {
+  const zombie = `7 (x) ${fields.replace('S', 'Z')}`;
+  const root = procFolder({ comm: 'x\n', stat: zombie, cgroup: '6:freezer:/\n' });
+  const id = 'c0ffee00'.repeat(8);
+  const inPod = procFolder({ comm: 'x\n', stat: zombie, cgroup: `0::/kubepods/${id} (deleted)\n` });
+
+  expect(processOnNode(7, 0, root).container).toEqual({ missing: 'noData' });
+  expect(processOnNode(7, 0, inPod).container).toMatchObject({ value: { containerId: id } });
+});
+
 test('a stat that is no stat is missing', () => {
   const proc = procFolder({ comm: 'x\n', stat: '7 (x', cgroup: '0::/\n' });
 

@@ -22,11 +22,16 @@ export function processOnNode(pid: number, bootedAtMs: number, proc = '/proc'): 
     return 'missing' in text ? text : take(text.value);
   };
   const stat = read('stat', statIn);
+  const isZombie = 'value' in stat && stat.value.state === 'Z';
   return {
     comm: read('comm', (text) => ({ value: plainText(text, longestComm) })),
     state: 'missing' in stat ? stat : { value: stat.value.state },
     startedAtMs: 'missing' in stat ? stat : { value: Math.round(bootedAtMs + stat.value.startedMs) },
-    container: read('cgroup', (text) => ({ value: containerOf(text) })),
+    container: read('cgroup', (text) => {
+      const container = containerOf(text);
+      // Under version 1 a process that has ended is moved to the root: that says nothing of where it was.
+      return container === null && isZombie ? { missing: 'noData' } : { value: container };
+    }),
   };
 }
 
