@@ -4,6 +4,7 @@ import { groupBy } from '../core/group-by.ts';
 import { foldNames } from '../core/names.ts';
 import { pciSlot } from '../core/pci.ts';
 import { orNull } from '../core/reading.ts';
+import type { GpuState } from '../core/snapshot.ts';
 import { count } from '../core/words.ts';
 import type { Answer, NodeContext } from './tool.ts';
 
@@ -34,7 +35,7 @@ type Hidden = z.output<z.ZodObject<typeof hiddenShape>>;
 
 /** GPUs on the bus that the driver does not show, or why it is not known which these are. */
 export function hiddenOf({ snapshot: { driver, gpus, simulated }, pciGpus }: NodeContext): Hidden {
-  if (driver.state === 'starting') return {}; // that is told, and for a moment only
+  if (driver.state === 'starting' || gpus.some(isAwaited)) return {}; // for a moment only
   const silent = gpus.flatMap(({ index, readings: { pciAddress: address } }) =>
     'missing' in address ? [`GPU ${index} has not told its address (${address.missing})`] : [],
   );
@@ -43,6 +44,11 @@ export function hiddenOf({ snapshot: { driver, gpus, simulated }, pciGpus }: Nod
   if (pciGpus === null) return { notInNvmlUnknown: 'the PCI bus cannot be read' };
   const slots = new Set(gpus.map(({ readings }) => pciSlot(orNull(readings.pciAddress) ?? '')));
   return { notInNvml: pciGpus.filter(({ pciAddress }) => !slots.has(pciSlot(pciAddress))) };
+}
+
+/** In the first sample of a driver life. */
+function isAwaited({ readAtMs, trouble, readings: { pciAddress: address } }: GpuState): boolean {
+  return readAtMs === null && trouble === null && 'missing' in address && address.missing === 'notReady';
 }
 
 type Row = z.output<typeof notInNvmlRow> | z.output<typeof notComparedRow>;

@@ -71,6 +71,12 @@ test.for([
   expect(ask(snapshot([gpu(0)]), pciGpus, given).join('\n')).not.toContain('PCI bus');
 });
 
+test('while GPUs are read for the first time nothing is said of the bus', () => {
+  const first = gpu(0, { pciAddress: { missing: 'notReady' } }, { readAtMs: null });
+
+  expect(ask(snapshot([first]), [onBus('0000:3b:00.0')]).join('\n')).not.toContain('PCI bus');
+});
+
 test('an agent that has just been started says that it is starting, and nothing of the bus', () => {
   const text = ask(snapshot([], { state: 'starting' }), [onBus('0000:3b:00.0')]).join('\n');
 
