@@ -166,8 +166,8 @@ export function historyKey({ readings }: Pick<GpuState, 'readings'>): string | n
   return orNull(readings.uuid) ?? orNull(readings.pciAddress);
 }
 
-/** GPUs of which only the history knows; null while one of those that are there does not say who it is. */
-export function goneKeys({ gpuKeys }: GpuHistory, gpus: readonly GpuState[]): string[] | null {
+/** GPUs of which only the history knows; one that is there and does not say who it is may be among them. */
+export function goneKeys({ gpuKeys }: GpuHistory, gpus: readonly GpuState[]): string[] {
   const there = new Set(gpus.map(historyKey));
-  return there.has(null) ? null : gpuKeys.filter((key) => !there.has(key));
+  return gpuKeys.filter((key) => !there.has(key));
 }

@@ -168,7 +168,9 @@ export class DriverLife {
             if (how.between) this.#readBetween(how.between);
             isOver ||= mayReopen && driverWentAway(readings);
           },
-          (index, identity) => this.#book.met(index, identity),
+          (index, identity) => {
+            if (driver === this.#driver) this.#book.met(index, identity);
+          },
         ),
       );
       isOver ||= mayReopen && (count ?? this.#info?.gpuCount) !== this.#info?.gpuCount;

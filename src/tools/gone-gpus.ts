@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { goneKeys } from '../core/history.ts';
+import { goneKeys, historyKey } from '../core/history.ts';
 import { count } from '../core/words.ts';
 import type { Answer, NodeContext } from './tool.ts';
 
@@ -9,7 +9,9 @@ type Row = z.output<typeof goneRow>;
 
 /** GPUs that only the history knows, by UUID or else PCI address. None while the driver, or a GPU, does not say who is there. */
 export function goneOf({ snapshot, history }: NodeContext): string[] {
-  return history && snapshot.driver.state === 'ok' ? (goneKeys(history, snapshot.gpus) ?? []) : [];
+  const { driver, gpus } = snapshot;
+  const sure = driver.state === 'ok' && gpus.every((gpu) => historyKey(gpu) !== null);
+  return history && sure ? goneKeys(history, gpus) : [];
 }
 
 export function goneRows(answers: readonly Answer<{ readonly gone: readonly string[] }>[]): Row[] {

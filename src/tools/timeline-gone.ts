@@ -1,5 +1,5 @@
 import { type GpuReadings, readingNames } from '../core/gpu.ts';
-import { type GpuHistory, historyKey } from '../core/history.ts';
+import { goneKeys } from '../core/history.ts';
 import type { GpuState } from '../core/snapshot.ts';
 import { selectGpus } from './node-answer.ts';
 import { type Known, timelineOf, type Wanted } from './timeline-gpu.ts';
@@ -15,16 +15,11 @@ export function goneTimelines(
   known: Known,
 ): GpuTimeline[] {
   const nowWhy = known.nowWhy === 'notSampled' ? 'vanished' : known.nowWhy;
-  const gpus = selectGpus({ gpus: goneGpus(known.history, known.gpus) }, asked);
+  const gpus = selectGpus({ gpus: goneKeys(known.history, known.gpus).map(goneGpu) }, asked);
   return gpus
     .map((gpu) => timelineOf(gpu, wanted, { ...known, nowWhy }))
     .filter(({ covered }) => covered !== null || asked !== undefined)
     .map((gpu) => ({ ...gpu, index: null, trouble: 'notThereNow' }));
-}
-
-function goneGpus({ gpuKeys }: GpuHistory, gpus: readonly GpuState[]): GpuState[] {
-  const there = new Set(gpus.map(historyKey));
-  return gpuKeys.filter((key) => !there.has(key)).map(goneGpu);
 }
 
 /** All that is known of it is under which name its history is kept. */
