@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 
 import { orNull, type Reading } from '../../src/core/reading.ts';
 import { openedNvml } from '../support/agent-nvml.ts';
+import { random } from '../support/answers.ts';
 import { h100 } from '../support/nvml/fake-nvml.ts';
 
 const symbols = [
@@ -14,30 +15,21 @@ const symbols = [
 ];
 const codes = [0, 2, 3, 4, 6, 7, 10, 13, 15, 16, 28, 77, 999];
 
-/** The same numbers each time, so that a failure can be looked at again. */
-function randomNumbers(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
-
 const running = [{ pid: 5, usedBytes: 100 }];
 
 test.for([1, 2, 3, 4])(
   'whatever the driver returns to a question, there is an answer and none is made up, round %i',
   (seed) => {
-    const random = randomNumbers(seed);
+    const next = random(seed);
     const gpus = [h100(0, { processes: running }), h100(1)];
     const { driver, write } = openedNvml();
     for (let round = 0; round < 100; round++) {
       write({ gpus });
       driver.open();
-      const failing = symbols.filter(() => random() < 0.4);
+      const failing = symbols.filter(() => next() < 0.4);
       const returns = failing.map((symbol) => ({
         symbol,
-        code: codes[Math.floor(random() * codes.length)] ?? 0,
+        code: codes[Math.floor(next() * codes.length)] ?? 0,
       }));
       write({ gpus, returns });
 
