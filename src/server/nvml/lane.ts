@@ -115,7 +115,8 @@ class NvmlLane implements Driver {
   /** Not terminate(), which would wait for the call. */
   abandon(): void {
     Atomics.store(this.#counters, abandoned, 1);
-    void this.#asked.catch(() => undefined).then(() => this.#comeBack());
+    const comesBack = this.#asked.catch(() => undefined).then(() => this.#comeBack());
+    comesBack.catch(() => undefined); // a thread that has failed is not used again
   }
 
   /** What the thread has initialised is given back: else the driver that comes next could never be used. */
