@@ -57,8 +57,17 @@ export const seriesKinds: readonly SeriesKind[] = Object.values(seriesTable);
 /** The order in which a bin tells how long each one held the clocks. */
 export const clocksReasons = Object.keys(clocksEventReasonBits) as ClocksEventReason[];
 
-/** Why a row has no values: all that was learned of the GPU then. */
-export const absences = ['hung', 'lost', 'vanished', 'driverUnavailable', 'unreadable'] as const;
+/** Why a row has no values: all that was learned of the GPU then. `slow`: the driver takes long to tell them. */
+export const absences = [
+  'hung',
+  'lost',
+  'vanished',
+  'driverUnavailable',
+  'unreadable',
+  'driverNotResponding',
+  'resetRequired',
+  'slow',
+] as const;
 export type Absence = (typeof absences)[number];
 
 /** One moment by the clocks of one node. */

@@ -17,7 +17,7 @@ export const structuredMeta = 'k8s-gpu-mcp/structured';
 export const requestIdMeta = 'k8s-gpu-mcp/requestId';
 /** In a result's `_meta`: how long the agent worked on it, in ms. */
 export const toolMsMeta = 'k8s-gpu-mcp/toolMs';
-/** In an agent's result's `_meta`: the clocks of its node. */
+/** In an agent's result's `_meta`, also of a failed one: the clocks of its node. */
 export const clockMeta = 'k8s-gpu-mcp/clock';
 /** In a failed result's `_meta`: the fault's code. */
 export const codeMeta = 'k8s-gpu-mcp/code';
@@ -61,10 +61,10 @@ export async function answered(call: () => Promise<CallToolResult>): Promise<Cal
 }
 
 /** A failure the model can act on: what happened, then what to do about it. */
-function failed({ code, message, hint }: Fault): CallToolResult {
+export function failed({ code, message, hint }: Fault, meta: CallToolResult['_meta'] = {}): CallToolResult {
   return {
     content: [{ type: 'text', text: `${code}: ${sentence(message)} ${hint}` }],
     isError: true,
-    _meta: { [codeMeta]: code },
+    _meta: { [codeMeta]: code, ...meta },
   };
 }

@@ -110,8 +110,8 @@ export function createAgent(options: AgentOptions, maxBodyBytes: number): Agent 
   events.onEvents((_, told) => {
     if (told.some(isGpuFault) && pace.event(nowMs())) sampler.hurry();
   });
-  const metrics = agentMetrics(sampler.snapshot, nowMs, options.gpuSources);
   const { context, inquire, listProcesses } = knowledgeOf(sampler, { ...options, nowMs, clock, events });
+  const metrics = agentMetrics(context, options.gpuSources);
   const agent: AgentMcp = { node, context, inquire, log, metrics };
   const handler = agentHandler(agent, maxBodyBytes);
   publishEvents(events, handler.bus);

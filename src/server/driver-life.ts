@@ -18,7 +18,7 @@ export interface DriverLifeOptions {
   /** What else holds the driver while a driver life lasts. */
   readonly beside?: BesideDriver | undefined;
   readonly hangAfterMs: number;
-  /** GPUs have been read while another one takes long. */
+  /** GPUs have been read while another one takes long, or nothing responds any more. */
   readonly onBetween?: () => void;
   readonly nowMs: () => number;
   readonly log: Log;
@@ -180,6 +180,13 @@ export class DriverLife {
     return (await this.#open()) && (await this.#readAll(againMs, false));
   }
 
+  /** Told at once: no round may end for as long as the driver does not respond. */
+  #stalled(sinceMs: number): void {
+    if (this.#hungSinceMs !== null) return;
+    this.#hungSinceMs = sinceMs;
+    this.#options.onBetween?.();
+  }
+
   /** Once for all that are told together. */
   #readBetween({ index, forMs }: NonNullable<HowRead['between']>): void {
     this.#book.takesLong(index, forMs);
@@ -210,7 +217,7 @@ export class DriverLife {
       if (!(thrown instanceof Stalled)) throw thrown;
       const sinceMs = nowMs() - hangAfterMs;
       const index = driver.reading();
-      if (!this.#info || this.#givenUp.size === mostGivenUp) this.#hungSinceMs ??= sinceMs;
+      if (!this.#info || this.#givenUp.size === mostGivenUp) this.#stalled(sinceMs);
       log.warn('a driver call does not return', { gpu: index, threadsGivenUp: this.#givenUp.size });
       if (this.#givenUp.size === mostGivenUp) return running; // the last thread is kept
       await this.#replace(running, sinceMs, index);

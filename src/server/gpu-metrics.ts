@@ -2,8 +2,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import { pciSlot } from '../core/pci.ts';
 import { orNull } from '../core/reading.ts';
 import type { GpuState, Snapshot } from '../core/snapshot.ts';
-import { judge } from '../diagnose/judge.ts';
-import { verdicts } from '../diagnose/verdict.ts';
+import { type Verdict, verdicts } from '../diagnose/verdict.ts';
 import { type DcgmMetric, dcgmLabels, dcgmMetrics, dcgmSamples, pciBusId } from './dcgm-metrics.ts';
 import type { XidBook } from './events/xid-book.ts';
 import type { HolderOf } from './pod-holders.ts';
@@ -19,16 +18,16 @@ export interface GpuSources {
   readonly holders?: () => HolderOf | undefined;
 }
 
-export function registerVerdicts(registers: Registry[], snapshot: () => Snapshot, nowMs: () => number): void {
+/** @param given the verdict on each GPU that is known */
+export function registerVerdicts(registers: Registry[], given: () => readonly Verdict[]): void {
   new Gauge({
     name: 'k8s_gpu_mcp_gpus',
     help: 'GPUs that this agent has seen, by its verdict on them.',
     labelNames: ['verdict'],
     registers,
     collect() {
-      const { gpus, driver } = snapshot();
-      const given = gpus.map((gpu) => judge(gpu, driver, nowMs()).verdict);
-      for (const verdict of verdicts) this.set({ verdict }, given.filter((one) => one === verdict).length);
+      const now = given();
+      for (const verdict of verdicts) this.set({ verdict }, now.filter((one) => one === verdict).length);
     },
   });
 }

@@ -20,6 +20,7 @@ import {
   type Call,
   cacheHints,
   clockMeta,
+  failed,
   requestIdMeta,
   serveTools,
   structuredMeta,
@@ -181,8 +182,9 @@ function audited({ node, context, inquire, log, metrics }: AgentMcp): Call<CallM
         nodeContext: context(),
       });
     } catch (thrown) {
-      outcome = Fault.from(thrown).code;
-      throw thrown;
+      const fault = Fault.from(thrown);
+      outcome = fault.code;
+      return failed(fault, { [clockMeta]: context().clock });
     } finally {
       const durationMs = performance.now() - startedMs;
       metrics.called(name, outcome, durationMs);

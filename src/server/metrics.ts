@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
-import type { Snapshot } from '../core/snapshot.ts';
+import { verdictsOf } from '../tools/health-gpu.ts';
+import type { NodeContext } from '../tools/tool.ts';
 import { version } from '../version.ts';
 import { type GpuSources, registerGpus, registerVerdicts } from './gpu-metrics.ts';
 import { ownMemory } from './own-memory.ts';
@@ -17,17 +18,18 @@ export interface AgentMetrics {
 const driverStates = ['starting', 'ok', 'unavailable', 'notResponding'] as const;
 
 /** The agent's own health, and what it knows of GPUs. Ages and states are taken when they are asked for. */
-export function agentMetrics(snapshot: () => Snapshot, nowMs: () => number, gpus?: GpuSources): AgentMetrics {
+export function agentMetrics(context: () => NodeContext, gpus?: GpuSources): AgentMetrics {
+  const snapshot = () => context().snapshot;
   const registry = new Registry();
-  registerStates([registry], snapshot, nowMs);
+  registerStates([registry], context);
   registerMemory([registry]);
-  registerVerdicts([registry], snapshot, nowMs);
+  registerVerdicts([registry], () => verdictsOf(context()));
   if (gpus) registerGpus([registry], snapshot, gpus);
   const calls = registerCalls([registry]);
   return { ...calls, text: () => registry.metrics(), contentType: registry.contentType };
 }
 
-function registerStates(registers: Registry[], snapshot: () => Snapshot, nowMs: () => number): void {
+function registerStates(registers: Registry[], context: () => NodeContext): void {
   new Gauge({
     name: 'k8s_gpu_mcp_build_info',
     help: 'Always 1; the labels tell what runs.',
@@ -39,7 +41,8 @@ function registerStates(registers: Registry[], snapshot: () => Snapshot, nowMs: 
     help: 'Age of the oldest GPU reading that answers are made of; no sample while nothing was read.',
     registers,
     collect() {
-      const ages = snapshot().gpus.flatMap(({ readAtMs }) => (readAtMs === null ? [] : [nowMs() - readAtMs]));
+      const { snapshot, nowMs } = context();
+      const ages = snapshot.gpus.flatMap(({ readAtMs }) => (readAtMs === null ? [] : [nowMs - readAtMs]));
       setOrRemove(this, ages.length > 0 ? Math.max(...ages) / 1000 : undefined);
     },
   });
@@ -49,7 +52,7 @@ function registerStates(registers: Registry[], snapshot: () => Snapshot, nowMs: 
     labelNames: ['state'],
     registers,
     collect() {
-      const { state } = snapshot().driver;
+      const { state } = context().snapshot.driver;
       for (const each of driverStates) this.set({ state: each }, each === state ? 1 : 0);
     },
   });

@@ -7,7 +7,7 @@ export interface SamplerOptions extends Omit<DriverLifeOptions, 'onBetween'> {
   readonly simulated: boolean;
   /** How long to wait now before the next round. */
   readonly intervalMs: () => number;
-  /** After each round, also where nothing could be read, and when GPUs have been read while another one takes long. */
+  /** After each round, also where nothing could be read, when GPUs have been read while another one takes long, and when the driver stops responding. */
   readonly onRound?: (snapshot: Snapshot) => void;
 }
 

@@ -1,16 +1,12 @@
 import { z } from 'zod';
 
 import { byName, foldNames } from '../core/names.ts';
-import { orNull } from '../core/reading.ts';
-import type { GpuState } from '../core/snapshot.ts';
-import { count, duration } from '../core/words.ts';
-import { judge, withFinding } from '../diagnose/judge.ts';
-import { actions, verdicts } from '../diagnose/verdict.ts';
-import { actionText } from './action-text.ts';
+import { count } from '../core/words.ts';
+import { verdicts } from '../diagnose/verdict.ts';
 import { commonArguments } from './arguments.ts';
-import { agesText, isMuchOlder, readText } from './gpu-text.ts';
-import { type HealthEvents, healthEvents, isEventFact } from './health-events.ts';
-import { evidenceRow, evidenceText } from './health-evidence.ts';
+import { agesText } from './gpu-text.ts';
+import { healthEvents } from './health-events.ts';
+import { type GpuHealth, gpuHealth, gpuText, healthOf } from './health-gpu.ts';
 import {
   answerOf,
   driverAnswer,
@@ -21,40 +17,7 @@ import {
   selectGpus,
   simulatedText,
 } from './node-answer.ts';
-import { type Answer, defineTool, type NodeContext } from './tool.ts';
-
-const scalar = z.union([z.string(), z.number(), z.boolean()]);
-const evidence = z.object({
-  name: z.string(),
-  value: scalar,
-  unit: z.string().nullable(),
-  threshold: scalar.nullable(),
-  source: z.string(),
-  ageMs: z.number().nullable(),
-});
-const gpuHealth = z.object({
-  index: z.int(),
-  name: z.string().nullable(),
-  uuid: z.string().nullable(),
-  pciAddress: z.string().nullable(),
-  ageMs: z.number().nullable(),
-  verdict: z.enum(verdicts).catch('unknown'), // a newer agent may know more words; it is not silenced for one
-  action: z.string().describe(actions.join(', ')),
-  findings: z.array(
-    z.object({
-      verdict: z.enum(verdicts).catch('unknown'),
-      action: z.string(),
-      text: z.string(),
-      evidence: z.array(evidence),
-    }),
-  ),
-  /** The driver's own verdict, beside ours; null where the driver gives none. */
-  driverRecoveryAction: z.string().nullable(),
-  unchecked: z.array(z.string()).describe('what could not be looked at, and why'),
-  /** An agent of an older version does not tell it. */
-  counters: evidenceRow.schema.optional(),
-});
-type GpuHealth = z.output<typeof gpuHealth>;
+import { type Answer, defineTool } from './tool.ts';
 
 const output = z.object({ ...nodeAnswer, gpus: z.array(gpuHealth) });
 type NodeHealth = z.output<typeof output>;
@@ -149,25 +112,6 @@ export const health = defineTool({
   },
 });
 
-function healthOf(state: GpuState, { snapshot, nowMs }: NodeContext, events: HealthEvents): GpuHealth {
-  const { readings } = state;
-  const judged = judge(state, snapshot.driver, nowMs);
-  const { verdict, action, findings } = withFinding(judged, events.findingOf(state));
-  return {
-    index: state.index,
-    name: orNull(readings.name),
-    uuid: orNull(readings.uuid),
-    pciAddress: orNull(readings.pciAddress),
-    ageMs: state.readAtMs === null ? null : Math.round(nowMs - state.readAtMs),
-    verdict,
-    action,
-    findings: findings.map((finding) => ({ ...finding, evidence: [...finding.evidence] })),
-    driverRecoveryAction: orNull(readings.recoveryAction),
-    unchecked: [...judged.unchecked, ...events.uncheckedOf(state)],
-    counters: evidenceRow.of(state, nowMs),
-  };
-}
-
 /** Into the line of its node: there is nothing to say of it. */
 function isFolded({ verdict, findings }: GpuHealth): boolean {
   return verdict === 'ok' && findings.length === 0;
@@ -212,37 +156,4 @@ function okKinds(gpus: readonly GpuHealth[]): OkKind[] {
     kinds.set(key, { gpusPerNode: (kinds.get(key)?.gpusPerNode ?? 0) + 1, model: name, unchecked });
   }
   return [...kinds.values()];
-}
-
-function gpuText(node: string, gpu: GpuHealth, full: boolean): string {
-  const found = gpu.findings.map((finding) => findingText(finding, gpu.ageMs)).join('; ') || 'nothing found';
-  const lines = [
-    `${gpu.verdict}: ${node} GPU ${gpu.index} (${whatText(gpu, full)}): ${found}`,
-    gpu.action !== 'none' && `Action ${actionText(gpu.action)}`,
-    full && gpu.driverRecoveryAction && `Driver's own recovery action: ${gpu.driverRecoveryAction}`,
-    full &&
-      gpu.findings.length > 0 &&
-      `Evidence: ${gpu.findings.flatMap((f) => f.evidence.map(factText)).join(', ')}`,
-    full && gpu.unchecked.length > 0 && `Not checked: ${gpu.unchecked.join(', ')}`,
-    full && gpu.counters && `Readings: ${evidenceText(gpu.counters)}`,
-  ];
-  return lines.filter(Boolean).join('. ');
-}
-
-/** Its names, and when it was read. */
-function whatText({ name, pciAddress, uuid, ageMs, counters }: GpuHealth, full: boolean): string {
-  const slowAgeMs = full ? (counters?.slowAgeMs ?? null) : null;
-  const read = readText({ ageMs, slowAgeMs }) ?? 'not read';
-  return [name, pciAddress && `PCI ${pciAddress}`, full && uuid, read].filter(Boolean).join(', ');
-}
-
-/** With its own age where it rests on what was not read with the rest. */
-function findingText({ text, evidence: facts }: GpuHealth['findings'][number], ageMs: number | null): string {
-  const oldestMs = oldestOf(facts.filter((fact) => !isEventFact(fact)).map((fact) => fact.ageMs));
-  return ageMs !== null && isMuchOlder(oldestMs, ageMs) ? `${text} (read ${duration(oldestMs)} ago)` : text;
-}
-
-function factText({ name, value, unit, threshold, source }: z.output<typeof evidence>): string {
-  const against = threshold === null ? '' : ` against ${threshold}`;
-  return `${name}=${value}${unit ? ` ${unit}` : ''}${against} [${source}]`;
 }

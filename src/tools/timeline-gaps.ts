@@ -2,7 +2,7 @@ import { type Absence, gapMs, type HistoryPlace } from '../core/history.ts';
 import type { Point, Span } from './timeline-points.ts';
 
 /** Why there are no samples. */
-export type GapReason = Absence | 'agentNotRunning' | 'nodeRebooted' | 'driverNotResponding' | 'notSampled';
+export type GapReason = Absence | 'agentNotRunning' | 'nodeRebooted' | 'notSampled';
 
 export interface Gap extends Span {
   readonly why: GapReason;

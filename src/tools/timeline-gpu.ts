@@ -59,7 +59,7 @@ export function timelineOf(gpu: GpuState, wanted: Wanted, known: Known): GpuTime
   const happened = eventsOf(gpu, wanted.window, known.events);
   const { crossings, unchecked } = crossingsOf(points, readings);
   const lists = {
-    gaps: gapsOf(all, wanted.window, history.intervalMs, trouble?.kind ?? known.nowWhy),
+    gaps: gapsOf(all, wanted.window, history.intervalMs, nowWhyOf(gpu, known)),
     crossings: crossings.map((each) => ({
       ...each,
       unit: seriesTable[each.series].unit,
@@ -82,7 +82,7 @@ export function timelineOf(gpu: GpuState, wanted: Wanted, known: Known): GpuTime
     numbering: history.numbering,
     rows: columnRows(points, columns),
     newestRow: all.at(-1)?.row ?? 0,
-    ...seriesIn(points, columns, wanted, gpu),
+    ...seriesIn(points, columns, wanted, { gpu, known }),
     unchecked,
     heldMs: heldOf(points),
     slowed: slowedColumns(points, columns),
@@ -93,6 +93,12 @@ export function timelineOf(gpu: GpuState, wanted: Wanted, known: Known): GpuTime
     ),
     ...newest(lists, toldEvents(happened, known.gpus, eventsAtMost)),
   };
+}
+
+/** Why there are no samples of it now, if there are none. */
+function nowWhyOf({ trouble, tookMs = 0 }: GpuState, { history, nowWhy }: Known): GapReason {
+  const isSlow = nowWhy === 'notSampled' && tookMs > gapMs(history.intervalMs);
+  return trouble?.kind ?? (isSlow ? 'slow' : nowWhy);
 }
 
 /** From where there is something to show, to the last sample, unless the next one is overdue. */
@@ -128,21 +134,21 @@ function seriesIn(
   points: readonly Point[],
   columns: Columns,
   { series, window }: Wanted,
-  gpu: GpuState,
+  { gpu, known }: { readonly gpu: GpuState; readonly known: Known },
 ): Pick<GpuTimeline, 'series' | 'missing'> {
+  const untilNow = known.now.atMs - window.toMs <= gapMs(known.history.intervalMs);
+  const isSampled = untilNow && nowWhyOf(gpu, known) === 'notSampled';
   const answers: SeriesAnswer[] = [];
   const missing: Record<string, string> = {};
   for (const name of series) {
     const answer = seriesOf(name, points, columns, window);
-    if (answer) answers.push(answer);
-    else missing[name] = whyMissing(name, gpu);
+    const reading = seriesTable[name].of(gpu);
+    const why = 'missing' in reading ? reading.missing : null;
+    const ended = isSampled && answer?.points.at(-1) === null;
+    if (answer) answers.push({ ...answer, ...(ended && why && { missingNow: why }) });
+    else missing[name] = why ?? 'notSampled';
   }
   return { series: answers, missing };
-}
-
-function whyMissing(name: SeriesName, gpu: GpuState): string {
-  const reading = seriesTable[name].of(gpu);
-  return 'missing' in reading ? reading.missing : 'notSampled';
 }
 
 function seriesOf(

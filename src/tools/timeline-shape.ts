@@ -19,6 +19,7 @@ export const seriesAnswer = z.object({
   change: z.number().nullable().describe('mean of the last fifth less that of the first'),
   increase: z.number().nullable().describe('of a counter'),
   points: values.describe('mean of each column; null: a gap'),
+  missingNow: z.string().optional().describe('why it has ended, where the other series have not'),
 });
 export type SeriesAnswer = z.output<typeof seriesAnswer>;
 

@@ -109,10 +109,10 @@ function isOver({ trouble, covered, gaps }: GpuTimeline): boolean {
 
 /** @param over of the GPU; a series may end before */
 function seriesText(series: SeriesAnswer, over: boolean): string {
-  const { unit, min, mean, max, p95, last, change, increase, points } = series;
+  const { unit, min, mean, max, p95, last, change, increase, points, missingNow } = series;
   const ended = over || points.at(-1) === null;
   const value = (number: number) => valueText(number, unit);
-  const newest = `${ended ? 'last' : 'now'} ${value(last)}`;
+  const newest = `${ended ? 'last' : 'now'} ${value(last)}${missingNow ? ` (since then ${missingNow})` : ''}`;
   if (increase !== null) return `+${value(increase)}, ${newest}`;
   const scale = unit === '%' ? ' (drawn from 0 to 100)' : '';
   const trend = change === null ? '' : `, ${trendText(change, series)}${ended ? ' until then' : ''}`;

@@ -3,6 +3,7 @@ import { test } from 'vitest';
 import { runAgent, startAgent, until, within } from '../support/agent.ts';
 import {
   dataOf,
+  gapsOf,
   healthOf,
   inventoryOf,
   type NodeAnswer,
@@ -123,6 +124,7 @@ test('all GPUs hang: answers go on with their age and say so, and recover', opti
     return inventory.driver.state === 'ok' && temperatures(inventory).join() === '60,60,60';
   });
   expect(troubles(await inventoryOf(url))).toEqual([null, null, null]);
+  expect(await gapsOf(url)).toEqual([['hung'], ['driverNotResponding'], ['driverNotResponding']]);
 });
 
 test(

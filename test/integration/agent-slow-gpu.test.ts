@@ -1,7 +1,7 @@
 import { test } from 'vitest';
 
 import { startAgent, until } from '../support/agent.ts';
-import { healthOf, inventoryOf, type NodeAnswer, textOf } from '../support/agent-client.ts';
+import { gapsOf, healthOf, inventoryOf, type NodeAnswer, textOf } from '../support/agent-client.ts';
 import { fakeDriver } from '../support/agent-driver.ts';
 import { h100 } from '../support/nvml/fake-nvml.ts';
 
@@ -102,8 +102,11 @@ test(
       { text: expect.stringMatching(/^the driver takes long to tell its values: \d+ s$/) },
     ]);
 
+    expect(await gapsOf(agent.url, { gpu: 1 })).toEqual([['slow']]);
+
     driver.write({ gpus: gpusAt(60) });
     await until('all are read', async () => temperatures(await inventoryOf(agent.url)) === '60,60,60,60');
     await until('it is quick again', async () => (await healthOf(agent.url)).gpus[1]?.verdict === 'ok');
+    expect(await gapsOf(agent.url, { gpu: 1 })).toEqual([['slow']]);
   },
 );

@@ -93,6 +93,12 @@ export async function dataOf(url: string, tool: string, args: object = {}): Prom
   return structuredContent;
 }
 
+/** Of each GPU why there are gaps in its timeline. */
+export async function gapsOf(url: string, args: object = {}): Promise<string[][]> {
+  const { gpus } = await dataOf(url, 'get_gpu_timeline', args);
+  return (gpus as unknown as { gaps: { why: string }[] }[]).map(({ gaps }) => gaps.map(({ why }) => why));
+}
+
 export function inventoryOf(url: string): Promise<NodeAnswer> {
   return dataOf(url, 'get_gpu_inventory');
 }

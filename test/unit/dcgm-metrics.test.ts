@@ -5,8 +5,9 @@ import { dcgmMetrics, pciBusId } from '../../src/server/dcgm-metrics.ts';
 import { XidBook } from '../../src/server/events/xid-book.ts';
 import type { GpuSources } from '../../src/server/gpu-metrics.ts';
 import { agentMetrics } from '../../src/server/metrics.ts';
-import { xidEvent } from '../support/events.ts';
-import { gpu, nowMs, snapshot } from '../support/gpus.ts';
+import { contextOf } from '../support/answers.ts';
+import { eventLog, xidEvent } from '../support/events.ts';
+import { gpu, snapshot } from '../support/gpus.ts';
 
 interface Sample {
   readonly labels: Readonly<Record<string, string>>;
@@ -15,7 +16,7 @@ interface Sample {
 
 async function textOf(now: Snapshot | (() => Snapshot), sources: Partial<GpuSources> = {}): Promise<string> {
   const current = typeof now === 'function' ? now : () => now;
-  return agentMetrics(current, () => nowMs, { node: 'gpu-7', readings: true, ...sources }).text();
+  return agentMetrics(() => contextOf(current()), { node: 'gpu-7', readings: true, ...sources }).text();
 }
 
 function samplesIn(text: string, name: string): Sample[] {
@@ -102,15 +103,11 @@ test('what cannot be read has no sample, and nothing else is missing for it', as
 
 test.for(['lost', 'hung', 'vanished'] as const)('a GPU that is %s has no old readings', async (trouble) => {
   let gpus: GpuState[] = [gpu(0), gpu(1)];
-  const metrics = agentMetrics(
-    () => snapshot(gpus),
-    () => nowMs,
-    {
-      node: 'gpu-7',
-      readings: true,
-      xids: () => xidLog('0000:11:00', 79),
-    },
-  );
+  const metrics = agentMetrics(() => contextOf(snapshot(gpus)), {
+    node: 'gpu-7',
+    readings: true,
+    xids: () => xidLog('0000:11:00', 79),
+  });
   expect(samplesIn(await metrics.text(), 'DCGM_FI_DEV_GPU_TEMP')).toHaveLength(2);
 
   gpus = [gpu(0), gpu(1, {}, { trouble })];
@@ -197,6 +194,14 @@ test('GPUs are counted by verdict, each verdict by name', async () => {
   const counts = samplesIn(text, 'k8s_gpu_mcp_gpus').map(({ labels, value }) => [labels['verdict'], value]);
 
   expect(Object.fromEntries(counts)).toEqual({ ok: 1, watch: 0, unknown: 0, degraded: 0, failed: 2 });
+});
+
+test('GPUs are counted by the verdict that get_gpu_health gives: an Xid of the last day is part of it', async () => {
+  const events = eventLog([xidEvent('0000:0a:00', 79)]);
+  const text = await agentMetrics(() => contextOf(snapshot([gpu(0), gpu(1)]), events)).text();
+  const counts = samplesIn(text, 'k8s_gpu_mcp_gpus').map(({ labels, value }) => [labels['verdict'], value]);
+
+  expect(Object.fromEntries(counts)).toMatchObject({ ok: 1, watch: 1 });
 });
 
 test('there is one series for each GPU and metric, whatever happens', async () => {

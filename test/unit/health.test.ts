@@ -4,6 +4,7 @@ import { unreadable } from '../../src/core/driver.ts';
 import type { Snapshot } from '../../src/core/snapshot.ts';
 import { healthFetch } from '../../src/server/health.ts';
 import { agentMetrics } from '../../src/server/metrics.ts';
+import { contextOf } from '../support/answers.ts';
 import { driverInfo } from '../support/gpus.ts';
 
 const info = driverInfo;
@@ -17,7 +18,7 @@ const away = {
 
 function health({ driver = { state: 'ok', info }, gpus = [] }: Partial<Snapshot> = {}, ready = true) {
   const snapshot = (): Snapshot => ({ simulated: false, driver, gpus });
-  const metrics = agentMetrics(snapshot, () => 12_000);
+  const metrics = agentMetrics(() => ({ ...contextOf(snapshot()), nowMs: 12_000 }));
   const fetch = healthFetch({ ready: () => ready, snapshot, metrics });
   return { metrics, fetch, get: (path: string) => fetch(new Request(`http://10.0.0.7:8081${path}`)) };
 }

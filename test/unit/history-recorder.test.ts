@@ -84,6 +84,43 @@ test('a driver that has gone away leaves rows that say so', () => {
   expect(rows.map(({ absence }) => absence)).toEqual([null, 'driverUnavailable']);
 });
 
+test('a driver that no longer responds leaves a row that says so', () => {
+  const silent: DriverState = { state: 'notResponding', info: null, sinceMs: 0 };
+  const absencesUnder = (driver: DriverState) =>
+    recorded([[gpu(0)], [gpu(0)]], driver)(gpu(0)).map(({ absence }) => absence);
+
+  expect(absencesUnder(silent)).toEqual([null, 'driverNotResponding']);
+  expect(absencesUnder(driverOk)).toEqual([null]);
+});
+
+test('a GPU that must be reset is told as such, and one that gives no value for another reason is unreadable', () => {
+  const read = { readAtMs: readAtMs + 10_000 };
+  const absenceOf = (missing: 'resetRequired' | 'nvmlReturn999') => {
+    const refused = { ...unreadableGpu(0, missing, {}, read), rates: null };
+    const { uuid } = gpu(0).readings;
+    return recorded([[gpu(0)], [{ ...refused, readings: { ...refused.readings, uuid } }]])(gpu(0))[1]
+      ?.absence;
+  };
+
+  expect(absenceOf('resetRequired')).toBe('resetRequired');
+  expect(absenceOf('nvmlReturn999')).toBe('unreadable');
+});
+
+test('after a GPU that took longer to be read than a gap stands why there is nothing in between', () => {
+  const slow = { ...gpu(0, {}, { readAtMs: readAtMs + 10_000 }), tookMs: 60_000 };
+  const quickAgain = gpu(0, {}, { readAtMs: readAtMs + 80_000 });
+  const meanwhile = Array.from({ length: 6 }, () => [gpu(0)]);
+
+  const rows = recorded([[gpu(0)], ...meanwhile, [slow], [quickAgain]])(gpu(0));
+
+  expect(rows.map(({ absence, atMs }) => [absence, atMs - moment.atMs])).toEqual([
+    [null, -1000],
+    [null, 9000],
+    ['slow', 70_000],
+    [null, 79_000],
+  ]);
+});
+
 test('a GPU that is still being read has no row until it is: it is not unreadable', () => {
   const later = gpu(0, {}, { readAtMs: readAtMs + 20_000 });
   const rows = recorded([[gpu(0)], [gpu(0)], [later]])(gpu(0));

@@ -6,14 +6,11 @@ import { requestIdMeta, structuredMeta } from '../../src/mcp/tools.ts';
 import { agentHandler, agentServer, statelessHandler } from '../../src/server/mcp.ts';
 import { agentMetrics } from '../../src/server/metrics.ts';
 import { contextOf } from '../support/answers.ts';
-import { gpu, nowMs, snapshot } from '../support/gpus.ts';
+import { gpu, snapshot } from '../support/gpus.ts';
 
 const node = contextOf(snapshot([gpu(0), gpu(1)]));
 const log = createLog('error', () => undefined);
-const metrics = agentMetrics(
-  () => node.snapshot,
-  () => nowMs,
-);
+const metrics = agentMetrics(() => node);
 const agent = { node: 'a', context: () => node, inquire: async () => undefined, log, metrics };
 const serverInfo = { name: 'nobody', version: '0' };
 const maxRequestBodySize = 65_536;
@@ -95,4 +92,13 @@ test.for<[string, Post]>([
   ['a batch', { ...health, body: [health.body] }],
 ])('%s is left to the SDK', async ([, post]) => {
   expect(await answerOf(ours, post)).toEqual(await answerOf(sdk, post));
+});
+
+test('an answer that something is wrong tells the clocks of the node, too', async () => {
+  const { text } = await answerOf(ours, call('get_gpu_health', { gpu: 9 }));
+
+  expect(JSON.parse(text).result).toMatchObject({
+    isError: true,
+    _meta: { 'k8s-gpu-mcp/code': 'GPU_NOT_FOUND', 'k8s-gpu-mcp/clock': node.clock },
+  });
 });

@@ -6,14 +6,11 @@ import { headersOf, request } from '../../src/mcp/request.ts';
 import { agentHandler } from '../../src/server/mcp.ts';
 import { agentMetrics } from '../../src/server/metrics.ts';
 import { contextOf } from '../support/answers.ts';
-import { nowMs, snapshot } from '../support/gpus.ts';
+import { snapshot } from '../support/gpus.ts';
 
 const node = contextOf(snapshot([]));
 const log = createLog('error', () => undefined);
-const metrics = agentMetrics(
-  () => node.snapshot,
-  () => nowMs,
-);
+const metrics = agentMetrics(() => node);
 const handler = agentHandler(
   { node: 'a', context: () => node, inquire: async () => undefined, log, metrics },
   65_536,

@@ -4,16 +4,18 @@ import { expect, test } from 'vitest';
 
 import { XidBook } from '../../src/server/events/xid-book.ts';
 import { agentMetrics } from '../../src/server/metrics.ts';
-import { gpu, nowMs, snapshot } from '../support/gpus.ts';
+import { contextOf } from '../support/answers.ts';
+import { gpu, snapshot } from '../support/gpus.ts';
 
 const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8');
 
 /** Everything on. */
-const text = await agentMetrics(
-  () => snapshot([gpu(0)]),
-  () => nowMs,
-  { node: 'gpu-7', readings: true, xids: () => new XidBook(), holders: () => () => undefined },
-).text();
+const text = await agentMetrics(() => contextOf(snapshot([gpu(0)])), {
+  node: 'gpu-7',
+  readings: true,
+  xids: () => new XidBook(),
+  holders: () => () => undefined,
+}).text();
 
 /** What stands between backticks. */
 function names(markdown: string): string[] {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 
 import { Fault } from '../../src/core/fault.ts';
+import type { Snapshot } from '../../src/core/snapshot.ts';
 import { samplerOf, seen } from '../support/agent-threads.ts';
 
 const soon = { timeout: 10_000, interval: 5 };
@@ -58,6 +59,18 @@ test.concurrent('two threads are replaced at most; the third is kept, and sampli
   driver.hanging.clear();
   await vi.waitFor(() => expect(seen(sampler)).toEqual([40, 40, 40, 40]), soon);
   expect(driver.spawned).toBe(3);
+});
+
+test.concurrent('that nothing responds any more is told at once, as no round ends until something does', async (context) => {
+  const states: string[] = [];
+  const onRound = ({ driver: { state } }: Snapshot) => states.push(state);
+  const { sampler, driver } = samplerOf(context, { gpus: 3 }, { onRound });
+  await sampler.firstSample;
+
+  for (const index of [0, 1, 2]) driver.hanging.add(index);
+
+  await vi.waitFor(() => expect(states.at(-1)).toBe('notResponding'), soon);
+  expect(states.filter((state) => state === 'notResponding')).toHaveLength(1);
 });
 
 test.concurrent('a GPU whose calls take longer than a hang each time does not keep the others from being read', async (context) => {

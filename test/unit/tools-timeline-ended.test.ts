@@ -52,6 +52,16 @@ describe('a threshold that was reached is told although the GPU can no longer be
 });
 
 describe('what a GPU showed last', () => {
+  test('of one series is told with why there is no more of it: MIG was turned on', () => {
+    const { gpuUtilizationPercent: _, ...rest } = calm;
+    const ends: Shows = (ageMs) => (ageMs > 10 * minute ? calm : rest);
+    const underMig = gpu(0, { utilization: { missing: 'notSupported' } });
+    const node = { ...nodeOf([ends]), snapshot: snapshot([underMig]) };
+
+    expect(lineOf(node, 'gpuUtilizationPercent')).toContain(', last 60 % (since then notSupported)');
+    expect(lineOf(node, 'temperatureC')).not.toContain('since then');
+  });
+
   test('is now as long as it is sampled', () => {
     const rising: Shows = (ageMs) => ({ ...calm, temperatureC: 90 - ageMs / minute });
 

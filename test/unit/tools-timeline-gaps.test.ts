@@ -31,14 +31,18 @@ describe('gaps', () => {
     expect(seriesOf(one, 'powerWatts')?.min).toBe(200);
   });
 
-  test.for(['hung', 'lost', 'vanished', 'driverUnavailable'] as const)(
-    'of a GPU that was %s say so',
-    (absence) => {
-      const shows: Shows = (ageMs) => (ageMs > 5 * minute && ageMs <= 8 * minute ? { absence } : calm);
+  test.for([
+    'hung',
+    'lost',
+    'vanished',
+    'driverUnavailable',
+    'driverNotResponding',
+    'resetRequired',
+  ] as const)('of a GPU that was %s say so', (absence) => {
+    const shows: Shows = (ageMs) => (ageMs > 5 * minute && ageMs <= 8 * minute ? { absence } : calm);
 
-      expect(gpusOf(nodeOf([shows]))[0]?.gaps).toMatchObject([{ why: absence, lostMs: 3 * minute }]);
-    },
-  );
+    expect(gpusOf(nodeOf([shows]))[0]?.gaps).toMatchObject([{ why: absence, lostMs: 3 * minute }]);
+  });
 
   test('of a GPU that was lost before its driver went away are two, each with its own reason', () => {
     const absence = (ageMs: number) => (ageMs > 6 * minute ? 'lost' : 'driverUnavailable');
@@ -49,6 +53,22 @@ describe('gaps', () => {
       { why: 'lost', lostMs: 2 * minute },
       { why: 'driverUnavailable', lostMs: minute },
     ]);
+  });
+
+  test('of a GPU that took long to be read have that reason from one reading to the next', () => {
+    const shows: Shows = (ageMs) => {
+      if (ageMs === 5 * minute) return { absence: 'slow' };
+      return ageMs > 5 * minute && ageMs < 15 * minute ? undefined : calm;
+    };
+
+    expect(gpusOf(nodeOf([shows]))[0]?.gaps).toMatchObject([{ why: 'slow', lostMs: 10 * minute }]);
+  });
+
+  test('of a GPU that is being read for long have that reason until now', () => {
+    const { history } = nodeOf([(ageMs) => (ageMs < 4 * minute ? undefined : calm)]);
+    const underWay = { history, snapshot: snapshot([{ ...gpu(0), tookMs: 4 * minute }]) };
+
+    expect(gpusOf(underWay)[0]?.gaps).toMatchObject([{ why: 'slow', toMs: now.atMs }]);
   });
 
   test('that last until now have the reason of now', () => {

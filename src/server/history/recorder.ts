@@ -1,8 +1,10 @@
-import { type Absence, historyKey, type Moment, seriesKinds } from '../../core/history.ts';
+import { type Absence, gapMs, historyKey, type Moment, seriesKinds } from '../../core/history.ts';
 import { orNull } from '../../core/reading.ts';
 import type { DriverState, GpuState, Snapshot } from '../../core/snapshot.ts';
-import type { History } from './history.ts';
+import type { History, Taken } from './history.ts';
 import { maskOf } from './sample.ts';
+
+type What = Omit<Taken, 'atMs' | 'monotonicMs'>;
 
 /** Writes rounds of samples into the history: what was read, and of what was not, why. */
 export class Recorder {
@@ -25,15 +27,28 @@ export class Recorder {
       const key = historyKey(gpu);
       if (key === null) continue;
       const readAtMs = this.#newlyRead(key, gpu);
-      const taken = readAtMs === null ? whyNot(gpu, driver) : valuesOf(gpu);
-      if (!taken) continue;
-      const ageMs = readAtMs === null ? 0 : nowMs - readAtMs;
-      this.#history.add(key, {
-        atMs: Math.round(moment.atMs - ageMs),
-        monotonicMs: Math.round(moment.monotonicMs - ageMs),
-        ...taken,
-      });
+      if (readAtMs !== null) this.#read(key, gpu, { ...moment, ageMs: nowMs - readAtMs });
+      else {
+        const absence = whyNot(gpu, driver);
+        if (absence) this.#add(key, nothing(absence), moment);
+      }
     }
+  }
+
+  #read(key: string, gpu: GpuState, moment: Moment & { readonly ageMs: number }): void {
+    this.#add(key, valuesOf(gpu), moment);
+    // It is read anew only now: why there is nothing in between is said by a row of its own.
+    const { tookMs = 0 } = gpu;
+    if (tookMs > gapMs(this.#history.intervalMs)) this.#add(key, nothing('slow'), { ...moment, ageMs: 0 });
+  }
+
+  #add(
+    key: string,
+    what: What,
+    { atMs, monotonicMs, ageMs = 0 }: Moment & { readonly ageMs?: number },
+  ): void {
+    const at = { atMs: Math.round(atMs - ageMs), monotonicMs: Math.round(monotonicMs - ageMs) };
+    this.#history.add(key, { ...at, ...what });
   }
 
   /** Null where the GPU has not been read since the last round. */
@@ -45,20 +60,25 @@ export class Recorder {
 }
 
 /** Null: the driver takes long to tell, and the GPU is still being read. */
-function whyNot({ trouble }: GpuState, { state }: DriverState) {
-  if (trouble) return nothing(trouble.kind);
-  if (state === 'ok') return null;
-  return nothing(state === 'unavailable' ? 'driverUnavailable' : 'unreadable');
+function whyNot({ trouble }: GpuState, { state }: DriverState): Absence | null {
+  if (trouble) return trouble.kind;
+  if (state === 'ok' || state === 'starting') return null;
+  return state === 'unavailable' ? 'driverUnavailable' : 'driverNotResponding';
 }
 
 /** The values of a GPU that was read; a lost one has said only that it is lost. */
-function valuesOf(gpu: GpuState) {
+function valuesOf(gpu: GpuState): What {
   const values = seriesKinds.map(({ of }) => orNull(of(gpu)) ?? Number.NaN);
   const reasons = orNull(gpu.readings.clocksEventReasons);
-  if (values.every(Number.isNaN)) return nothing(gpu.trouble?.kind ?? 'unreadable');
+  if (values.every(Number.isNaN)) return nothing(gpu.trouble?.kind ?? whyNoValue(gpu));
   return { values, reasons: reasons && maskOf(reasons), absence: null };
 }
 
-function nothing(absence: Absence) {
+function whyNoValue({ readings }: GpuState): Absence {
+  const refused = Object.values(readings).some((one) => 'missing' in one && one.missing === 'resetRequired');
+  return refused ? 'resetRequired' : 'unreadable';
+}
+
+function nothing(absence: Absence): What {
   return { values: [], reasons: null, absence };
 }

@@ -6,13 +6,12 @@ import { agentHttp } from '../../../src/server/http.ts';
 import { httpLimits, listenerOptions } from '../../../src/server/limits.ts';
 import { statelessHandler } from '../../../src/server/mcp.ts';
 import { agentMetrics } from '../../../src/server/metrics.ts';
+import { contextOf } from '../answers.ts';
+import { snapshot } from '../gpus.ts';
 import { directFixtures, fixtureServer } from './fixture-server.ts';
 
 const log = createLog('error', (line) => process.stderr.write(line));
-const metrics = agentMetrics(
-  () => ({ simulated: true, driver: { state: 'starting' }, gpus: [] }),
-  () => performance.now(),
-);
+const metrics = agentMetrics(() => contextOf(snapshot([])));
 const handler = statelessHandler(() => fixtureServer(() => handler.notify), {
   maxRequestBodySize: httpLimits.bodyBytes,
   direct: directFixtures,
