@@ -60,13 +60,16 @@ function worstFirst(a: Finding, b: Finding): number {
 /** A rule's finding, null where it found nothing, or what it could not look at. */
 type Judged = Found | string;
 
-/** Made once for each sample: until the next one, many calls may ask, and only ages change. */
-const known = new WeakMap<GpuReadings, readonly Judged[]>();
+const judgedBy = oncePerSample((readings): readonly Judged[] => rules.map((rule) => apply(rule, readings)));
 
-function judgedBy(readings: GpuReadings): readonly Judged[] {
-  const judged = known.get(readings) ?? rules.map((rule) => apply(rule, readings));
-  known.set(readings, judged);
-  return judged;
+/** Until the next sample many calls may ask, and only ages change. */
+function oncePerSample<T>(make: (readings: GpuReadings) => T): (readings: GpuReadings) => T {
+  const known = new WeakMap<GpuReadings, T>();
+  return (readings) => {
+    const made = known.get(readings) ?? make(readings);
+    known.set(readings, made);
+    return made;
+  };
 }
 
 function apply(rule: Rule, readings: GpuReadings): Judged {
@@ -155,13 +158,17 @@ const ordinary: ReadonlySet<Missing> = new Set([
   'noData',
 ]);
 
+const failedIn = oncePerSample((readings) =>
+  readingNames.flatMap((name) => {
+    const reading = readings[name];
+    return 'missing' in reading && !ordinary.has(reading.missing) ? [{ name, missing: reading.missing }] : [];
+  }),
+);
+
 /** A reading that ought to be there and is not: the GPU is not called healthy on what is left. */
 function unreadable(gpu: GpuState, driver: DriverState, nowMs: number): Finding[] {
   if (gpu.trouble || driver.state !== 'ok') return [];
-  const failed = readingNames.flatMap((name) => {
-    const reading = gpu.readings[name];
-    return 'missing' in reading && !ordinary.has(reading.missing) ? [{ name, missing: reading.missing }] : [];
-  });
+  const failed = failedIn(gpu.readings);
   const [first] = failed;
   if (!first) return [];
   const needsReset = failed.some(({ missing }) => missing === 'resetRequired');

@@ -37,12 +37,13 @@ export function healthEvents({ events, snapshot, clock }: NodeContext): HealthEv
   const { kernelLog, nvml } = events.sources;
   const xids = nvml.readable ? 'Xids but for those that the driver itself tells' : 'Xids';
   return {
-    findingOf: (gpu) => findingIn(bySlot.get(slotOf(gpu)) ?? [], { nowMs, bootId: clock.bootId }),
+    findingOf: (gpu) =>
+      bySlot.size === 0 ? null : findingIn(bySlot.get(slotOf(gpu)) ?? [], { nowMs, bootId: clock.bootId }),
     uncheckedOf: (gpu) => {
       if (snapshot.simulated) return []; // there is no log that could be read
       if (!kernelLog.readable)
         return [`${xids}: the kernel log is not read (${kernelLog.reason ?? 'unknown'})`];
-      return slotOf(gpu) === null ? ['Xids: its PCI address is not known'] : [];
+      return 'missing' in gpu.readings.pciAddress ? ['Xids: its PCI address is not known'] : [];
     },
   };
 }
