@@ -31,7 +31,7 @@ export interface ProcessUtilization {
 export interface ProcessOnNode {
   /** The name of the program, 15 bytes at most. Source: /proc/PID/comm. Oracle: ps -o comm= */
   readonly comm: Reading<string>;
-  /** R, S, D, Z, T … Source: /proc/PID/stat, field 3. Oracle: ps -o stat= */
+  /** R, S, D, Z, T …, and Zl where its first thread has ended and others run. Source: /proc/PID/stat, fields 3 and 20. Oracle: ps -o stat= */
   readonly state: Reading<string>;
   /** Unix time in ms. Source: /proc/PID/stat, field 22, and btime of /proc/stat. Oracle: ps -o lstart= */
   readonly startedAtMs: Reading<number>;
@@ -87,7 +87,7 @@ export interface GpuProcesses {
   readonly stuck: readonly GpuProcess[];
   /** Every container that was given this GPU or a part of it, used or not. */
   readonly holders: readonly DeviceHolder[];
-  /** Whether the kubelet can give it, or a part of it, to pods; null where it does not tell. Oracle: kubectl describe node, "Allocatable" */
+  /** Whether the kubelet can give it, or a part of it, to pods; null where it does not tell, as of GPUs that are claimed. Oracle: kubectl describe node, "Allocatable" */
   readonly offered: boolean | null;
 }
 

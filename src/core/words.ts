@@ -6,8 +6,10 @@ export function duration(ms: number): string {
   return `${Math.round(ms / 3_600_000)} h`;
 }
 
-/** Bytes as GiB with one digit, without it where it is 0. */
+/** Bytes as GiB with one digit, without it where it is 0; what would be less than 1 GiB as MiB. */
 export function gibibytes(bytes: number): string {
+  const mebibytes = Math.ceil(bytes / 2 ** 20);
+  if (mebibytes > 0 && mebibytes < 1024) return `${mebibytes} MiB`;
   return `${Number((bytes / 2 ** 30).toFixed(1))} GiB`;
 }
 

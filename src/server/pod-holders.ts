@@ -61,12 +61,14 @@ export function sharers(allocations: readonly Allocation[]): HoldersOf {
 }
 
 /**
- * `MIG-…`, and with CDI `nvidia.com/gpu=MIG-…`; on GKE `nvidia0/gi7`, by the number of the device file and the GPU instance.
+ * `MIG-…` (`MIG-GPU-…/7/0` before R470), and with CDI `nvidia.com/gpu=MIG-…`; on GKE `nvidia0/gi7`, by the number of the
+ * device file and the GPU instance.
  *
  * Source: GoogleCloudPlatform/container-engine-accelerators, pkg/gpu/nvidia/mig/mig.go
  */
 function migNamed(id: string): string | undefined {
-  const [, uuid] = /^(?:[^=]*=)?(MIG-[\da-f-]{36})(?:$|::)/i.exec(id) ?? [];
+  const [, uuid] =
+    /^(?:[^=]*=)?(MIG-[\da-f-]{36}|MIG-GPU-[\da-f-]{36}\/\d{1,4}\/\d{1,4})(?:$|::)/i.exec(id) ?? [];
   const [, instance] = /^(nvidia\d{1,4}\/gi\d{1,4})(?:$|\/vgpu\d)/.exec(id) ?? [];
   return (uuid ?? instance)?.toLowerCase();
 }
@@ -79,4 +81,20 @@ function migNamed(id: string): string | undefined {
 function partClaimed(id: string): [parts: string, device: string][] {
   const [, device, minor] = /^gpu\.nvidia\.com\/(gpu-(\d{1,4})-mig-[\da-z-]+)$/.exec(id) ?? [];
   return device === undefined ? [] : [[`nvidia${minor}/mig`, device]];
+}
+
+/**
+ * Whether a part with this name, `NVIDIA H100 80GB HBM3 MIG 1g.10gb+me`, may be what a claim calls `gpu-0-mig-1g10gb-me-20-0`:
+ * unless both tell their profiles, and these differ.
+ */
+export function mayBeClaimed(name: string | null, device: string | null): boolean {
+  const [, profile] = / MIG (?:\dc\.)?(\dg\..*)$/.exec(name ?? '') ?? [];
+  const [, claimed] = /^gpu-\d+-mig-(\dg.*)-\d+-\d+$/.exec(device ?? '') ?? [];
+  if (profile === undefined || claimed === undefined) return true;
+  return (
+    profile
+      .toLowerCase()
+      .replaceAll('.', '')
+      .replace(/[^a-z\d-]/g, '-') === claimed
+  );
 }

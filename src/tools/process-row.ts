@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import type { MigDevice } from '../core/mode-readings.ts';
 import type { DeviceHolder, GpuProcess, ProcessUtilization } from '../core/process.ts';
 import { orNull, reasons } from '../core/reading.ts';
 import { duration, gibibytes } from '../core/words.ts';
@@ -26,6 +27,7 @@ export const processRow = z.object({
   usedBytes: z.number().nullable(),
   gpuInstanceId: z.number().nullable(),
   computeInstanceId: z.number().nullable(),
+  migUuid: z.string().nullish().describe('of the MIG device that it runs on'),
   utilization: z
     .object({
       smPercent: z.number(),
@@ -35,7 +37,12 @@ export const processRow = z.object({
       atMs: z.number(),
     })
     .nullable(),
-  state: z.string().nullable().describe('of the process, as ps prints it: D and Z cannot be ended'),
+  state: z
+    .string()
+    .nullable()
+    .describe(
+      'of the process, as ps prints it: D and Z cannot be ended; Zl: its first thread has ended, others run',
+    ),
   startedAtMs: z.number().nullable(),
   containerId: z.string().nullable(),
   runtime: z.string().nullable(),
@@ -52,7 +59,8 @@ export const processRow = z.object({
 });
 export type ProcessRow = z.output<typeof processRow>;
 
-export function processRowOf(given: GpuProcess): ProcessRow {
+/** @param migDevices of its GPU */
+export function processRowOf(given: GpuProcess, migDevices: readonly MigDevice[] = []): ProcessRow {
   const { pid, kinds, onNode, holders, left, waitingMs, ...process } = given;
   const { usedBytes, utilization, gpuInstanceId, computeInstanceId } = process;
   const container = orNull(onNode.container);
@@ -63,6 +71,7 @@ export function processRowOf(given: GpuProcess): ProcessRow {
     usedBytes: orNull(usedBytes),
     gpuInstanceId,
     computeInstanceId,
+    migUuid: migUuidOf(process, migDevices),
     utilization: utilizationOf(orNull(utilization)),
     state: orNull(onNode.state),
     startedAtMs: orNull(onNode.startedAtMs),
@@ -76,6 +85,26 @@ export function processRowOf(given: GpuProcess): ProcessRow {
     waitingMs: waitingMs === null ? null : Math.round(waitingMs),
     missing: reasons({ usedBytes, utilization, ...onNode }),
   };
+}
+
+function migUuidOf(process: Instances, migDevices: readonly MigDevice[]): string | null {
+  const device = migDevices.find((one) => isOfPart(process, instancesOf(one)));
+  return device ? orNull(device.uuid) : null;
+}
+
+type Instances = Pick<ProcessRow, 'gpuInstanceId' | 'computeInstanceId'>;
+
+export function instancesOf({ gpuInstanceId, computeInstanceId }: MigDevice): Instances {
+  return { gpuInstanceId: orNull(gpuInstanceId), computeInstanceId: orNull(computeInstanceId) };
+}
+
+/** Never without MIG, or where the driver does not tell its instances. */
+export function isOfPart({ gpuInstanceId, computeInstanceId }: Instances, part: Instances): boolean {
+  return (
+    gpuInstanceId !== null &&
+    gpuInstanceId === part.gpuInstanceId &&
+    computeInstanceId === part.computeInstanceId
+  );
 }
 
 function utilizationOf(utilization: ProcessUtilization | null): ProcessRow['utilization'] {
@@ -106,10 +135,7 @@ export function isStuck({ state, left, waitingMs }: ProcessRow): boolean {
 /** Whether nothing runs on what a container was given of a GPU: the whole, or a part. */
 export function isIdle({ part }: Holder, list: readonly ProcessRow[]): boolean {
   if (!part || part.gpuInstanceId === null) return list.length === 0;
-  return !list.some(
-    ({ gpuInstanceId, computeInstanceId }) =>
-      gpuInstanceId === part.gpuInstanceId && computeInstanceId === part.computeInstanceId,
-  );
+  return !list.some((process) => isOfPart(process, part));
 }
 
 /** `ml/train-0 container main (GPU instance 7 compute instance 0)` */
@@ -118,10 +144,7 @@ export function holderText({ namespace, pod, container, part }: Holder): string 
   return `${namespace}/${pod} container ${container}${what ? ` (${what})` : ''}`;
 }
 
-function instanceText({
-  gpuInstanceId,
-  computeInstanceId,
-}: Pick<ProcessRow, 'gpuInstanceId' | 'computeInstanceId'>): string {
+function instanceText({ gpuInstanceId, computeInstanceId }: Instances): string {
   return `GPU instance ${gpuInstanceId} compute instance ${computeInstanceId ?? '?'}`;
 }
 

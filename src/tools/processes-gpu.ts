@@ -1,12 +1,21 @@
 import { z } from 'zod';
 
-import type { GpuProcesses } from '../core/process.ts';
+import type { MigDevice } from '../core/mode-readings.ts';
+import type { GpuProcess, GpuProcesses } from '../core/process.ts';
 import { orNull } from '../core/reading.ts';
 import type { GpuState } from '../core/snapshot.ts';
 import { duration, gibibytes } from '../core/words.ts';
 import { troubleOf, troubleShape } from './gpu-row.ts';
 import { troubleText } from './gpu-text.ts';
-import { holder, type ProcessRow, processRow, processRowOf, processText } from './process-row.ts';
+import {
+  holder,
+  instancesOf,
+  isOfPart,
+  type ProcessRow,
+  processRow,
+  processRowOf,
+  processText,
+} from './process-row.ts';
 import type { NodeContext } from './tool.ts';
 
 /** What runs on one GPU, and who was given it. */
@@ -39,13 +48,44 @@ const nothingKnown: Known = {
   offered: null,
 };
 
+/** @param asked by the UUID of a MIG device that one is told alone, as a device of its own */
 export function gpuProcessesOf(
   gpu: GpuState,
-  { snapshot, nowMs, processes: node }: NodeContext,
+  node: NodeContext,
+  asked: string | number | undefined,
 ): GpuProcessesRow {
+  const uuid = String(asked).toLowerCase();
+  const part = migDevicesOf(gpu).find((one) => orNull(one.uuid)?.toLowerCase() === uuid);
+  const whole = wholeOf(gpu, node);
+  return part ? partOf(whole, part) : whole;
+}
+
+function migDevicesOf({ readings }: GpuState): readonly MigDevice[] {
+  return orNull(readings.migDevices) ?? [];
+}
+
+/** What is on one MIG device, and who was given it, or the whole GPU. */
+function partOf(whole: GpuProcessesRow, part: MigDevice): GpuProcessesRow {
+  const instances = instancesOf(part);
+  const isOfIt = (process: ProcessRow) => isOfPart(process, instances);
+  return {
+    ...whole,
+    name: orNull(part.name),
+    uuid: orNull(part.uuid),
+    processes: whole.processes?.filter(isOfIt) ?? null,
+    stuck: whole.stuck.filter(isOfIt),
+    memoryUsedBytes: orNull(part.memory)?.usedBytes ?? null,
+    holders: whole.holders.filter(
+      ({ part: given }) => !given || given.gpuInstanceId === null || isOfPart(given, instances),
+    ),
+  };
+}
+
+function wholeOf(gpu: GpuState, { snapshot, nowMs, processes: node }: NodeContext): GpuProcessesRow {
   const { index, readings } = gpu;
   const known: Known = node.gpus[snapshot.gpus.indexOf(gpu)] ?? nothingKnown;
   const { readAtMs, processes: list, stuck, holders, offered } = known;
+  const rowOf = (process: GpuProcess) => processRowOf(process, migDevicesOf(gpu));
   return {
     index,
     name: orNull(readings.name),
@@ -53,8 +93,8 @@ export function gpuProcessesOf(
     pciAddress: orNull(readings.pciAddress),
     ageMs: readAtMs === null ? null : Math.round(nowMs - readAtMs),
     trouble: troubleOf(gpu, nowMs),
-    processes: 'value' in list ? list.value.map(processRowOf) : null,
-    stuck: stuck.map(processRowOf),
+    processes: 'value' in list ? list.value.map(rowOf) : null,
+    stuck: stuck.map(rowOf),
     missing: 'missing' in list ? list.missing : null,
     memoryUsedBytes: orNull(readings.memory)?.usedBytes ?? null,
     holders: holders.map((each) => ({ ...each })),

@@ -77,7 +77,7 @@ export const processes = defineTool({
   inquires: () => 'processes',
 
   answer({ gpu }, node) {
-    const gpus = selectGpus(node.snapshot, gpu).map((each) => gpuProcessesOf(each, node));
+    const gpus = selectGpus(node.snapshot, gpu).map((each) => gpuProcessesOf(each, node, gpu));
     return { ...answerOf(node), podResources: { ...node.processes.podResources }, gpus };
   },
 

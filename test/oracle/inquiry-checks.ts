@@ -107,6 +107,7 @@ export const inquiryChecks: Readonly<Record<keyof Inquiries, readonly (Check | U
     ),
     ...untold('nvidia-smi pmon tells it, of moments of its own', 'utilization'),
     ...untold('what we have seen before', 'left'),
+    ...untold('its instances tell which of the MIG devices it is on', 'migUuid'),
   ],
   peers: [
     ...untold('nvidia-smi topo tells it in tables for people', 'commonAncestor', ...p2pCapabilities),

@@ -21,6 +21,15 @@ test('bytes are GiB with one digit at most', () => {
   expect(gibibytes(0)).toBe('0 GiB');
 });
 
+test('what is less than 1 GiB is not nothing, but MiB', () => {
+  expect([1, 30 * 2 ** 20, 2 ** 30 - 1, 2 ** 30].map(gibibytes)).toEqual([
+    '1 MiB',
+    '30 MiB',
+    '1 GiB',
+    '1 GiB',
+  ]);
+});
+
 test('one is singular, everything else is plural', () => {
   expect([0, 1, 2].map((number) => count(number, 'node'))).toEqual(['0 nodes', '1 node', '2 nodes']);
 });

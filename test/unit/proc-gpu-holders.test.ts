@@ -1,17 +1,21 @@
 import { expect, test } from 'vitest';
 
 import type { DriverProcess } from '../../src/core/process.ts';
+import { orNull } from '../../src/core/reading.ts';
 import type { Allocation } from '../../src/server/pod-holders.ts';
 import { gpuHolders } from '../../src/server/proc/gpu-holders.ts';
 import { gpu } from '../support/gpus.ts';
 
 const migUuid = (index: number) => `MIG-00000000-0000-0000-0000-00000000000${index}`;
 
-function parted(...gpuInstances: number[]) {
-  const migDevices = gpuInstances.map((gpuInstanceId, index) => ({
+const parted = (...gpuInstances: number[]) =>
+  partedInto(...gpuInstances.map((id): [number, string] => [id, '1g.10gb']));
+
+function partedInto(...parts: [gpuInstance: number, profile: string][]) {
+  const migDevices = parts.map(([gpuInstanceId, profile], index) => ({
     index,
     uuid: { value: migUuid(index) },
-    name: { value: 'x MIG 1g.10gb' },
+    name: { value: `x MIG ${profile}` },
     gpuInstanceId: { value: gpuInstanceId },
     computeInstanceId: { value: 0 },
     memory: { missing: 'notSupported' as const },
@@ -59,6 +63,47 @@ test.for([
   ]);
   expect(offers).toBe(true);
   expect(told(parted(3), [], [b]).offers).toBe(false);
+});
+
+test('a part is named by its GPU and instances before R470', () => {
+  const old = 'MIG-GPU-00000000-0000-4000-8000-000000000000/4/0';
+  const [device] = orNull(parted(4).readings.migDevices) ?? [];
+  const one = gpu(0, { migDevices: device ? [{ ...device, uuid: { value: old } }] : [] });
+
+  expect(told(one, [given('a', [old])])).toMatchObject({ ofProcess: [{ pod: 'a' }], offers: null });
+});
+
+test('a claim of a profile of which a GPU has one part is of that part', () => {
+  const one = partedInto([3, '2g.20gb'], [4, '1g.10gb+me'], [5, '1g.10gb']);
+  const claims = ['2g20gb-14-0', '1g10gb-me-20-4'].map((part, at) =>
+    given('ab'[at] ?? '', [`gpu.nvidia.com/gpu-0-mig-${part}`]),
+  );
+
+  const { ofGpu, ofProcess } = told(one, claims);
+
+  expect(ofGpu).toMatchObject([
+    { pod: 'a', part: { device: 'gpu-0-mig-2g20gb-14-0', gpuInstanceId: 3, computeInstanceId: 0 } },
+    { pod: 'b', part: { device: 'gpu-0-mig-1g10gb-me-20-4', gpuInstanceId: 4, computeInstanceId: 0 } },
+  ]);
+  expect(ofProcess).toMatchObject([{ pod: 'b' }]);
+});
+
+test('a claim of another profile is not that of a process', () => {
+  const one = partedInto([3, '2g.20gb'], [6, '2g.20gb'], [4, '1g.10gb']);
+  const claim = (pod: string, part: string) => given(pod, [`gpu.nvidia.com/gpu-0-mig-${part}`]);
+
+  expect(told(one, [claim('a', '2g20gb-14-0')]).ofProcess).toEqual([]);
+  expect(told(one, [claim('a', '2g20gb-14-0'), claim('b', '1g10gb-19-4')]).ofProcess).toMatchObject([
+    { pod: 'b' },
+  ]);
+});
+
+test('where GPUs are claimed, too, one that no plugin offers may be had by a claim', () => {
+  const plugin = 'GPU-11111111-0000-4000-8000-000000000000';
+  const claimed = given('a', ['gpu.nvidia.com/gpu-3']);
+
+  expect(told(parted(), [], [plugin]).offers).toBe(false);
+  expect(told(parted(), [claimed], [plugin]).offers).toBeNull();
 });
 
 test('a claim of a part names the GPU, and no instance: one alone is not taken for that of each process', () => {

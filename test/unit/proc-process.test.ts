@@ -53,6 +53,17 @@ test('a zombie in the root of the cgroups may have been of any container', () =>
   expect(processOnNode(7, 0, inPod).container).toMatchObject({ value: { containerId: id } });
 });
 
+test('a process whose first thread has ended is no zombie while others run', () => {
+  const ended = fields.replace('S', 'Z');
+  const stateWith = (threads: number) => {
+    const stat = `7 (x) ${ended.replace('20 0 1 0', `20 0 ${threads} 0`)}`;
+    return processOnNode(7, 0, procFolder({ comm: 'x\n', stat, cgroup: '0::/\n' })).state;
+  };
+
+  expect(stateWith(1)).toEqual({ value: 'Z' });
+  expect(stateWith(3)).toEqual({ value: 'Zl' });
+});
+
 test('a stat that is no stat is missing', () => {
   const proc = procFolder({ comm: 'x\n', stat: '7 (x', cgroup: '0::/\n' });
 

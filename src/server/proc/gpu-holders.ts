@@ -2,7 +2,7 @@ import type { MigDevice } from '../../core/mode-readings.ts';
 import type { DeviceHolder, DriverProcess, GivenPart } from '../../core/process.ts';
 import { orNull } from '../../core/reading.ts';
 import type { GpuState } from '../../core/snapshot.ts';
-import { sharers } from '../pod-holders.ts';
+import { mayBeClaimed, sharers } from '../pod-holders.ts';
 import type { Given } from '../pod-resources.ts';
 
 /** What the kubelet says of GPUs. */
@@ -19,7 +19,10 @@ export const silentKubelet: GpuHolders = { ofGpu: () => [], ofProcess: () => [],
 
 export function gpuHolders({ allocations, offered }: Given): GpuHolders {
   const named = sharers(allocations);
+  /** What can be claimed is not among what is offered. */
+  const hasClaims = allocations.some(({ devices }) => devices.some((id) => id.startsWith('gpu.nvidia.com/')));
   const nobody = { namespace: '', pod: '', container: '' };
+  const claims = (gpu: GpuState) => named(claimedPartsOf(gpu)).map((holder) => withInstances(holder, gpu));
   const offeredTo = offered && sharers([{ ...nobody, devices: offered }]);
   return {
     ofGpu: (gpu) => [
@@ -27,25 +30,44 @@ export function gpuHolders({ allocations, offered }: Given): GpuHolders {
       ...partsOf(gpu).flatMap((part) =>
         named(namesOfPart(gpu, part)).map((holder) => ({ ...holder, part: givenPart(part) })),
       ),
-      ...named(claimedPartsOf(gpu)),
+      ...claims(gpu),
     ],
     ofProcess(gpu, process) {
       const part = partOf(gpu, process);
       const sure = named(part ? namesOfPart(gpu, part) : namesOf(gpu));
       return process.gpuInstanceId === null || sure.length > 0
         ? sure
-        : candidates(gpu, named(claimedPartsOf(gpu)));
+        : claimantsOf(part, partsOf(gpu), claims(gpu));
     },
     offers: (gpu) => {
       const names = [...namesOf(gpu), ...partsOf(gpu).flatMap((part) => namesOfPart(gpu, part))];
-      return offeredTo && offeredTo(names).length > 0;
+      const isOffered = offeredTo && offeredTo(names).length > 0;
+      return isOffered || !hasClaims ? isOffered : null;
     },
   };
 }
 
-/** Which part a claim is of is not told: one holder alone would be taken for that of each. */
-function candidates(gpu: GpuState, claimed: readonly DeviceHolder[]): readonly DeviceHolder[] {
-  return claimed.length === 1 && partsOf(gpu).length > 1 ? [] : claimed;
+/** A claim tells its profile and not its instances: they are known where only one part has that profile. */
+function withInstances(holder: DeviceHolder, gpu: GpuState): DeviceHolder {
+  const device = holder.part?.device ?? null;
+  const [only, ...others] = partsOf(gpu).filter(({ name }) => mayBeClaimed(orNull(name), device));
+  return only && others.length === 0 ? { ...holder, part: { ...givenPart(only), device } } : holder;
+}
+
+/** One holder alone would be taken for that of each of several parts that are alike. */
+function claimantsOf(
+  used: MigDevice | undefined,
+  parts: readonly MigDevice[],
+  claims: readonly DeviceHolder[],
+): readonly DeviceHolder[] {
+  const mayHave = (one: MigDevice, { part }: DeviceHolder) =>
+    mayBeClaimed(orNull(one.name), part?.device ?? null);
+  const claimants = claims.filter((claim) => !used || mayHave(used, claim));
+  const sure = claimants.filter(({ part }) => used && part?.gpuInstanceId != null);
+  if (sure.length > 0) return sure;
+  const [one, ...others] = claimants;
+  const alike = one ? parts.filter((part) => mayHave(part, one)).length : 0;
+  return others.length === 0 && alike > 1 ? [] : claimants;
 }
 
 function namesOf({ readings: { uuid, minorNumber } }: GpuState): (string | null)[] {

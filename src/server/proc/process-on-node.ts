@@ -22,7 +22,7 @@ export function processOnNode(pid: number, bootedAtMs: number, proc = '/proc'): 
     return 'missing' in text ? text : take(text.value);
   };
   const stat = read('stat', statIn);
-  const isZombie = 'value' in stat && stat.value.state === 'Z';
+  const isZombie = 'value' in stat && stat.value.state.startsWith('Z');
   return {
     comm: read('comm', (text) => ({ value: plainText(text, longestComm) })),
     state: 'missing' in stat ? stat : { value: stat.value.state },
@@ -38,10 +38,13 @@ export function processOnNode(pid: number, bootedAtMs: number, proc = '/proc'): 
 /** `123 (name) S …`: the name is as its program likes, with brackets and blanks, so its end is the last bracket. */
 function statIn(text: string): Reading<{ readonly state: string; readonly startedMs: number }> {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  const [state, ticks] = [fields[0], Number(fields[19])]; // fields 3 and 22, counted from 1
+  const [state, threads, ticks] = [fields[0], Number(fields[17]), Number(fields[19])]; // 3, 20 and 22, counted from 1
   if (state === undefined || !/^[A-Za-z]$/.test(state) || !Number.isFinite(ticks))
     return { missing: 'noData' };
-  return { value: { state, startedMs: (1000 * ticks) / ticksPerSecond } };
+  // A process whose first thread has ended lives on with the others.
+  return {
+    value: { state: state === 'Z' && threads > 1 ? 'Zl' : state, startedMs: (1000 * ticks) / ticksPerSecond },
+  };
 }
 
 function textOf(path: string): Reading<string> {
