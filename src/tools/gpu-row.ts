@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import type { GpuReadings } from '../core/gpu.ts';
+import { type GpuReadings, slowReadings } from '../core/gpu.ts';
 import type { MigDevice } from '../core/mode-readings.ts';
 import { orNull, type Reading, reasons } from '../core/reading.ts';
 import type { GpuState } from '../core/snapshot.ts';
@@ -19,7 +19,6 @@ export function troubleOf({ trouble }: GpuState, nowMs: number): z.output<typeof
 const head = {
   index: z.int(),
   ageMs: z.number().nullable(),
-  slowAgeMs: z.number().nullable().default(null).describe('of the readings that are taken once a minute'),
   trouble: troubleShape.nullable(),
 };
 const missing = z.record(z.string(), z.string()).describe('field → why it is null');
@@ -41,7 +40,9 @@ export function gpuRowOf<
 >(shape: Shape, more?: MoreReadings<More>) {
   const names = Object.keys(shape) as (keyof Shape & keyof GpuReadings)[];
   const addedLater = names.filter((name) => shape[name] instanceof z.ZodDefault);
-  const schema = z.object({ ...head, ...shape, ...(more?.shape as More), missing });
+  const rarer = names.filter((name) => slowReadings.has(name)).join(', ') || 'none here';
+  const slowAgeMs = z.number().nullable().default(null).describe(`of what is read once a minute: ${rarer}`);
+  const schema = z.object({ ...head, slowAgeMs, ...shape, ...(more?.shape as More), missing });
   type Row = z.output<typeof schema>;
   const valuesOf = rememberingValues((state) => ({
     ...Object.fromEntries(names.map((name) => [name, state.readings[name]])),

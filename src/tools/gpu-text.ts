@@ -1,3 +1,4 @@
+import { type GpuReadings, slowReadings } from '../core/gpu.ts';
 import { duration, gibibytes } from '../core/words.ts';
 import type { pcieShape } from './gpu-shape.ts';
 import type { GpuRow } from './inventory-row.ts';
@@ -15,11 +16,15 @@ export function troubleText({ trouble }: Pick<GpuRow, 'trouble'>): string | null
   return trouble && `${troubles[trouble.kind] ?? trouble.kind}, for ${duration(trouble.forMs)}`;
 }
 
-/** `read 1 s ago, rarer readings 31 s ago`; null where nothing was read. */
-export function readText({ ageMs, slowAgeMs }: Pick<GpuRow, 'ageMs' | 'slowAgeMs'>): string | null {
+/** `read 1 s ago (31 s ago: fabric, nvlinks)`; null where nothing was read. */
+export function readText(row: Pick<GpuRow, 'ageMs' | 'slowAgeMs'>): string | null {
+  const { ageMs, slowAgeMs } = row;
   if (ageMs === null) return null;
-  const rarer = isMuchOlder(slowAgeMs, ageMs) ? `, rarer readings ${duration(slowAgeMs)} ago` : '';
-  return `read ${duration(ageMs)} ago${rarer}`;
+  const rarer = Object.entries(row).flatMap(([name, value]) =>
+    value !== null && slowReadings.has(name as keyof GpuReadings) ? name : [],
+  );
+  const older = rarer.length > 0 && isMuchOlder(slowAgeMs, ageMs);
+  return `read ${duration(ageMs)} ago${older ? ` (${duration(slowAgeMs)} ago: ${rarer.join(', ')})` : ''}`;
 }
 
 /** ` Readings at most 4 ms old; those taken once a minute at most 12 s.`; '' where nothing was read. */

@@ -92,8 +92,7 @@ export function gpuText(node: string, gpu: GpuHealth, full: boolean): string {
 
 /** Its names, and when it was read. */
 function whatText({ name, pciAddress, uuid, ageMs, counters }: GpuHealth, full: boolean): string {
-  const slowAgeMs = full ? (counters?.slowAgeMs ?? null) : null;
-  const read = readText({ ageMs, slowAgeMs }) ?? 'not read';
+  const read = readText(full && counters ? { ...counters, ageMs } : { ageMs, slowAgeMs: null }) ?? 'not read';
   return [name, pciAddress && `PCI ${pciAddress}`, full && uuid, read].filter(Boolean).join(', ');
 }
 

@@ -1,6 +1,6 @@
 import { troubleText } from './gpu-text.ts';
 import { linkTroubles, noneUp, troublesText } from './link-text.ts';
-import type { GpuTopologyRow } from './topology.ts';
+import type { GpuTopologyRow } from './topology-gpu.ts';
 import { reachedKinds, unreachedText } from './topology-matrix.ts';
 
 /** What is to be expected of a GPU, as equal ones have it anywhere. */

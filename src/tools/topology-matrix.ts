@@ -1,6 +1,6 @@
 import { groupBy } from '../core/group-by.ts';
 import { p2pCapabilities } from '../core/topology.ts';
-import type { GpuTopologyRow } from './topology.ts';
+import type { GpuTopologyRow } from './topology-gpu.ts';
 
 type Row = Pick<GpuTopologyRow, 'gpu' | 'peers'>;
 type Peer = NonNullable<GpuTopologyRow['peers']>[number];

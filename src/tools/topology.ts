@@ -1,48 +1,22 @@
 import { z } from 'zod';
 
 import { byName, foldNames } from '../core/names.ts';
-import { map, orNull, reasons } from '../core/reading.ts';
-import { answerOfGpu, unanswered } from '../core/snapshot.ts';
 import { count, duration } from '../core/words.ts';
 import { commonArguments } from './arguments.ts';
 import { gpuNames } from './gpu-names.ts';
-import { gpuRowOf } from './gpu-row.ts';
-import { identityShape, linkShape, modeShape, nameShape, pcieShape } from './gpu-shape.ts';
-import { after, fabricText, pcieTexts, troubleText } from './gpu-text.ts';
-import { linksText, linkTroubles, noneUp, troublesText } from './link-text.ts';
-import { missingText } from './missing-text.ts';
-import { answerOf, driverAnswer, driverText, nodeAnswer, selectGpus, simulatedText } from './node-answer.ts';
-import { type Answer, defineTool, type NodeContext } from './tool.ts';
-import { type Equals, equalsOf, livesOnNvlink, troublesOfGpu, unknownLinksText } from './topology-equals.ts';
-import { allWays, matrixText, readableText, untoldWaysText } from './topology-matrix.ts';
-
-const { numaNode, numaAffinity, cpuAffinity } = identityShape;
-const { fabric } = modeShape;
-const gpuRow = gpuRowOf({
-  ...nameShape,
-  ...linkShape,
-  ...pcieShape,
-  numaNode,
-  numaAffinity,
-  cpuAffinity,
-  fabric,
-});
-
-/** An agent of an older version gives no reasons here. */
-const missing = z.record(z.string(), z.string()).default({});
-const peer = z.object({
-  index: z.int(),
-  commonAncestor: z.string().nullable(),
-  p2p: z.record(z.string(), z.string().nullable()),
-  missing,
-});
-const gpuTopology = z.object({
-  gpu: gpuRow.schema,
-  /** Null while the driver has not answered. */
-  peers: z.array(peer).nullable(),
-  missing,
-});
-export type GpuTopologyRow = z.output<typeof gpuTopology>;
+import {
+  answerOf,
+  driverAnswer,
+  driverText,
+  nodeAnswer,
+  oldestOf,
+  selectGpus,
+  simulatedText,
+} from './node-answer.ts';
+import { type Answer, defineTool } from './tool.ts';
+import { type Equals, equalsOf, troublesOfGpu } from './topology-equals.ts';
+import { type GpuTopologyRow, gpuText, gpuTopology, linksOrNone, topologyOf } from './topology-gpu.ts';
+import { matrixText, readableText, untoldWaysText } from './topology-matrix.ts';
 
 const output = z.object({ ...nodeAnswer, gpus: z.array(gpuTopology) });
 type NodeTopology = z.output<typeof output>;
@@ -78,7 +52,11 @@ export const topology = defineTool({
     troubledGpus: z.int(),
     waysUnknownGpus: z.int().describe('of which not all ways to others are known'),
     simulatedNodes: z.array(z.string()),
-    oldestReadingMs: z.number().nullable(),
+    oldestReadingMs: z.number().nullable().describe('of the links'),
+    oldestWaysMs: z
+      .number()
+      .nullable()
+      .describe('of the ways to other GPUs, which are asked for with the answer'),
   }),
   row,
   inquires: () => 'peers',
@@ -95,7 +73,6 @@ export const topology = defineTool({
     const gpus = answers.flatMap(({ value }) => value.gpus);
     const equals = equalsOf(answers.map(({ value }) => value.gpus));
     const troubles = answers.flatMap((answer) => troublesOf(answer, equals));
-    const ages = gpus.flatMap((each) => each.gpu.slowAgeMs ?? []);
     return {
       head: {
         nodes: answers.length,
@@ -103,7 +80,8 @@ export const topology = defineTool({
         troubledGpus: new Set(troubles.map(({ node, index }) => `${node} ${index}`)).size,
         waysUnknownGpus: gpus.filter((each) => untoldWaysText(each) !== null).length,
         simulatedNodes: answers.filter(({ value }) => value.simulated).map(({ node }) => node),
-        oldestReadingMs: ages.length > 0 ? Math.max(...ages) : null,
+        oldestReadingMs: oldestOf(gpus.map((each) => each.gpu.slowAgeMs)),
+        oldestWaysMs: oldestOf(gpus.map(({ peersAgeMs }) => peersAgeMs ?? null)),
       },
       rows: [
         ...answers
@@ -116,13 +94,18 @@ export const topology = defineTool({
     };
   },
 
-  headText({ nodes, gpus, troubledGpus, waysUnknownGpus, simulatedNodes, oldestReadingMs }) {
-    const age = oldestReadingMs === null ? '' : ` Links read at most ${duration(oldestReadingMs)} ago.`;
+  headText({ nodes, gpus, troubledGpus, waysUnknownGpus, simulatedNodes, oldestReadingMs, oldestWaysMs }) {
+    const ages = [
+      oldestReadingMs !== null && ` Links read at most ${duration(oldestReadingMs)} ago.`,
+      oldestWaysMs !== null &&
+        oldestWaysMs >= 1000 &&
+        ` Ways to other GPUs asked at most ${duration(oldestWaysMs)} ago.`,
+    ].filter(Boolean);
     const troubled = troubledGpus === 0 ? 'none in trouble' : `${troubledGpus} in trouble`;
     const unknown = waysUnknownGpus === 0 ? '' : `; ways to others not known of ${waysUnknownGpus}`;
     return [
       ...simulatedText(nodes, simulatedNodes),
-      `${count(gpus, 'GPU')} on ${count(nodes, 'node')}: ${troubled}${unknown}.${age}`,
+      `${count(gpus, 'GPU')} on ${count(nodes, 'node')}: ${troubled}${unknown}.${ages.join('')}`,
     ];
   },
 
@@ -141,23 +124,6 @@ export const topology = defineTool({
     }
   },
 });
-
-function topologyOf(
-  state: ReturnType<typeof selectGpus>[number],
-  { nowMs, peers, snapshot }: NodeContext,
-): GpuTopologyRow {
-  const none = snapshot.gpus.length === 1 ? { value: [] } : undefined;
-  const answer = answerOfGpu(peers, state)?.answer ?? none ?? unanswered(state);
-  const known = map(answer, (list) =>
-    list.map(({ index, commonAncestor, p2p }) => ({
-      index,
-      commonAncestor: orNull(commonAncestor),
-      p2p: Object.fromEntries(Object.entries(p2p).map(([name, status]) => [name, orNull(status)])),
-      missing: reasons({ commonAncestor, ...p2p }),
-    })),
-  );
-  return { gpu: gpuRow.of(state, nowMs), peers: orNull(known), missing: reasons({ peers: known }) };
-}
 
 type Trouble = Extract<Row, { kind: 'trouble' }>;
 
@@ -201,37 +167,4 @@ function kindsText(gpus: readonly GpuTopologyRow[]): string {
     kinds.set(text, (kinds.get(text) ?? 0) + 1);
   }
   return [...kinds].map(([text, number]) => `${number} × ${text}`).join('; ') || 'no GPU';
-}
-
-function linksOrNone(gpu: GpuTopologyRow['gpu']): string {
-  if (!gpu.nvlinks) return unknownLinksText(gpu) ?? `no NVLink (${gpu.missing['nvlinks']})`;
-  const unused = noneUp(gpu.nvlinks) && !livesOnNvlink(gpu);
-  return `${linksText(gpu.nvlinks)}${unused ? ', as without an NVLink bridge' : ''}`;
-}
-
-function gpuText(row: GpuTopologyRow): string {
-  const { gpu } = row;
-  const { nvlinks, numaAffinity: numa } = gpu;
-  const each = (nvlinks ?? []).map(
-    ({ link, active, remotePciAddress: remote }) =>
-      `${link} ${active === null ? '?' : active ? 'up' : 'DOWN'}${remote ? ` ${remote}` : ''}`,
-  );
-  const parts = [
-    troubleText(gpu),
-    gpu.name,
-    gpu.uuid,
-    gpu.pciAddress && `PCI ${gpu.pciAddress}`,
-    after('PCIe', pcieTexts(gpu).filter(Boolean).join(', ') || null),
-    nvlinks && linksText(nvlinks),
-    nvlinks && troublesText(linkTroubles(nvlinks, null)),
-    after('links', each.join(', ') || null),
-    gpu.fabric && fabricText(gpu.fabric),
-    after('memory is NUMA node', gpu.numaNode),
-    numa && `near NUMA node ${numa.join('+') || 'none'}`,
-    after('near CPUs', gpu.cpuAffinity),
-    readableText(row),
-    untoldWaysText(row, allWays),
-    missingText(gpu.missing),
-  ];
-  return parts.filter(Boolean).join(', ');
 }

@@ -111,7 +111,8 @@ function plain(text: string): string {
     .replace(/ \(not checked: \)/g, '')
     .replace(/\bok as far as checked/g, 'ok')
     .replace(/\d+ (ms|s) (old|ago)/g, 'some time $2')
-    .replace(/, rarer readings some time ago/g, '')
+    .replace(/ \(some time ago: [\w, ]+\)/g, '')
+    .replace(/ \(read some time ago\)/g, '') // of what is read rarely, once it is a second older than the rest
     .replace(/; those taken once a minute at most \d+ (ms|s)/g, '')
     .replace(/, for \d+ m?s/g, ', for some time')
     .replace(/ for \d+ m?s:/g, ' for some time:');

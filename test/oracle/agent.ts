@@ -3,7 +3,7 @@ import { once } from 'node:events';
 
 import type { GpmRow } from '../../src/tools/gpm-row.ts';
 import type { GpuProcessesRow } from '../../src/tools/processes-gpu.ts';
-import type { GpuTopologyRow } from '../../src/tools/topology.ts';
+import type { GpuTopologyRow } from '../../src/tools/topology-gpu.ts';
 import { toolRequest } from '../support/agent-client.ts';
 import { NotHere, patienceMs } from './nvidia-smi.ts';
 import { gpmOf, peersOf, processesOf } from './our-inquiries.ts';

@@ -1,7 +1,7 @@
 import { p2pCapabilities } from '../../src/core/topology.ts';
 import type { GpmRow } from '../../src/tools/gpm-row.ts';
 import type { GpuProcessesRow } from '../../src/tools/processes-gpu.ts';
-import type { GpuTopologyRow } from '../../src/tools/topology.ts';
+import type { GpuTopologyRow } from '../../src/tools/topology-gpu.ts';
 import { connection } from '../../src/tools/topology-matrix.ts';
 import { processName } from './inquiry-checks.ts';
 

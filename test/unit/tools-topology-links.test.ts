@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { gpu } from '../support/gpus.ts';
+import { gpu, nowMs } from '../support/gpus.ts';
 import { askTopology, link, links, path, peersOf } from '../support/topologies.ts';
 
 test('nodes that are connected alike are one line', () => {
@@ -65,6 +65,15 @@ test('PCIe boards without an NVLink bridge are not in trouble for it', () => {
     '2 GPUs on 1 node: none in trouble. Links read at most 31 s ago.',
     'node: 2 × NVIDIA A100 80GB PCIe, 0 of 12 NVLinks up, as without an NVLink bridge',
   ]);
+});
+
+test('ways to other GPUs that the driver was asked for a while ago are told with their age', () => {
+  const peers = peersOf([[path(1, 'PHB')], [path(0, 'PHB')]]);
+  const old = new Map([...peers].map(([index, one]) => [index, { ...one, readAtMs: nowMs - 25_000 }]));
+
+  const [head] = askTopology({ node: [gpu(0), gpu(1)] }, {}, old);
+
+  expect(head).toMatch(/ Links read at most 31 s ago\. Ways to other GPUs asked at most 25 s ago\.$/);
 });
 
 test('a PCIe board that has lost the bridge of its equals is in trouble, and so is an SXM board', () => {
