@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest';
 
+import type { MigDevice } from '../../src/core/mode-readings.ts';
+import type { Reading } from '../../src/core/reading.ts';
 import { openedNvml } from '../support/agent-nvml.ts';
 import type { FakeGpu } from '../support/nvml/fake-config.ts';
+import { randomNumbers } from '../support/random.ts';
 
 const gibibyte = 2 ** 30;
 
@@ -16,6 +19,18 @@ function device(index: number, gpuInstanceId: number) {
     slices: { multiprocessors: 16, gpuInstance: 1, computeInstance: 1, mebibytes: 9984 },
   };
 }
+
+const migSymbols = [
+  'nvmlDeviceGetMigMode',
+  'nvmlDeviceGetMaxMigDeviceCount',
+  'nvmlDeviceGetMigDeviceHandleByIndex',
+  'nvmlDeviceGetUUID',
+  'nvmlDeviceGetName',
+  'nvmlDeviceGetGpuInstanceId',
+  'nvmlDeviceGetComputeInstanceId',
+  'nvmlDeviceGetMemoryInfo_v2',
+  'nvmlDeviceGetAttributes_v2',
+];
 
 const migOn: Partial<FakeGpu> = {
   migMode: { current: 1, pending: 1 },
@@ -96,4 +111,34 @@ test('what a GPU cannot tell while MIG is on, it tells again within a minute aft
 
   expect(driver.read(0, false).utilization).toEqual({ missing: 'notSupported' });
   expect(driver.read(0, true).utilization).toEqual({ value: { gpuPercent: 93, memoryPercent: 41 } });
+});
+
+/** What each device tells of itself, and not why it does not. */
+function valuesOf(devices: Reading<readonly MigDevice[]>): [place: string, value: unknown][] {
+  return ('value' in devices ? devices.value : []).flatMap((device, at) =>
+    Object.entries(device).flatMap(([name, reading]): [string, unknown][] =>
+      typeof reading === 'object' && 'value' in reading ? [[`${at} ${name}`, reading.value]] : [],
+    ),
+  );
+}
+
+test('any combination of return codes leaves of each MIG device what is right, or why it is not known', () => {
+  const plain = { name: 'NVIDIA H100 80GB HBM3', uuid: 'GPU-1', pci: null, ...migOn };
+  const { driver, write } = openedNvml(migOn);
+  const right = new Map(valuesOf(driver.read(0).migDevices));
+  const random = randomNumbers(5);
+  const codes = [0, 2, 3, 4, 6, 7, 10, 12, 13, 17, 20, 25, 999];
+  const code = () => codes[Math.floor(random() * codes.length)] as number;
+  let told = 0;
+  for (let round = 0; round < 200; round++) {
+    const failing = migSymbols.filter(() => random() < 0.3);
+    write({ gpus: [plain], returns: failing.map((symbol) => ({ symbol, code: code() })) });
+    driver.open();
+
+    const values = valuesOf(driver.read(0).migDevices);
+
+    for (const [place, value] of values) expect(value, place).toEqual(right.get(place));
+    told += values.length;
+  }
+  expect(told).toBeGreaterThan(500);
 });

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 
 import { eventsIn } from '../../src/server/events/gpu-lines.ts';
 import { kernelLine, kmsgLines, linesOfInterest } from '../../src/server/events/kernel-line.ts';
+import { randomNumbers } from '../support/random.ts';
 
 /** What a log as klogctl gives it tells of. */
 function told(log: string) {
@@ -165,15 +166,6 @@ test('what a line brings along is text: it cannot move a cursor, and is cut', ()
   expect(event?.message).not.toMatch(/\p{Cc}/u);
   expect(event?.message.length).toBeLessThan(1100);
 });
-
-/** The same numbers each time, so that a failure can be looked at again. */
-function randomNumbers(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
 
 const pieces = [
   ...xids.map(([line]) => line),
