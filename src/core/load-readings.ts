@@ -2,7 +2,7 @@ import type { Reading } from './reading.ts';
 
 /** What a GPU is doing. */
 export interface LoadReadings {
-  /** notSupported where GPU and host share memory (GB10). Source: nvmlDeviceGetMemoryInfo_v2. Oracle: --query-gpu=memory.total,memory.reserved,memory.used,memory.free */
+  /** notSupported where GPU and host share memory (GB10). Source: nvmlDeviceGetMemoryInfo_v2, before R510 nvmlDeviceGetMemoryInfo. Oracle: --query-gpu=memory.total,memory.reserved,memory.used,memory.free */
   readonly memory: Reading<Memory>;
   /** What a PCIe peer or the host can map. Source: nvmlDeviceGetBAR1MemoryInfo. Oracle: nvidia-smi -q -d MEMORY, "BAR1 Memory Usage" */
   readonly bar1Memory: Reading<Bar1Memory>;
@@ -81,8 +81,8 @@ export const loadSymbols: Readonly<Record<keyof LoadReadings, string>> = {
 
 export interface Memory {
   readonly totalBytes: number;
-  /** Held by the driver and firmware; not part of `usedBytes`. */
-  readonly reservedBytes: number;
+  /** Held by the driver and firmware; not part of `usedBytes`. Null before R510: there it is part of them, and nobody says how much. */
+  readonly reservedBytes: number | null;
   readonly usedBytes: number;
   readonly freeBytes: number;
 }

@@ -213,8 +213,8 @@ function millijoules(joules: number | null): number | null {
   return joules === null ? null : Math.round(joules * 1000);
 }
 
-function mebibytes(bytes: number | undefined): number | null {
-  return bytes === undefined ? null : Math.floor(bytes / 2 ** 20);
+function mebibytes(bytes: number | null | undefined): number | null {
+  return bytes == null ? null : Math.floor(bytes / 2 ** 20);
 }
 
 function flag(value: boolean | undefined): number | null {

@@ -156,7 +156,9 @@ export function fabricText({
 export function memoryText({ memory }: Pick<GpuRow, 'memory'>): string | null {
   if (!memory) return null;
   const { usedBytes, totalBytes, reservedBytes } = memory;
-  return `${gibibytes(usedBytes)} of ${gibibytes(totalBytes)} used (+ ${gibibytes(reservedBytes)} reserved)`;
+  const reserved =
+    reservedBytes === null ? 'with what is reserved' : `+ ${gibibytes(reservedBytes)} reserved`;
+  return `${gibibytes(usedBytes)} of ${gibibytes(totalBytes)} used (${reserved})`;
 }
 
 export function utilizationText({

@@ -54,7 +54,7 @@ const thresholds: readonly Threshold[] = [
     series: 'memoryUsedBytes',
     beyond: 'above',
     of: ({ memory }) =>
-      map(memory, ({ totalBytes, reservedBytes }) => memoryFull * (totalBytes - reservedBytes)),
+      map(memory, ({ totalBytes, reservedBytes }) => memoryFull * (totalBytes - (reservedBytes ?? 0))),
   },
 ];
 

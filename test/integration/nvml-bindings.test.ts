@@ -115,8 +115,13 @@ test('where a function has versions, none is bound without one: that would be th
 
   const unversioned = bound.filter((symbol) => versioned.has(symbol));
 
-  // The version of CUDA without _v2, which would load libcuda; the rows without _v2, which 590 does not have.
-  expect(unversioned).toEqual(['nvmlSystemGetCudaDriverVersion', 'nvmlDeviceGetRemappedRows']);
+  // The version of CUDA without _v2, which would load libcuda; the rows without _v2, which 590 does not have; memory
+  // without _v2 for drivers that have no other.
+  expect(unversioned).toEqual([
+    'nvmlSystemGetCudaDriverVersion',
+    'nvmlDeviceGetMemoryInfo',
+    'nvmlDeviceGetRemappedRows',
+  ]);
 });
 
 test('of a versioned function the newest is bound', () => {

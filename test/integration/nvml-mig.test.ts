@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 
+import type { Memory } from '../../src/core/load-readings.ts';
 import type { MigDevice } from '../../src/core/mode-readings.ts';
 import type { Reading } from '../../src/core/reading.ts';
 import { openedNvml } from '../support/agent-nvml.ts';
@@ -122,6 +123,11 @@ function valuesOf(devices: Reading<readonly MigDevice[]>): [place: string, value
   );
 }
 
+/** Memory as a driver tells it that does not know the newest call. */
+function byOlderCall(place: string, right: ReadonlyMap<string, unknown>): object[] {
+  return place.endsWith(' memory') ? [{ ...(right.get(place) as Memory), reservedBytes: null }] : [];
+}
+
 test('any combination of return codes leaves of each MIG device what is right, or why it is not known', () => {
   const plain = { name: 'NVIDIA H100 80GB HBM3', uuid: 'GPU-1', pci: null, ...migOn };
   const { driver, write } = openedNvml(migOn);
@@ -137,7 +143,8 @@ test('any combination of return codes leaves of each MIG device what is right, o
 
     const values = valuesOf(driver.read(0).migDevices);
 
-    for (const [place, value] of values) expect(value, place).toEqual(right.get(place));
+    for (const [place, value] of values)
+      expect([right.get(place), ...byOlderCall(place, right)], place).toContainEqual(value);
     told += values.length;
   }
   expect(told).toBeGreaterThan(500);

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 
 import { type GpuReadings, readingNames, symbolOf } from '../../src/core/gpu.ts';
+import type { Memory } from '../../src/core/load-readings.ts';
 import type { Missing } from '../../src/core/reading.ts';
 import { readText } from '../../src/server/nvml/read.ts';
 import { openedNvml } from '../support/agent-nvml.ts';
@@ -94,11 +95,11 @@ test.for([0, 1])('a driver that lacks every other call, from the %i., has all ot
   const readings = driver.read(0);
 
   // While MIG is off nobody asks for MIG devices, and whether it is on says another call. Links are made of
-  // many calls, and an older one tells of the fabric, without its health.
+  // many calls, and older ones tell of the fabric, without its health, and of memory, without what is reserved.
   const callFor = (name: keyof GpuReadings) => symbolOf[name === 'migDevices' ? 'migMode' : name];
   const lacking = (name: keyof GpuReadings) =>
     without.includes(callFor(name)) && !older.includes(callFor(name));
-  const ofOneCall = readingNames.filter((name) => name !== 'nvlinks' && name !== 'fabric');
+  const ofOneCall = readingNames.filter((name) => !['nvlinks', 'fabric', 'memory'].includes(name));
   expect(readings).toMatchObject(
     Object.fromEntries(
       ofOneCall.map((name) => [
@@ -107,6 +108,21 @@ test.for([0, 1])('a driver that lacks every other call, from the %i., has all ot
       ]),
     ),
   );
+});
+
+test('a driver before R510 tells of memory, whose used part then includes the reserved one', () => {
+  const { driver } = openedNvml(told, { without: ['nvmlDeviceGetMemoryInfo_v2'] });
+
+  const { totalBytes, usedBytes, reservedBytes, freeBytes } = expected.memory as Memory;
+  expect(driver.read(0).memory).toEqual({
+    value: { totalBytes, freeBytes, usedBytes: usedBytes + (reservedBytes ?? 0), reservedBytes: null },
+  });
+  expect(
+    openedNvml(told, { without: ['nvmlDeviceGetMemoryInfo_v2', 'nvmlDeviceGetMemoryInfo'] }).driver.read(0)
+      .memory,
+  ).toEqual({
+    missing: 'notSupportedByDriver',
+  });
 });
 
 test('without both names of the clocks event reasons they are missing', () => {

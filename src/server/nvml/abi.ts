@@ -30,6 +30,7 @@ export const structs = {
     free: 'uint64_t',
     used: 'uint64_t',
   }),
+  nvmlMemory_t: koffi.struct('nvmlMemory_t', { total: 'uint64_t', free: 'uint64_t', used: 'uint64_t' }),
   nvmlBAR1Memory_t: koffi.struct('nvmlBAR1Memory_t', {
     bar1Total: 'uint64_t',
     bar1Free: 'uint64_t',
@@ -174,12 +175,14 @@ export interface PciInfo {
   bus: number;
   device: number;
 }
-export interface MemoryV2 {
-  version: number;
+export interface MemoryV1 {
   total: number;
-  reserved: number;
   free: number;
   used: number;
+}
+export interface MemoryV2 extends MemoryV1 {
+  version: number;
+  reserved: number;
 }
 export interface UtilizationRates {
   gpu: number;
@@ -323,6 +326,8 @@ export interface Nvml {
   pciInfo(device: Device, pci: PciInfo): number;
   minorNumber(device: Device, minor: Whole): number;
   memoryInfo(device: Device, memory: MemoryV2): number;
+  /** Of drivers before R510. */
+  olderMemoryInfo(device: Device, memory: MemoryV1): number;
   utilizationRates(device: Device, utilization: UtilizationRates): number;
   encoderUtilization(device: Device, percent: Whole, microseconds: Whole): number;
   decoderUtilization(device: Device, percent: Whole, microseconds: Whole): number;
@@ -450,6 +455,7 @@ export const prototypes: Readonly<Record<keyof Nvml, readonly string[]>> = {
   pciInfo: ['int nvmlDeviceGetPciInfo_v3(void *device, _Out_ nvmlPciInfo_t *pci)'],
   minorNumber: [`int nvmlDeviceGetMinorNumber(void *device, ${u32}minor)`],
   memoryInfo: ['int nvmlDeviceGetMemoryInfo_v2(void *device, _Inout_ nvmlMemory_v2_t *memory)'],
+  olderMemoryInfo: ['int nvmlDeviceGetMemoryInfo(void *device, _Out_ nvmlMemory_t *memory)'],
   utilizationRates: ['int nvmlDeviceGetUtilizationRates(void *device, _Out_ nvmlUtilization_t *rates)'],
   encoderUtilization: [
     `int nvmlDeviceGetEncoderUtilization(void *device, ${u32}percent, ${u32}microseconds)`,

@@ -3,6 +3,7 @@ import { map, type Reading } from '../../core/reading.ts';
 import {
   clockTypes,
   type Device,
+  type MemoryV1,
   type MemoryV2,
   memoryV2Version,
   type Nvml,
@@ -77,16 +78,21 @@ function first(percent: number): number {
 }
 
 export function memoryOf(nvml: Nvml, device: Device): Reading<Memory> {
-  return read(
+  const told = read(
     { version: memoryV2Version, total: 0, reserved: 0, used: 0, free: 0 } as MemoryV2,
     (out) => nvml.memoryInfo(device, out),
-    ({ total, reserved, used, free }) => ({
-      totalBytes: Number(total),
-      reservedBytes: Number(reserved),
-      usedBytes: Number(used),
-      freeBytes: Number(free),
-    }),
+    (memory) => ({ ...bytesOf(memory), reservedBytes: Number(memory.reserved) }),
   );
+  if ('value' in told || told.missing !== 'notSupportedByDriver') return told;
+  return read(
+    { total: 0, free: 0, used: 0 } as MemoryV1,
+    (out) => nvml.olderMemoryInfo(device, out),
+    (memory) => ({ ...bytesOf(memory), reservedBytes: null }),
+  );
+}
+
+function bytesOf({ total, used, free }: MemoryV1): Omit<Memory, 'reservedBytes'> {
+  return { totalBytes: Number(total), usedBytes: Number(used), freeBytes: Number(free) };
 }
 
 function bar1MemoryOf(nvml: Nvml, device: Device): Reading<Bar1Memory> {

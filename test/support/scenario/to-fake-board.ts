@@ -164,7 +164,11 @@ function migDevice({
     name: text(name),
     gpuInstanceId: orNull(gpuInstanceId),
     computeInstanceId: orNull(computeInstanceId),
-    memoryBytes: bytes && { total: bytes.totalBytes, reserved: bytes.reservedBytes, used: bytes.usedBytes },
+    memoryBytes: bytes && {
+      total: bytes.totalBytes,
+      reserved: bytes.reservedBytes ?? 0,
+      used: bytes.usedBytes,
+    },
     slices: parts && {
       multiprocessors: parts.multiprocessors,
       gpuInstance: parts.gpuInstanceSlices,

@@ -61,7 +61,7 @@ function fakeGpu(readings: GpuReadings): FakeGpu {
     minorNumber: of('minorNumber'),
     memoryBytes: memory && {
       total: memory.totalBytes,
-      reserved: memory.reservedBytes,
+      reserved: memory.reservedBytes ?? 0,
       used: memory.usedBytes,
     },
     utilizationPercent: utilization && { gpu: utilization.gpuPercent, memory: utilization.memoryPercent },
