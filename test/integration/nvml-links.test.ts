@@ -111,9 +111,11 @@ test('what the driver refuses to tell of a link has its reason; what a link that
 });
 
 test('the errors of older links come by calls of their own', () => {
-  const read = links({ nvlinks: [{ ...toSwitch(0), errors: [3, 0, 11, 12] }] });
+  const read = links({ nvlinks: [{ ...toSwitch(0), errors: [3, 0, 11, 12, 13] }] });
 
-  expect(read).toMatchObject([{ errors: { replays: 3, recoveries: 0, crcFlit: 11, crcData: 12 } }]);
+  expect(read).toMatchObject([
+    { errors: { replays: 3, recoveries: 0, crcFlit: 11, crcData: 12, eccData: 13 } },
+  ]);
 });
 
 // nvml.h, NVML_NVLINK_BER_MANTISSA_SHIFT: the mantissa above, the exponent of ten in the lowest 8 bits.

@@ -26,6 +26,7 @@ const olderErrors = {
   recoveries: 'DL_RECOVERY',
   crcFlit: 'DL_CRC_FLIT',
   crcData: 'DL_CRC_DATA',
+  eccData: 'DL_ECC_DATA',
 };
 
 function constants(prefix: string, names: Readonly<Record<string, string>>): string {

@@ -250,7 +250,13 @@ export const linkFieldIds = {
   COUNT_SYMBOL_BER: 222,
 } as const;
 /** nvmlNvLinkErrorCounter_t, up to NVLink 3. */
-export const linkErrorCounters = { DL_REPLAY: 0, DL_RECOVERY: 1, DL_CRC_FLIT: 2, DL_CRC_DATA: 3 } as const;
+export const linkErrorCounters = {
+  DL_REPLAY: 0,
+  DL_RECOVERY: 1,
+  DL_CRC_FLIT: 2,
+  DL_CRC_DATA: 3,
+  DL_ECC_DATA: 4,
+} as const;
 export const powerScopes = { GPU: 0, MODULE: 1 } as const;
 /** The scope of NVLink fields that stands for all links together. */
 export const allLinks = 0xffff_ffff;

@@ -205,6 +205,7 @@ const olderNames = {
   DL_RECOVERY: 'recoveries',
   DL_CRC_FLIT: 'crcFlit',
   DL_CRC_DATA: 'crcData',
+  DL_ECC_DATA: 'eccData',
 } as const;
 
 /** The counters of NVLink up to 3, which have calls of their own. */
