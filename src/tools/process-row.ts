@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { groupBy } from '../core/group-by.ts';
 import type { MigDevice } from '../core/mode-readings.ts';
 import type { DeviceHolder, GpuProcess, ProcessUtilization } from '../core/process.ts';
 import { orNull, reasons } from '../core/reading.ts';
@@ -50,7 +51,7 @@ export const processRow = z.object({
   attribution: z
     .string()
     .describe(
-      'device: the one container that was given this GPU; candidates: one of them; container, host, unknown',
+      'device: the one container that was given this GPU; contested: that one, or another whose processes use it, too; candidates: one of them; container, host, unknown',
     ),
   holders: z.array(holder),
   left: z.boolean().describe('the driver no longer lists it, and it is still there'),
@@ -117,6 +118,23 @@ function attributionOf(unknown: boolean, inContainer: boolean, holders: readonly
   if (holders.length === 1) return 'device';
   if (holders.length > 1) return 'candidates';
   return unknown ? 'unknown' : 'container';
+}
+
+/** The kubelet gave something to one container, and processes of several pods use it: some see devices that are not theirs. */
+export function contested(rows: readonly ProcessRow[]): ProcessRow[] {
+  const users = groupBy(
+    rows.filter(({ podUid }) => podUid !== null),
+    instanceKey,
+  );
+  return rows.map((row) => {
+    const isShared = new Set(users.get(instanceKey(row))?.map(({ podUid }) => podUid)).size > 1;
+    const isDoubted = isShared && row.podUid !== null && row.attribution === 'device';
+    return isDoubted ? { ...row, attribution: 'contested' } : row;
+  });
+}
+
+function instanceKey({ gpuInstanceId, computeInstanceId }: Instances): string {
+  return `${gpuInstanceId}/${computeInstanceId}`;
 }
 
 export const stuckStates: Readonly<Record<string, string>> = {
@@ -190,9 +208,22 @@ function ownerText({ attribution, holders, containerId, podUid, runtime }: Proce
   ]
     .filter(Boolean)
     .join(' in ');
-  const named = holders.map(holderText);
-  if (attribution === 'host') return 'of no container';
-  if (attribution === 'device') return `pod ${named[0]}${place && ` (${place})`}`;
-  if (attribution === 'candidates') return `one of the pods ${named.join(' or ')}${place && ` (${place})`}`;
-  return place || 'whose it is cannot be told';
+  const owners = ownersText(attribution, holders.map(holderText));
+  if (owners === null) return place || 'whose it is cannot be told';
+  return `${owners}${place && ` (${place})`}`;
+}
+
+function ownersText(attribution: string, named: readonly string[]): string | null {
+  switch (attribution) {
+    case 'host':
+      return 'of no container';
+    case 'device':
+      return `pod ${named[0]}`;
+    case 'contested':
+      return `pod ${named[0]}, or another one whose processes use this GPU`;
+    case 'candidates':
+      return `one of the pods ${named.join(' or ')}`;
+    default:
+      return null;
+  }
 }

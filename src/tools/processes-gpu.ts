@@ -8,6 +8,7 @@ import { duration, gibibytes } from '../core/words.ts';
 import { troubleOf, troubleShape } from './gpu-row.ts';
 import { troubleText } from './gpu-text.ts';
 import {
+  contested,
   holder,
   instancesOf,
   isOfPart,
@@ -93,7 +94,7 @@ function wholeOf(gpu: GpuState, { snapshot, nowMs, processes: node }: NodeContex
     pciAddress: orNull(readings.pciAddress),
     ageMs: readAtMs === null ? null : Math.round(nowMs - readAtMs),
     trouble: troubleOf(gpu, nowMs),
-    processes: 'value' in list ? list.value.map(rowOf) : null,
+    processes: 'value' in list ? contested(list.value.map(rowOf)) : null,
     stuck: stuck.map(rowOf),
     missing: 'missing' in list ? list.missing : null,
     memoryUsedBytes: orNull(readings.memory)?.usedBytes ?? null,
