@@ -88,7 +88,7 @@ export interface DriverInfo {
   readonly driverVersion: Reading<string>;
   /** `12.8`. Source: nvmlSystemGetCudaDriverVersion (not _v2, which loads libcuda). Oracle: nvidia-smi, "CUDA Version" */
   readonly cudaVersion: Reading<string>;
-  /** Source: nvmlSystemGetNVMLVersion. Oracle: nvidia-smi -q, "NVML version" */
+  /** Source: nvmlSystemGetNVMLVersion. Oracle: nvidia-smi --version */
   readonly nvmlVersion: Reading<string>;
   /** Source: nvmlSystemGetConfComputeState. Oracle: nvidia-smi conf-compute -f */
   readonly confidentialComputing: Reading<ConfidentialComputing>;
@@ -187,15 +187,20 @@ function isLoss(reading: Reading<unknown>): boolean {
   return 'missing' in reading && reading.missing === 'gpuLost';
 }
 
+/** What is asked for again at once: that it is over shall not be told a minute late. */
+const passing: ReadonlySet<Missing> = new Set(['notReady', 'gpuLost', 'resetRequired', 'driverUnavailable']);
+
 /**
- * Whether it is told until the slow readings are taken again, and so is as old as they are. A loss or a failure may be over
- * in a moment: remembered, it would be told for a minute after that.
+ * Whether it is told until the slow readings are taken again, and so is as old as they are. Of what takes the driver long
+ * also that it has failed: a driver in trouble is not asked for it ten times as often as one that is well.
  */
 export function lasts(name: keyof GpuReadings, reading: Reading<unknown>): boolean {
   if (isAbsent(reading)) return true;
-  if (!slowReadings.has(name)) return false;
-  return 'value' in reading || reading.missing === 'noPermission' || reading.missing === 'noData';
+  if ('value' in reading) return slowReadings.has(name);
+  return (slowReadings.has(name) || name === readsFlash) && !passing.has(reading.missing);
 }
+
+const readsFlash = 'inforomValid';
 
 function isSettled(name: keyof GpuReadings, reading: Reading<unknown>): boolean {
   return settledReadings.has(name) && ('value' in reading || isAbsent(reading));

@@ -36,9 +36,9 @@ export interface IdentityReadings {
   readonly gspFirmwareVersion: Reading<string>;
   /** Slot of the board on its baseboard, where that has several. Source: nvmlDeviceGetModuleId. Oracle: --query-gpu=platform.module_id */
   readonly moduleId: Reading<number>;
-  /** Where in a rack it is; Blackwell and newer. Source: nvmlDeviceGetPlatformInfo. Oracle: nvidia-smi -q, "Platform Info" */
+  /** Where in a rack it is; Blackwell and newer; noData for a board that answers with zeros. Source: nvmlDeviceGetPlatformInfo. Oracle: nvidia-smi -q, "Platform Info" */
   readonly platform: Reading<PlatformInfo>;
-  /** NUMA node of the GPU's own memory, where the host sees that as such (GH200, GB200). Source: nvmlDeviceGetNumaNodeId. Oracle: nvidia-smi -q, "GPU NUMA ID" */
+  /** NUMA node of the GPU's own memory, where the host sees that as such (GH200, GB200). Source: nvmlDeviceGetNumaNodeId. Oracle: nvidia-smi topo -m, "GPU NUMA ID" */
   readonly numaNode: Reading<number>;
   /** NUMA nodes of the host that are nearest. Source: nvmlDeviceGetMemoryAffinity(NODE). Oracle: nvidia-smi topo -m, "NUMA Affinity" */
   readonly numaAffinity: Reading<readonly number[]>;

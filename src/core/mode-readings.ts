@@ -64,6 +64,6 @@ export interface Fabric {
   /** 32 hexadecimal digits. */
   readonly clusterUuid: string;
   readonly cliqueId: number;
-  /** What is wrong, by the names of NVML_GPU_FABRIC_HEALTH_MASK_*; null where the driver does not tell. */
+  /** What is wrong, by the names of NVML_GPU_FABRIC_HEALTH_MASK_*; null where nothing is, as far as the driver tells, and it does not tell all. */
   readonly faults: readonly string[] | null;
 }

@@ -24,7 +24,7 @@ export interface PowerReadings {
   readonly maxMarginC: Reading<number>;
   /** The same for the heat of the memory. Source: nvmlDeviceGetFieldValues, NVML_FI_DEV_TEMPERATURE_MEM_MAX_TLIMIT (195). Oracle: nvidia-smi -q, "Memory Max Operating T.Limit Temp" */
   readonly maxMemoryMarginC: Reading<number>;
-  /** In percent of full speed; none on boards that the chassis cools. Source: nvmlDeviceGetFanSpeed_v2. Oracle: --query-gpu=fan.speed */
+  /** In percent of the speed at the highest noise that the board allows, as it is meant to be; none on boards that the chassis cools. Source: nvmlDeviceGetFanSpeed_v2. Oracle: --query-gpu=fan.speed */
   readonly fanPercents: Reading<readonly number[]>;
   /** Whole board; mean of the last second on Ampere (except GA100) and newer. Source: nvmlDeviceGetPowerUsage. Oracle: --query-gpu=power.draw */
   readonly powerWatts: Reading<number>;

@@ -21,6 +21,11 @@ export function map<A, B>(reading: Reading<A>, convert: (value: A) => B): Readin
   return 'missing' in reading ? reading : { value: convert(reading.value) };
 }
 
+/** A driver can answer that it does not know: that is no value. */
+export function unlessUnknown<T>(reading: Reading<T>, isUnknown: (value: T) => boolean): Reading<T> {
+  return 'value' in reading && isUnknown(reading.value) ? { missing: 'noData' } : reading;
+}
+
 /** The wire form: the value, or null. The reason travels beside it, from `reasons`. */
 export function orNull<T>(reading: Reading<T>): T | null {
   return 'missing' in reading ? null : reading.value;

@@ -148,17 +148,17 @@ export function fabricText({
   clusterUuid,
   faults,
 }: NonNullable<GpuRow['fabric']>): string {
-  const health = faults === null ? 'health not told' : faults.length === 0 ? 'healthy' : faults.join('+');
-  const code = status === 0 ? '' : ` with code ${status}`;
-  return `NVLink fabric ${state}${code}, ${health} (clique ${cliqueId} of ${clusterUuid})`;
+  const failed = state === 'completed' && status !== 0;
+  const health = faults?.join('+') || (faults === null || failed ? 'health not told' : 'healthy');
+  return `NVLink fabric ${state}${failed ? `, FAILED with code ${status}` : ''}, ${health} (clique ${cliqueId} of ${clusterUuid})`;
 }
 
 export function memoryText({ memory }: Pick<GpuRow, 'memory'>): string | null {
   if (!memory) return null;
-  const { usedBytes, totalBytes, reservedBytes } = memory;
+  const { usedBytes, totalBytes, reservedBytes, freeBytes } = memory;
   const reserved =
     reservedBytes === null ? 'with what is reserved' : `+ ${gibibytes(reservedBytes)} reserved`;
-  return `${gibibytes(usedBytes)} of ${gibibytes(totalBytes)} used (${reserved})`;
+  return `${gibibytes(usedBytes)} of ${gibibytes(totalBytes)} used (${reserved}, ${gibibytes(freeBytes)} free)`;
 }
 
 export function utilizationText({

@@ -14,7 +14,7 @@ import {
 } from './gpu-shape.ts';
 import { after, clocksHeldText, fabricText, modeText, pcieTexts } from './gpu-text.ts';
 import { heatText } from './heat-text.ts';
-import { linksText, linkTroubles, troublesText, unreadCounters } from './link-text.ts';
+import { fastestOf, linksText, linkTroubles, troublesText, unreadCounters } from './link-text.ts';
 import { missingText } from './missing-text.ts';
 
 const { fabric } = modeShape;
@@ -60,7 +60,7 @@ function countersTexts(row: EvidenceRow): (string | null)[] {
   const places = (row.eccLocations ?? []).map(
     ({ location, ...counts }) => [`ECC in ${location}`, counts] as const,
   );
-  const links = linkTroubles(row.nvlinks ?? [], null);
+  const links = linkTroubles(row.nvlinks ?? [], fastestOf(row.nvlinks ?? []));
   const found = [...named, ...places].flatMap(([name, value]) => troubleOf(name, value) ?? []);
   const some = found.length > 0 || links.errors.length > 0 ? 'all other counters' : 'all counters';
   return [
@@ -72,7 +72,7 @@ function countersTexts(row: EvidenceRow): (string | null)[] {
 
 /** Not for want of a feature: what was not read may be anything. */
 function hasUnread({ missing, nvlinks }: EvidenceRow): boolean {
-  const reasons = counterNames.map((name) => missing[name] ?? 'notSupported');
+  const reasons = [...counterNames, 'eccLocations', 'nvlinks'].map((name) => missing[name] ?? 'notSupported');
   return (
     reasons.some((reason) => !reason.startsWith('notSupported')) || unreadCounters(nvlinks ?? []).length > 0
   );
@@ -82,6 +82,7 @@ function statesTexts(row: EvidenceRow): (string | null)[] {
   const { eccMode, recoveryAction, nvlinks, inforomValid: valid } = row;
   return [
     eccMode && `ECC ${modeText(eccMode)}`,
+    after('memory banks with all spare rows', row.rowRemapHistogram?.max ?? null),
     after('recovery action', recoveryAction),
     valid === null ? null : `InfoROM ${valid ? 'valid' : 'CORRUPTED'}`,
     nvlinks && linksText(nvlinks),
@@ -101,10 +102,10 @@ function troubleOf(name: string, value: unknown): string | null {
 }
 
 /** Banks that have all their spare rows are no trouble. */
-function banksText({ max: _, ...used }: NonNullable<EvidenceRow['rowRemapHistogram']>): string | null {
+function banksText({ max, ...used }: NonNullable<EvidenceRow['rowRemapHistogram']>): string | null {
   const parts = Object.entries(used).filter(([, banks]) => banks > 0);
   return parts.length > 0
-    ? `memory banks with spare rows left: ${parts.map(([left, banks]) => `${left} ${banks}`).join(' ')}`
+    ? `memory banks with spare rows left: max ${max} ${parts.map(([left, banks]) => `${left} ${banks}`).join(' ')}`
     : null;
 }
 

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 
+import { groupBy } from '../core/group-by.ts';
 import type { linkShape } from './gpu-shape.ts';
 
 export type LinkRow = NonNullable<z.output<typeof linkShape.nvlinks>>[number];
@@ -29,25 +30,25 @@ export function linkTroubles(links: readonly LinkRow[], fastest: number | null):
         ({ active, speedMegabytesPerSecond: speed }) => active && speed !== null && speed < (fastest ?? 0),
       )
       .map(({ link }) => link),
-    errors: links.flatMap(({ link, errors }) =>
-      Object.entries(errors).flatMap(([name, count]) =>
-        count > (name === 'effectiveBer' ? mostEffectiveBer : 0) && !corrected.has(name)
-          ? [`link ${link} ${name} ${count}`]
-          : [],
-      ),
-    ),
+    errors: links.flatMap(({ link, errors }) => {
+      const some = Object.entries(errors).filter(
+        ([name, count]) => count > (name === 'effectiveBer' ? mostEffectiveBer : 0) && !corrected.has(name),
+      );
+      return some.length > 0
+        ? [`errors of link ${link}: ${some.map(([name, count]) => `${name} ${count}`).join(', ')}`]
+        : [];
+    }),
   };
 }
 
 /** `18 of 18 NVLinks up (version 5, 53.1 GB/s each, to switches, symbolBer up to 1e-9)`. */
 export function linksText(links: readonly LinkRow[]): string {
   const up = links.filter(({ active }) => active);
-  const speeds = new Set(up.map(({ speedMegabytesPerSecond: speed }) => speed));
   const versions = new Set(up.map(({ version }) => version));
   const remotes = new Set(up.map(({ remoteType }) => remoteType));
   const each = [
     ...[...versions].flatMap((version) => (version === null ? [] : [`version ${version}`])),
-    ...[...speeds].flatMap((speed) => (speed === null ? [] : [`${(speed / 1000).toFixed(1)} GB/s each`])),
+    ...speedTexts(up),
     ...[...remotes].flatMap((remote) =>
       remote === null ? [] : [`to ${remote === 'switch' ? 'switches' : `${remote}s`}`],
     ),
@@ -58,6 +59,24 @@ export function linksText(links: readonly LinkRow[]): string {
     ...unreadTexts(links),
   ];
   return `${up.length} of ${links.length} NVLinks up${each.length > 0 ? ` (${each.join(', ')})` : ''}`;
+}
+
+/** `26.6 GB/s each`, and `links 3, 7 13.3 GB/s each` where they differ. */
+function speedTexts(up: readonly LinkRow[]): string[] {
+  const known = up.filter(({ speedMegabytesPerSecond: speed }) => speed !== null);
+  const alike = [...groupBy(known, ({ speedMegabytesPerSecond: speed }) => speed ?? 0)];
+  return alike
+    .sort(([, a], [, b]) => b.length - a.length)
+    .map(([speed, links], at) => {
+      const which = at === 0 ? '' : `links ${links.map(({ link }) => link).join(', ')} `;
+      return `${which}${(speed / 1000).toFixed(1)} GB/s each`;
+    });
+}
+
+/** The fastest of its links, in MB/s; null where no speed is known. */
+export function fastestOf(links: readonly LinkRow[]): number | null {
+  const speeds = links.flatMap(({ speedMegabytesPerSecond: speed }) => speed ?? []);
+  return speeds.length > 0 ? Math.max(...speeds) : null;
 }
 
 /** Counters that could not be read say nothing of a link; those that its generation lacks are not missed. */
@@ -72,7 +91,7 @@ function unreadTexts(links: readonly LinkRow[]): string[] {
   return unread.length > 0 ? [`error counters of ${unread.length} not read: ${reasons}`] : [];
 }
 
-/** `down: 3, 4; slower than their equals: 7; link 5 replays 12`; null where nothing is wrong. */
+/** `down: 3, 4; slower than their equals: 7; errors of link 5: replays 12`; null where nothing is wrong. */
 export function troublesText({ down, untold, slow, errors }: LinkTroubles): string | null {
   const parts = [
     down.length > 0 && `down: ${down.join(', ')}`,

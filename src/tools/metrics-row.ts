@@ -153,6 +153,10 @@ const heldDownBy = {
   baseClocksViolationSeconds: 'below base clocks',
 } as const satisfies Record<keyof typeof throttleShape, string>;
 
+function isFailure(missing: string | undefined): boolean {
+  return missing !== undefined && !missing.startsWith('notSupported');
+}
+
 /** Those that are 0 are said together. */
 function heldDownText(row: MetricsRow): string | null {
   const told = Object.entries(heldDownBy).flatMap(([name, words]) => {
@@ -162,7 +166,10 @@ function heldDownText(row: MetricsRow): string | null {
   if (told.length === 0) return null;
   const some = told.filter(({ seconds }) => seconds > 0);
   const each = some.map(({ words, seconds }) => `${words} ${duration(seconds * 1000)}`);
-  const others = some.length === 0 ? 'never' : some.length < told.length ? 'else never' : null;
+  const never = some.length === 0 ? 'never' : 'else never';
+  const failed = Object.keys(heldDownBy).filter((name) => isFailure(row.missing[name])).length;
+  const others =
+    some.length < told.length && `${never}${failed > 0 ? `, as far as read (${failed} not)` : ''}`;
   return `held down since driver load: ${[...each, others].filter(Boolean).join(', ')}`;
 }
 
@@ -197,5 +204,8 @@ function trafficText(
 
 /** Decimal, as vendors state bandwidths. */
 function gigabytes(bytes: number): string {
-  return bytes >= 1e9 ? `${Number((bytes / 1e9).toFixed(1))} GB` : `${Number((bytes / 1e6).toFixed(1))} MB`;
+  if (bytes >= 1e9) return `${Number((bytes / 1e9).toFixed(1))} GB`;
+  return bytes >= 1e6 || bytes === 0
+    ? `${Number((bytes / 1e6).toFixed(1))} MB`
+    : `${(bytes / 1e3).toFixed(0)} kB`;
 }

@@ -5,11 +5,11 @@ import { answerOfGpu, type GpuState, unanswered } from '../core/snapshot.ts';
 import { gpuRowOf } from './gpu-row.ts';
 import { identityShape, linkShape, modeShape, nameShape, pcieShape } from './gpu-shape.ts';
 import { after, fabricText, pcieTexts, troubleText } from './gpu-text.ts';
-import { linksText, linkTroubles, noneUp, troublesText } from './link-text.ts';
+import { fastestOf, linksText, linkTroubles, noneUp, troublesText } from './link-text.ts';
 import { missingText } from './missing-text.ts';
 import type { NodeContext } from './tool.ts';
 import { livesOnNvlink, unknownLinksText } from './topology-equals.ts';
-import { allWays, readableText, untoldWaysText } from './topology-matrix.ts';
+import { allWays, p2pText, untoldWaysText } from './topology-matrix.ts';
 
 const { numaNode, numaAffinity, cpuAffinity } = identityShape;
 const { fabric } = modeShape;
@@ -81,13 +81,13 @@ export function gpuText(row: GpuTopologyRow): string {
     gpu.pciAddress && `PCI ${gpu.pciAddress}`,
     after('PCIe', pcieTexts(gpu).filter(Boolean).join(', ') || null),
     nvlinks && linksText(nvlinks),
-    nvlinks && troublesText(linkTroubles(nvlinks, null)),
+    nvlinks && troublesText(linkTroubles(nvlinks, fastestOf(nvlinks))),
     after('links', each.join(', ') || null),
     gpu.fabric && fabricText(gpu.fabric),
     after('memory is NUMA node', gpu.numaNode),
     numa && `near NUMA node ${numa.join('+') || 'none'}`,
     after('near CPUs', gpu.cpuAffinity),
-    readableText(row),
+    p2pText(row),
     untoldWaysText(row, allWays),
     missingText(gpu.missing),
   ];

@@ -44,6 +44,30 @@ export function readableText({ peers }: Pick<Row, 'peers'>): string | null {
   return `reads the memory of ${peers.length - unreached.length} of ${peers.length} others (else ${[...reasons].join(', ')})`;
 }
 
+/** `peer-to-peer: read, nvlink ok; write disabledByRegkey; atomics ok, of GPU 3 notSupported`; null where nothing is known. */
+export function p2pText({ peers }: Pick<Row, 'peers'>): string | null {
+  const statuses = p2pCapabilities.map((name) => [statusText(name, peers ?? []), name] as const);
+  const known = statuses.filter(([status]) => status !== null);
+  const alike = [...groupBy(known, ([status]) => status)].map(
+    ([status, those]) => `${those.map(([, name]) => name).join(', ')} ${status}`,
+  );
+  return alike.length > 0 ? `peer-to-peer: ${alike.join('; ')}` : null;
+}
+
+/** What holds for most of the others, and which ones are not so. */
+function statusText(name: string, peers: readonly Peer[]): string | null {
+  const known = peers.filter(({ p2p }) => typeof p2p[name] === 'string');
+  const [most, ...odd] = [...groupBy(known, ({ p2p }) => p2p[name] as string)].sort(
+    ([, a], [, b]) => b.length - a.length,
+  );
+  if (!most) return null;
+  return [most[0], ...odd.map(([status, those]) => `of GPU ${indexes(those)} ${status}`)].join(', ');
+}
+
+function indexes(peers: readonly Peer[]): string {
+  return peers.map(({ index }) => index).join(' ');
+}
+
 /** What an answer in short needs to know of the way to another GPU; the rest some boards and drivers have not. */
 const neededWays = ['commonAncestor', 'read'];
 export const allWays = ['commonAncestor', ...p2pCapabilities];
@@ -72,7 +96,7 @@ export function matrixText(gpus: readonly GpuTopologyRow[]): string {
   const cells = gpus.map((from) => [
     `GPU${from.gpu.index}`,
     ...gpus.map((to) => (from === to ? 'X' : connection(from, to))),
-    `NUMA ${from.gpu.numaAffinity?.join('+') ?? '?'}`,
+    `NUMA ${from.gpu.numaAffinity?.join('+') || '?'}`,
   ]);
   const rows = [['', ...names, ''], ...cells];
   const widths =

@@ -91,6 +91,24 @@ test('a reason that holds the clocks and is newer than this program is told by i
   expect(driver.read(0).clocksEventReasons).toEqual({ value: ['swPowerCap', 'unknown0x200'] });
 });
 
+test.for([
+  [0x1aa, []],
+  [0x11aa, []],
+  [0x1a9, ['degradedBandwidth']],
+  [0x5aa, ['insufficientNvlinks']],
+  [0x21aa, ['partitionNotAssigned']],
+  [0x2, null],
+  [0xaa, null],
+  [0, null],
+] as const)(
+  'a fabric of health mask %i has these faults, and null is not called healthy: %j',
+  ([healthMask, faults]) => {
+    const fabric = { clusterUuid: '0'.repeat(32), state: 3, status: 0, cliqueId: 0, healthMask };
+
+    expect(openedNvml({ fabric }).driver.read(0).fabric).toMatchObject({ value: { faults } });
+  },
+);
+
 test('a driver before R545 tells of the fabric without its health', () => {
   const { driver } = openedNvml(told, { without: ['nvmlDeviceGetGpuFabricInfoV'] });
 

@@ -212,3 +212,30 @@ test('a sum of which one link could not be read is none', () => {
     nvlinkRxBytes: { value: 6_000 },
   });
 });
+
+test('bytes that only links count are not called unsupported because the links could not be counted once', () => {
+  const counters = [0, 1].flatMap((link) => [ofLink(link, 202, 111), ofLink(link, 204, 222)]);
+  const board = { nvlinks: [toSwitch(0), toSwitch(1)] };
+  const failing = { id: 91, type: 'u32' as const, value: 0, code: 999 };
+  const { driver, write } = openedNvml({ ...board, fields: [failing, ...counters] });
+
+  expect(driver.read(0).nvlinkTxBytes).toEqual({ missing: 'nvmlReturn999' });
+  write({ gpus: [{ ...h100(0), ...board, fields: [{ id: 91, type: 'u32', value: 2 }, ...counters] }] });
+  expect(driver.read(0, false)).toMatchObject({
+    nvlinkTxBytes: { value: 222 },
+    nvlinkRxBytes: { value: 444 },
+  });
+});
+
+test('at the other end of a link may be what the driver does not know', () => {
+  const remotePci = { domain: 0xffff_ffff, bus: 0xffff_ffff, device: 0xffff_ffff };
+  const read = links({ nvlinks: [{ ...toSwitch(0), remoteType: 255, remotePci }] });
+
+  expect(read).toMatchObject([
+    {
+      remoteType: null,
+      remotePciAddress: null,
+      missing: { remoteType: 'noData', remotePciAddress: 'noData' },
+    },
+  ]);
+});

@@ -125,6 +125,34 @@ test('a driver before R510 tells of memory, whose used part then includes the re
   });
 });
 
+test('the place in a rack is told by a driver that knows the older form only', () => {
+  const { driver } = openedNvml(told, { platformInfoVersion: 1 });
+
+  expect(driver.read(0).platform).toEqual({ value: expected.platform });
+});
+
+// An H100 in a server: nvidia-smi --query-gpu=platform.slot_number prints 0, and -q that there is none.
+test('a board that answers with zeros knows no place in a rack', () => {
+  const nowhere = { ibGuid: '0'.repeat(32), chassisSerialNumber: '-', slotNumber: 0, trayIndex: 0 };
+  const { driver } = openedNvml({ platform: { ...nowhere, hostId: 1, peerType: 0, moduleId: 7 } });
+
+  expect(driver.read(0).platform).toEqual({ missing: 'noData' });
+});
+
+test('what the driver says that it does not know is no value', () => {
+  const { driver } = openedNvml({
+    brand: 0,
+    architecture: 0xffff_ffff,
+    cpuAffinity: [0n],
+    numaAffinity: [0n],
+  });
+
+  const noData = { missing: 'noData' };
+  expect(driver.read(0)).toMatchObject({
+    ...{ brand: noData, architecture: noData, cpuAffinity: noData, numaAffinity: noData },
+  });
+});
+
 test('without both names of the clocks event reasons they are missing', () => {
   const without = ['nvmlDeviceGetCurrentClocksEventReasons', 'nvmlDeviceGetCurrentClocksThrottleReasons'];
 

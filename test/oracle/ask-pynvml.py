@@ -32,6 +32,28 @@ def filled(ask, gpu, struct):
     return struct
 
 
+def place(platform):
+    """A board outside of a rack fills in zeros, and its module."""
+    if not any(bytes(platform)[4:38]):
+        raise ValueError('it knows no place')
+    return platform
+
+
+CONFIGURATIONS = ['', '', 'incorrectSystemGuid', 'incorrectChassisSerialNumber', 'noPartition', 'insufficientNvlinks',
+                  'incompatibleGpuFirmware', 'invalidLocation', 'invalidState']
+
+
+def fabric_faults(mask):
+    """NVML_GPU_FABRIC_HEALTH_MASK_*: two bits for each, of which 1 is wrong and 0 not told, and four for the configuration."""
+    names = ['degradedBandwidth', 'routeRecovery', 'routeUnhealthy', 'accessTimeout']
+    bits = [mask >> shift & 3 for shift in (0, 2, 4, 6)]
+    configuration = mask >> 8 & 15
+    faults = [name for name, bit in zip(names, bits) if bit == 1]
+    faults += [CONFIGURATIONS[configuration]] if configuration > 1 else []
+    faults += ['partitionNotAssigned'] if mask >> 12 & 3 == 2 else []
+    return faults if faults or all(bits + [configuration]) else None
+
+
 def members(struct, names):
     return {ours: getattr(struct, theirs) for ours, theirs in names.items()}
 

@@ -130,12 +130,13 @@ export const mapping: Readonly<Record<keyof GpuReadings, readonly (Check | Untol
   gspFirmwareVersion: [one(text, ['xml gsp_firmware_version'])],
   moduleId: [one(count, ['query platform.module_id', 'xml platformInfo/module_id'])],
   platform: [
-    part('chassisSerialNumber', text, ['query platform.chassis_serial_number']),
-    part('slotNumber', count, ['query platform.slot_number']),
-    part('trayIndex', count, ['query platform.tray_index']),
-    part('hostId', count, ['query platform.host_id']),
+    // --query-gpu prints zeros for a board that knows no place, -q that there is none.
+    part('chassisSerialNumber', text, ['xml platformInfo/chassis_serial_number']),
+    part('slotNumber', count, ['xml platformInfo/slot_number']),
+    part('trayIndex', count, ['xml platformInfo/tray_index']),
+    part('hostId', count, ['xml platformInfo/host_id']),
     part('peerType', words({ 'Direct Connected': 'direct', 'Switch Connected': 'switch' }), [
-      'query platform.peer_type',
+      'xml platformInfo/peer_type',
     ]),
     { part: 'moduleId', why: 'platform.module_id of nvidia-smi is the reading moduleId' },
     { part: 'ibGuid', why: 'nvidia-smi tells a gpu_fabric_guid of 8 bytes, this has 16' },
@@ -304,7 +305,7 @@ export const mapping: Readonly<Record<keyof GpuReadings, readonly (Check | Untol
     part('status', words({ Success: 0 }), ['query fabric.status', 'xml fabric/status']),
     part('cliqueId', count, ['query fabric.cliqueId', 'xml fabric/cliqueId']),
     part('clusterUuid', withoutDashes, ['query fabric.clusterUuid', 'xml fabric/clusterUuid']),
-    { part: 'faults', why: 'nvidia-smi words its health by driver version, and pynvml tells the bits only' },
+    { part: 'faults', why: 'nvidia-smi words its health by driver version' },
   ],
   nvlinks: ['active', 'version', 'speedMegabytesPerSecond', 'remoteType', 'remotePciAddress', 'errors'].map(
     (name) => ({ part: name, why: 'nvidia-smi nvlink --status and -e tell it, link by link' }),

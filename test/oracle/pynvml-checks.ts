@@ -19,7 +19,7 @@ const mig = (name: string, told: string, moves?: number) =>
 const migMemory = "dict(totalBytes='total', reservedBytes='reserved', usedBytes='used', freeBytes='free')";
 const migSlices =
   "dict(multiprocessors='multiprocessorCount', gpuInstanceSlices='gpuInstanceSliceCount', computeInstanceSlices='computeInstanceSliceCount')";
-const platform = 'filled(nvmlDeviceGetPlatformInfo, gpu, c_nvmlPlatformInfo_v2_t())';
+const platform = 'place(filled(nvmlDeviceGetPlatformInfo, gpu, c_nvmlPlatformInfo_v2_t()))';
 const fabric = 'filled(nvmlDeviceGetGpuFabricInfoV, gpu, c_nvmlGpuFabricInfo_v2_t())';
 const memory = 'nvmlDeviceGetMemoryInfo(gpu, nvmlMemory_v2)';
 const bar1 = 'nvmlDeviceGetBAR1MemoryInfo(gpu)';
@@ -200,6 +200,7 @@ export const pynvmlChecks: Readonly<Partial<Record<keyof GpuReadings | OfDriver,
     part('status', `${fabric}.status`),
     part('cliqueId', `${fabric}.cliqueId`),
     part('clusterUuid', `bytes(${fabric}.clusterUuid).hex()`),
+    part('faults', `fabric_faults(${fabric}.healthMask)`),
   ],
   nvlinks: linkChecks,
 };

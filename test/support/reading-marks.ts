@@ -191,6 +191,6 @@ export const marks: { readonly [Name in keyof GpuReadings]: readonly [value: unk
       ],
       '0 of 1 NVLinks up',
       'down: 7',
-      'link 7 replays 9',
+      'errors of link 7: replays 9',
     ],
   };

@@ -90,3 +90,26 @@ describe('a GPU that is lost in a quick sample', () => {
     expect(sample(false).asked).not.toContain('nvlinks');
   });
 });
+
+describe('a slow reading that has failed', () => {
+  test('is asked for again with the other slow ones, not with each sample: its driver is in trouble already', () => {
+    const { sample } = gpu({
+      eccLocations: { missing: 'nvmlReturn999' },
+      inforomValid: { missing: 'nvmlReturn999' },
+    });
+    sample(true);
+
+    const { readings, asked } = sample(false);
+
+    expect(readings.eccLocations).toEqual({ missing: 'nvmlReturn999' });
+    expect([...asked].filter((name) => ['eccLocations', 'inforomValid'].includes(name))).toEqual([]);
+    expect([...sample(true).asked]).toEqual(expect.arrayContaining(['eccLocations', 'inforomValid']));
+  });
+
+  test('because the GPU must be reset is asked for at once: that it was is not told a minute late', () => {
+    const { sample } = gpu({ eccLocations: { missing: 'resetRequired' } });
+    sample(true);
+
+    expect([...sample(false).asked]).toContain('eccLocations');
+  });
+});

@@ -126,7 +126,12 @@ describe('evidence is as old as the reading that it comes from', () => {
   test.for([
     ['a temperature', { temperatureC: 90 }, 1000],
     ['pending retirements, taken once a minute', { retiredPagesPending: true }, 31_000],
-    ['a failure, after which it is asked for each time', { nvlinks: { missing: 'nvmlReturn999' } }, 1000],
+    ['a failure of what is taken once a minute', { nvlinks: { missing: 'nvmlReturn999' } }, 31_000],
+    [
+      'a failure, after which it is asked for each time',
+      { temperatureC: { missing: 'nvmlReturn999' } },
+      1000,
+    ],
   ] as const)('%s', ([, given, ageMs]) => {
     const [finding] = judge(gpu(0, given), driverOk, nowMs).findings;
 

@@ -184,3 +184,24 @@ test('a driver that has nothing to tell of a reading has not failed to tell it',
 
   expect(lines(health, { a: snapshot([blank]) })[1]).toBe('ok: a: 1 × NVIDIA H100 80GB HBM3');
 });
+
+test.for(['eccLocations', 'nvlinks'] as const)(
+  'where %s could not be read not all counters are 0',
+  (name) => {
+    const row = (given: object) => ask(health, { a: snapshot([gpu(0, given)]) }, { detail: 'full' }).text;
+
+    expect(row({})).toContain('all counters 0');
+    expect(row({ [name]: { missing: 'nvmlReturn999' } })).toContain('all counters that could be read 0');
+  },
+);
+
+test('a fabric that has failed, or of whose health not all is told, is not healthy', () => {
+  const fabric = { state: 'completed' as const, status: 0, clusterUuid: 'c', cliqueId: 1, faults: [] };
+  const row = (given: object) =>
+    ask(health, { a: snapshot([gpu(0, { fabric: { ...fabric, ...given } })]) }, { detail: 'full' }).text;
+
+  expect(row({})).toContain('NVLink fabric completed, healthy (');
+  expect(row({ faults: null })).toContain('NVLink fabric completed, health not told (');
+  expect(row({ status: 999 })).toContain('NVLink fabric completed, FAILED with code 999, health not told (');
+  expect(row({ state: 'inProgress', status: 3 })).not.toContain('with code');
+});

@@ -166,7 +166,7 @@ test('every reading of a GPU is in its full line: as a value, or as missing', ()
     'near NUMA node 0, near CPUs 0-47,96-143',
     'compute mode default, virtualization none, NVLink fabric completed, healthy',
     '/dev/nvidia3',
-    '20 GiB of 80 GiB used (+ 1 GiB reserved)',
+    '20 GiB of 80 GiB used (+ 1 GiB reserved, 59 GiB free)',
     '60 % busy (memory 20 %), encoder 0 %, decoder 0 %',
     '55 °C (memory 61, slowdown 89, shutdown 95)',
     '350.5 of 700 W (default 700, settable 200 to 700), 123457 J since driver load',

@@ -60,3 +60,13 @@ test('what a board does not have is no failure', () => {
   expect(text).toContain('90 % busy on average (1 of 2 GPUs)');
   expect(text).toContain('1200 W in all.');
 });
+
+test('a time that could not be read is not said to be none', () => {
+  const failed = { missing: 'nvmlReturn999' } as const;
+  const text = (given: object) => ask(metrics, { a: snapshot([gpu(0, given)]) }, { detail: 'full' }).text;
+
+  expect(text({})).toContain('held down since driver load: never,');
+  expect(text({ thermalViolationSeconds: failed, powerViolationSeconds: failed })).toContain(
+    'held down since driver load: never, as far as read (2 not)',
+  );
+});

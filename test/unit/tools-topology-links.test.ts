@@ -25,7 +25,7 @@ test('links that are down, that are slower than those of equal GPUs and that cou
 
   expect(head).toContain('2 in trouble');
   expect(rows.slice(0, 2)).toEqual([
-    'sick GPU 0 (NVIDIA H100 80GB HBM3): down: 0; link 1 replays 7',
+    'sick GPU 0 (NVIDIA H100 80GB HBM3): down: 0; errors of link 1: replays 7',
     'sick GPU 1 (NVIDIA H100 80GB HBM3): slower than their equals: 0, 1, 2',
   ]);
 });
@@ -43,7 +43,7 @@ test('what is left after error correction is one', () => {
   const [head, row] = askTopology({ node: [gpu(0, { nvlinks })] });
 
   expect(head).toContain('1 in trouble');
-  expect(row).toContain('link 0 effectiveBer 3e-11');
+  expect(row).toContain('errors of link 0: effectiveBer 3e-11');
 });
 
 const down = (count: number) => links(count).map((each) => ({ ...each, active: false }));
@@ -138,4 +138,30 @@ test('links of which the driver tells nothing are not as good as those that are 
   ]);
   expect(text.join('\n')).not.toContain('no NVLink (nvmlReturn999)');
   expect(text.join('\n')).toContain('no NVLink (notSupported)');
+});
+
+test('the full line of a GPU says what of peer-to-peer it can do with which others', () => {
+  const refused = { write: 'disabledByRegkey', atomics: 'notSupported' };
+  const peers = peersOf([
+    [path(1, 'PIX', refused), path(2, 'SYS', { ...refused, read: 'chipsetNotSupported' })],
+    [path(0, 'PIX'), path(2, 'SYS')],
+    [path(0, 'SYS'), path(1, 'SYS')],
+  ]);
+
+  const lines = askTopology({ a: [gpu(0), gpu(1), gpu(2)] }, { detail: 'full' }, peers);
+
+  expect(lines.find((line) => line.startsWith('a GPU 0: '))).toContain(
+    'peer-to-peer: read ok, of GPU 2 chipsetNotSupported; write disabledByRegkey; nvlink, pci ok; atomics notSupported',
+  );
+  expect(lines.find((line) => line.startsWith('a GPU 1: '))).toContain(
+    'peer-to-peer: read, write, nvlink, atomics, pci ok',
+  );
+});
+
+test('where links of a GPU differ in speed, its line says which are slower', () => {
+  const nvlinks = [link(0), link(1), link(2, { speedMegabytesPerSecond: 13_281 })];
+
+  const [, row] = askTopology({ a: [gpu(0, { nvlinks })] }, { detail: 'full' }).slice(-2);
+
+  expect(row).toContain('26.6 GB/s each, links 2 13.3 GB/s each');
 });

@@ -164,6 +164,8 @@ function structVersion(struct: keyof typeof structs, revision: number): number {
 export const memoryV2Version = structVersion('nvmlMemory_v2_t', 2);
 export const marginTemperatureVersion = structVersion('nvmlMarginTemperature_v1_t', 1);
 export const platformInfoV2Version = structVersion('nvmlPlatformInfo_v2_t', 2);
+/** Of the same layout. */
+export const platformInfoV1Version = structVersion('nvmlPlatformInfo_v2_t', 1);
 export const fabricInfoV2Version = structVersion('nvmlGpuFabricInfo_v2_t', 2);
 export const sramEccVersion = structVersion('nvmlEccSramErrorStatus_v1_t', 1);
 export const repairStatusVersion = structVersion('nvmlRepairStatus_v1_t', 1);

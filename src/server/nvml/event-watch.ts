@@ -4,7 +4,7 @@ import { missingForCode, nvmlReturn } from '../../core/nvml-return.ts';
 import { pciSlot } from '../../core/pci.ts';
 import type { Reading } from '../../core/reading.ts';
 import { type Device, type EventSet, eventTypes, initFlags, type Nvml, noInstance, structs } from './abi.ts';
-import { pciAddress } from './identity-readers.ts';
+import { pciAddressOf } from './identity-readers.ts';
 import { type CallWatch, openLibrary } from './library.ts';
 import { deviceAt, read, readNumber } from './read.ts';
 
@@ -106,7 +106,7 @@ function register(nvml: Nvml, set: EventSet, index: number): Reading<Device> {
 }
 
 function slotOf(nvml: Nvml, device: Device): string | null {
-  const address = read({ domain: 0, bus: 0, device: 0 }, (pci) => nvml.pciInfo(device, pci), pciAddress);
+  const address = pciAddressOf((pci) => nvml.pciInfo(device, pci));
   return 'value' in address ? pciSlot(address.value) : null;
 }
 

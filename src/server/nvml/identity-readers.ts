@@ -1,11 +1,12 @@
 import type { IdentityReadings, PlatformInfo } from '../../core/identity-readings.ts';
 import { nvmlReturn } from '../../core/nvml-return.ts';
-import { map, type Reading } from '../../core/reading.ts';
+import { map, type Reading, unlessUnknown } from '../../core/reading.ts';
 import {
   type Device,
   inforomObjects,
   type Nvml,
   type PciInfo,
+  platformInfoV1Version,
   platformInfoV2Version,
   structs,
 } from './abi.ts';
@@ -19,18 +20,17 @@ export function identityReaders(nvml: Nvml, device: Device): ReadersOf<IdentityR
     name: () => readText(96, (name, length) => nvml.name(device, name, length)),
     uuid: () => readText(96, (uuid, length) => nvml.uuid(device, uuid, length)),
     serial: () => readText(30, (serial, length) => nvml.serial(device, serial, length)),
-    pciAddress: () =>
-      read<PciInfo, string>({ domain: 0, bus: 0, device: 0 }, (pci) => nvml.pciInfo(device, pci), pciAddress),
+    pciAddress: () => pciAddressOf((pci) => nvml.pciInfo(device, pci)),
     minorNumber: () => readNumber((out) => nvml.minorNumber(device, out)),
     brand: () =>
-      map(
+      named(
+        brands,
         readNumber((out) => nvml.brand(device, out)),
-        named(brands),
       ),
     architecture: () =>
-      map(
+      named(
+        architectures,
         readNumber((out) => nvml.architecture(device, out)),
-        named(architectures),
       ),
     computeCapability: () =>
       readPair(
@@ -49,30 +49,32 @@ export function identityReaders(nvml: Nvml, device: Device): ReadersOf<IdentityR
     moduleId: () => readNumber((out) => nvml.moduleId(device, out)),
     platform: () => platform(nvml, device),
     numaNode: () => readNumber((out) => nvml.numaNodeId(device, out)),
-    numaAffinity: () =>
-      read(
-        new Uint8Array(affinityWords * ulongBytes),
-        (nodes) => nvml.memoryAffinity(device, affinityWords, nodes, nodeScope),
-        bitsSet,
-      ),
+    numaAffinity: () => affinity((nodes) => nvml.memoryAffinity(device, affinityWords, nodes, nodeScope)),
     cpuAffinity: () =>
-      read(
-        new Uint8Array(affinityWords * ulongBytes),
-        (cpus) => nvml.cpuAffinity(device, affinityWords, cpus),
-        (cpus) => ranges(bitsSet(cpus)),
+      map(
+        affinity((cpus) => nvml.cpuAffinity(device, affinityWords, cpus)),
+        ranges,
       ),
   };
 }
 
+/** Where nothing is, the driver answers with ones. */
+export function pciAddressOf(call: (pci: PciInfo) => number): Reading<string> {
+  const pci = read<PciInfo, PciInfo>({ domain: 0, bus: 0, device: 0 }, call, (told) => told);
+  return map(
+    unlessUnknown(pci, ({ bus }) => bus > 0xff),
+    pciAddress,
+  );
+}
+
 /** `0000:3b:00.0`, from the numbers: the driver's own text pads the domain to 8 digits, the kernel log does not. */
-export function pciAddress({ domain, bus, device }: PciInfo): string {
+function pciAddress({ domain, bus, device }: PciInfo): string {
   const hex = (value: number, digits: number) => value.toString(16).padStart(digits, '0');
   return `${hex(domain, 4)}:${hex(bus, 2)}:${hex(device, 2)}.0`;
 }
 
 /** By nvmlBrandType_t, in the words of nvidia-smi. */
 const brands = new Map([
-  [0, 'Unknown'],
   [1, 'Quadro'],
   [2, 'Tesla'],
   [3, 'NVS'],
@@ -105,8 +107,14 @@ const architectures = new Map([
   [13, 'rubin'],
 ]);
 
-function named(names: ReadonlyMap<number, string>): (value: number) => string {
-  return (value) => names.get(value) ?? `unknown${value}`;
+/** NVML_BRAND_UNKNOWN and NVML_DEVICE_ARCH_UNKNOWN */
+const unknownKinds = [0, 0xffff_ffff];
+
+function named(names: ReadonlyMap<number, string>, reading: Reading<number>): Reading<string> {
+  return map(
+    unlessUnknown(reading, (value) => unknownKinds.includes(value)),
+    (value) => names.get(value) ?? `unknown${value}`,
+  );
 }
 
 /** The answer is the code. */
@@ -139,7 +147,15 @@ const peerTypes = new Map<number, PlatformInfo['peerType']>([
   [1, 'switch'],
 ]);
 
+/** By the second version, or by the first, in which the same numbers have other names, and the serial is the rack's GUID. */
 function platform(nvml: Nvml, device: Device): Reading<PlatformInfo> {
+  const told = platformBy(platformInfoV2Version, nvml, device);
+  const older = 'missing' in told && told.missing === 'notSupportedByDriver';
+  const place = older ? platformBy(platformInfoV1Version, nvml, device) : told;
+  return unlessUnknown(place, isNowhere);
+}
+
+function platformBy(version: number, nvml: Nvml, device: Device): Reading<PlatformInfo> {
   return readStruct(
     structs.nvmlPlatformInfo_v2_t,
     (out) => nvml.platformInfo(device, out),
@@ -152,8 +168,13 @@ function platform(nvml: Nvml, device: Device): Reading<PlatformInfo> {
       peerType: peerTypes.get(peerType) ?? `unknown${peerType}`,
       moduleId,
     }),
-    platformInfoV2Version,
+    version,
   );
+}
+
+/** What boards before Blackwell, and those outside of a rack, answer besides their module: for them nvidia-smi -q has N/A. */
+function isNowhere({ chassisSerialNumber, ibGuid, slotNumber, trayIndex }: PlatformInfo): boolean {
+  return chassisSerialNumber === '' && /^0+$/.test(ibGuid) && slotNumber === 0 && trayIndex === 0;
 }
 
 /** NVML_AFFINITY_SCOPE_NODE */
@@ -161,6 +182,12 @@ const nodeScope = 0;
 const ulongBytes = 8;
 /** 4,096 processors: more than any host has, and NVML refuses a set that is too small. */
 const affinityWords = 64;
+
+/** A GPU that is near none is one of which the driver does not know it. */
+function affinity(call: (mask: Uint8Array) => number): Reading<number[]> {
+  const told = read(new Uint8Array(affinityWords * ulongBytes), call, bitsSet);
+  return unlessUnknown(told, ({ length }) => length === 0);
+}
 
 function bitsSet(mask: Uint8Array): number[] {
   return [...mask].flatMap((byte, at) =>

@@ -1,6 +1,6 @@
 import type { LinkReadings, NvLink } from '../../core/link-readings.ts';
 import { missingForCode, nvmlReturn } from '../../core/nvml-return.ts';
-import { type Missing, map, orNull, type Reading, reasons } from '../../core/reading.ts';
+import { type Missing, map, orNull, type Reading, reasons, unlessUnknown } from '../../core/reading.ts';
 import {
   type Device,
   fieldIds,
@@ -10,8 +10,8 @@ import {
   type Nvml,
 } from './abi.ts';
 import { fieldNumbers } from './fields.ts';
-import { pciAddress } from './identity-readers.ts';
-import { read, readNumber } from './read.ts';
+import { pciAddressOf } from './identity-readers.ts';
+import { readNumber } from './read.ts';
 import type { ReadersOf } from './readers-of.ts';
 
 export function linkReaders(nvml: Nvml, device: Device): ReadersOf<LinkReadings> {
@@ -52,9 +52,10 @@ const notActive = { remoteType: { missing: 'noData' }, remotePciAddress: { missi
 function statesOf(nvml: Nvml, device: Device): Reading<Reading<number>[]> {
   const count = linkCount(nvml, device);
   const states: Reading<number>[] = [];
-  for (let link = 0; link < (count ?? mostLinks); link++) {
+  const most = orNull(count) ?? mostLinks;
+  for (let link = 0; link < most; link++) {
     const state = readNumber((out) => nvml.nvlinkState(device, link, out));
-    if (count === null && isPastLast(state)) break;
+    if ('missing' in count && isPastLast(state)) break;
     states.push(state);
   }
   if (states.some((state) => 'value' in state)) return { value: states };
@@ -75,11 +76,9 @@ function isActive(state: Reading<number>): boolean | null {
   return known === null ? null : known !== 0;
 }
 
-/** Null where the driver does not count them. */
-function linkCount(nvml: Nvml, device: Device): number | null {
+function linkCount(nvml: Nvml, device: Device): Reading<number> {
   const counted = fieldNumbers(nvml, device, [{ id: fieldIds.NVLINK_LINK_COUNT }]);
-  const [count] = 'value' in counted ? counted.value : [];
-  return count ? orNull(count) : null;
+  return 'missing' in counted ? counted : (counted.value[0] ?? { missing: 'noData' });
 }
 
 /** What a board has sent and received over all its links; notSupported where no link counts it. */
@@ -90,7 +89,9 @@ export interface LinkBytes {
 
 /** For boards with NVLink 5, which do not count for all links together. */
 export function linkBytes(nvml: Nvml, device: Device): LinkBytes {
-  const links = Array.from({ length: linkCount(nvml, device) ?? 0 }, (_, link) => link);
+  const count = linkCount(nvml, device);
+  if ('missing' in count) return { tx: count, rx: count };
+  const links = Array.from({ length: count.value }, (_, link) => link);
   const of = (id: number) => links.map((scope) => ({ id, scope }));
   const asked = [...of(linkByteFieldIds.XMIT_BYTES), ...of(linkByteFieldIds.RCV_BYTES)];
   if (asked.length === 0) return { tx: { missing: 'notSupported' }, rx: { missing: 'notSupported' } };
@@ -130,16 +131,15 @@ function fieldsOfLinks(
 
 /** By nvmlIntNvLinkDeviceType_t. */
 const remoteTypes = ['gpu', 'npu', 'switch'] as const;
+/** NVML_NVLINK_DEVICE_TYPE_UNKNOWN */
+const unknownRemote = 255;
 
 function remoteOf(nvml: Nvml, device: Device, link: number) {
   const type = readNumber((out) => nvml.nvlinkRemoteType(device, link, out));
+  const known = unlessUnknown(type, (number) => number === unknownRemote);
   return {
-    remoteType: map(type, (number) => remoteTypes[number] ?? (`unknown${number}` as const)),
-    remotePciAddress: read(
-      { domain: 0, bus: 0, device: 0 },
-      (pci) => nvml.nvlinkRemotePci(device, link, pci),
-      pciAddress,
-    ),
+    remoteType: map(known, (number) => remoteTypes[number] ?? (`unknown${number}` as const)),
+    remotePciAddress: pciAddressOf((pci) => nvml.nvlinkRemotePci(device, link, pci)),
   };
 }
 

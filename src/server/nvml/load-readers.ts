@@ -1,5 +1,5 @@
 import type { Bar1Memory, LoadReadings, Memory } from '../../core/load-readings.ts';
-import { map, type Reading } from '../../core/reading.ts';
+import { map, type Reading, unlessUnknown } from '../../core/reading.ts';
 import {
   clockTypes,
   type Device,
@@ -69,7 +69,7 @@ const unknownState = 32;
 
 function performanceState(nvml: Nvml, device: Device): Reading<number> {
   const state = readNumber((out) => nvml.performanceState(device, out));
-  return 'value' in state && state.value === unknownState ? { missing: 'noData' } : state;
+  return unlessUnknown(state, (value) => value === unknownState);
 }
 
 /** The percentage; the second number is how long was measured. */

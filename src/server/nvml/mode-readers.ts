@@ -152,6 +152,8 @@ function fabricOf({ state, status, clusterUuid, cliqueId, healthMask = 0 }: Fabr
 const healthBits = { degradedBandwidth: 0, routeRecovery: 2, routeUnhealthy: 4, accessTimeout: 6 } as const;
 /** Four bits: 0 not told, 1 none, more: what is wrong. */
 const configurationShift = 8;
+/** Two bits: 0 not told, as by older drivers, 1 assigned, 2 not. */
+const partitionShift = 12;
 const configurations = [
   '',
   '',
@@ -167,7 +169,11 @@ const configurations = [
 function fabricFaults(mask: number): string[] | null {
   const told = Object.entries(healthBits).map(([name, shift]) => [name, (mask >> shift) & 3] as const);
   const configuration = (mask >> configurationShift) & 0xf;
-  if (configuration === 0 && told.every(([, bits]) => bits === 0)) return null;
-  const wrong = configuration > 1 ? [configurations[configuration] ?? `configuration${configuration}`] : [];
-  return [...told.flatMap(([name, bits]) => (bits === 1 ? [name] : [])), ...wrong];
+  const faults = [
+    ...told.flatMap(([name, bits]) => (bits === 1 ? [name] : [])),
+    ...(configuration > 1 ? [configurations[configuration] ?? `configuration${configuration}`] : []),
+    ...(((mask >> partitionShift) & 3) === 2 ? ['partitionNotAssigned'] : []),
+  ];
+  const toldAll = configuration !== 0 && told.every(([, bits]) => bits !== 0);
+  return toldAll || faults.length > 0 ? faults : null;
 }

@@ -24,6 +24,7 @@ export interface FakeBoard {
   /** 32 hexadecimal digits, a text of at most 16 characters without spaces, and the struct's numbers. */
   platform?: Reading<{
     ibGuid: string;
+    /** `-`: none. */
     chassisSerialNumber: string;
     slotNumber: number;
     trayIndex: number;

@@ -11,6 +11,8 @@ export interface FakeNvmlConfig {
   /** At most 79 characters each; absent: NOT_SUPPORTED. */
   driverVersion?: string;
   nvmlVersion?: string;
+  /** Of the struct that it takes: 1 before R565. */
+  platformInfoVersion?: number;
   /** major * 1000 + minor * 10: 13000 is CUDA 13.0. */
   cudaVersion?: number;
   /** The numbers of nvmlConfComputeSystemState_t; absent: NOT_SUPPORTED. */

@@ -10,6 +10,7 @@
 //   generation N                         default 0; a change = driver reload: calls return 1 until all
 //                                        inits are shut down and a new one is made; old handles get 2
 //   driverVersion TEXT, nvmlVersion TEXT, cudaVersion N (13000 = 13.0)
+//   platformInfoVersion N                of the struct that the driver takes, default 2
 //   gpus N                               how many GPUs the driver sees, default 0
 //   deviceNode PATH                      init must be able to open PATH for reading and writing
 //   confCompute ENVIRONMENT FEATURE DEVTOOLS
@@ -44,7 +45,7 @@
 //   gpu I brand|architecture|moduleId|numaNode|computeMode|virtualizationMode N
 //   gpu I boardPartNumber|vbiosVersion|inforomImageVersion|inforomVersion.OBJECT|gspFirmwareVersion TEXT
 //   gpu I computeCapability MAJOR MINOR  gpu I inforomValid 0|1
-//   gpu I platform IBGUID SERIAL SLOT TRAY HOST PEERTYPE MODULE       (IBGUID: 32 hexadecimal digits)
+//   gpu I platform IBGUID SERIAL SLOT TRAY HOST PEERTYPE MODULE       (IBGUID: 32 hexadecimal digits; SERIAL -: none)
 //   gpu I fabric CLUSTERUUID STATE STATUS CLIQUE HEALTHMASK           (CLUSTERUUID: the same)
 //   gpu I numaAffinity|cpuAffinity WORDS WORD …
 //   gpu I bar1Memory TOTAL USED          gpu I jpeg|ofa PERCENT MICROSECONDS
@@ -545,13 +546,14 @@ nvmlReturn_t nvmlDeviceGetPlatformInfo(nvmlDevice_t device, nvmlPlatformInfo_v2_
   const char *line = setting_of(device, "platform");
   if (!out) return NVML_ERROR_INVALID_ARGUMENT;
   code = check_tag(line ? code : NVML_ERROR_NOT_SUPPORTED, out->version,
-                   STRUCT_VERSION(nvmlPlatformInfo_v2_t, 2));
+                   STRUCT_VERSION(nvmlPlatformInfo_v2_t, (unsigned int)number_or(setting("platformInfoVersion"), 2)));
   if (code != NVML_SUCCESS) return code;
   unsigned long long v[5];
   int length = 0;
   line = hex_bytes(line, out->ibGuid) + 1;
   memset(out->chassisSerialNumber, 0, sizeof out->chassisSerialNumber);
   if (sscanf(line, "%16s%n", (char *)out->chassisSerialNumber, &length) != 1) bad_line(line);
+  if (out->chassisSerialNumber[0] == '-') out->chassisSerialNumber[0] = 0;
   numbers(line + length, 5, v);
   out->slotNumber = (unsigned char)v[0];
   out->trayIndex = (unsigned char)v[1];

@@ -120,12 +120,15 @@ function platform(info: PlatformInfo | null): NonNullable<FakeBoard['platform']>
   return info && { ...info, peerType: numberOf(peerTypes, info.peerType) ?? 0 };
 }
 
+/** NVML_GPU_FABRIC_HEALTH_MASK_INCORRECT_CONFIGURATION_NONE */
+const rightConfiguration = 1 << 8;
+
 /** `faults: null` is a mask in which nothing is told; else each bit says whether it is so. */
 function fabric(given: Fabric | null): NonNullable<FakeBoard['fabric']> | null {
   if (!given) return null;
   const { faults, state, status, clusterUuid, cliqueId } = given;
   const bits = Object.entries(healthShifts).map(([name, shift]) => (faults?.includes(name) ? 1 : 2) << shift);
-  const healthMask = faults === null ? 0 : bits.reduce((all, bit) => all | bit, 0);
+  const healthMask = faults === null ? 0 : bits.reduce((all, bit) => all | bit, rightConfiguration);
   return { clusterUuid, status, cliqueId, state: numberOf(fabricStates, state) ?? 0, healthMask };
 }
 
