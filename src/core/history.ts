@@ -57,7 +57,10 @@ export const seriesKinds: readonly SeriesKind[] = Object.values(seriesTable);
 /** The order in which a bin tells how long each one held the clocks. */
 export const clocksReasons = Object.keys(clocksEventReasonBits) as ClocksEventReason[];
 
-/** Why a row has no values: all that was learned of the GPU then. `slow`: the driver takes long to tell them. */
+/**
+ * Why a row has no values: all that was learned of the GPU then. `slow`: the driver takes long to tell them. Of a bin
+ * alone `agentNotRunning`: it is of two lives of the agent, between which nobody sampled.
+ */
 export const absences = [
   'hung',
   'lost',
@@ -67,6 +70,7 @@ export const absences = [
   'driverNotResponding',
   'resetRequired',
   'slow',
+  'agentNotRunning',
 ] as const;
 export type Absence = (typeof absences)[number];
 

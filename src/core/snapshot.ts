@@ -62,10 +62,12 @@ export interface GpuState {
 }
 
 /**
- * `lost`: the driver says that it has fallen off the bus. `hung`: a call on it has not returned.
+ * `lost`: the driver says that it has fallen off the bus. `hung`: a call on it has not returned, or not in time.
  * `vanished`: it was there in an earlier driver life, and the driver no longer offers it.
  */
 export interface GpuTrouble {
   readonly kind: 'lost' | 'hung' | 'vanished';
   readonly sinceMs: number;
+  /** Of a hung one whose call has returned, late: not asked again before. */
+  readonly againAtMs?: number;
 }

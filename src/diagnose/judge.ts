@@ -103,9 +103,20 @@ const absences = {
   hung: ['rebootNode', 'a driver call on it does not return'],
 } as const;
 
+/** A call that takes so long counts as hung. */
+const longMs = 5000;
+
+/** Of a GPU whose driver calls do return, but not in time. */
+export function lateText(againInMs: number): string {
+  const again = againInMs > 0 ? `, and it is asked again in ${duration(againInMs)}` : '';
+  return `a driver call on it has taken longer than ${duration(longMs)}${again}`;
+}
+
 function presence({ trouble }: GpuState, nowMs: number): Finding[] {
   if (!trouble) return [];
-  const [action, text] = absences[trouble.kind];
+  const [action, words] = absences[trouble.kind];
+  const { againAtMs } = trouble;
+  const text = againAtMs === undefined ? words : lateText(againAtMs - nowMs);
   const forMs = Math.round(nowMs - trouble.sinceMs);
   const evidence = [
     { name: trouble.kind, value: forMs, unit: 'ms', threshold: null, source: 'agent', ageMs: 0 },
@@ -133,9 +144,6 @@ function freshness(gpu: GpuState, driver: DriverState, nowMs: number): Finding[]
     },
   ];
 }
-
-/** A call that takes so long counts as hung. */
-const longMs = 5000;
 
 /** Why its values are older than those of others. */
 function slowness({ trouble, tookMs = 0 }: GpuState, driver: DriverState): Finding[] {

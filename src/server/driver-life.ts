@@ -1,35 +1,16 @@
 import {
   type Driver,
   type DriverInfo,
-  driverWentAway,
   type HowRead,
   type Inquiries,
   slowReadEveryMs,
 } from '../core/driver.ts';
 import { Fault } from '../core/fault.ts';
-import type { Log } from '../core/log.ts';
-import type { Answers, DriverState } from '../core/snapshot.ts';
+import type { Answers, DriverState, GpuState } from '../core/snapshot.ts';
+import type { DriverLifeOptions } from './driver-life-options.ts';
 import type { GpuBook } from './gpu-book.ts';
+import { Mistaken, Round } from './round.ts';
 import { Stalled, whileProgressing } from './stall.ts';
-
-export interface DriverLifeOptions {
-  /** Starts one more thread that may call the driver. */
-  readonly spawn: () => Driver;
-  /** What else holds the driver while a driver life lasts. */
-  readonly beside?: BesideDriver | undefined;
-  readonly hangAfterMs: number;
-  /** GPUs have been read while another one takes long, or nothing responds any more. */
-  readonly onBetween?: () => void;
-  readonly nowMs: () => number;
-  readonly log: Log;
-}
-
-/** Must let go of the driver before it is opened anew: NVML counts inits for the whole process. */
-export interface BesideDriver {
-  begin(): void;
-  /** Resolves when it holds nothing any more. */
-  end(): Promise<void>;
-}
 
 /** The kernel may hold one global lock: then each new thread would hang too, and a thread is all we would gain. */
 const mostGivenUp = 2;
@@ -55,6 +36,8 @@ export class DriverLife {
   #failures = 0;
   #slowReadDueMs = 0;
   #between = false;
+  #round: Round | undefined;
+  #mistaken = new Mistaken(0);
   #turn: Promise<unknown> = Promise.resolve();
   readonly #asking = new Map<keyof Inquiries, Promise<void>>();
   #answers: Answers = noAnswers;
@@ -91,6 +74,11 @@ export class DriverLife {
     return asking;
   }
 
+  get gpus(): readonly GpuState[] {
+    const { gpus } = this.#book;
+    return this.#round?.withLate(gpus, this.#options.nowMs()) ?? gpus;
+  }
+
   get answers(): Answers {
     return this.#answers;
   }
@@ -122,6 +110,8 @@ export class DriverLife {
     } catch (thrown) {
       this.#unavailable(Fault.from(thrown));
       return false;
+    } finally {
+      this.#round = undefined;
     }
   }
 
@@ -143,6 +133,7 @@ export class DriverLife {
     this.#givenUp = new Set();
     this.#slowReadDueMs = 0;
     this.#answers = noAnswers; // indices may be of other GPUs by now
+    this.#mistaken = new Mistaken(info.gpuCount);
     this.#book.begin(info.gpuCount);
     return this.#offersGpus;
   }
@@ -152,21 +143,23 @@ export class DriverLife {
    * it says so again.
    */
   async #readAll(againMs: number, mayReopen = true): Promise<boolean> {
-    const slowly = this.#options.nowMs() >= this.#slowReadDueMs;
-    if (slowly) this.#slowReadDueMs = this.#options.nowMs() + slowReadEveryMs;
-    const done = new Set<number>();
-    let isOver = false;
-    for (let left = this.#book.readable; left.length > 0 && !isOver; left = this.#left(done)) {
+    const sinceMs = this.#options.nowMs();
+    const slowly = sinceMs >= this.#slowReadDueMs;
+    if (slowly) this.#slowReadDueMs = sinceMs + slowReadEveryMs;
+    const round = new Round(sinceMs);
+    this.#round = round;
+    let isOver = mayReopen && (await this.#isGoneUnseen());
+    for (let left = this.#book.readable; left.length > 0 && !isOver; left = this.#left(round.done)) {
       const count = await this.#ask((driver) =>
         driver.readAll(
           left,
           { slowly, againMs },
           (index, readings, how) => {
             if (driver !== this.#driver) return; // given up in the meantime
-            done.add(index);
+            round.done.add(index);
             this.#book.read(index, readings, how);
             if (how.between) this.#readBetween(how.between);
-            isOver ||= mayReopen && driverWentAway(readings);
+            isOver ||= this.#mistaken.isTrue(index, readings) && mayReopen;
           },
           (index, identity) => {
             if (driver === this.#driver) this.#book.met(index, identity);
@@ -178,6 +171,14 @@ export class DriverLife {
     if (!isOver) return true;
     this.#info = undefined;
     return (await this.#open()) && (await this.#readAll(againMs, false));
+  }
+
+  /** No GPU is to be asked, as each has answered too late: the driver itself is, or nobody would notice that it has gone. */
+  async #isGoneUnseen(): Promise<boolean> {
+    if (this.#book.readable.length > 0 || this.#book.hasHanging) return false;
+    const options = { slowly: false, againMs: slowReadEveryMs };
+    const count = await this.#ask((driver) => driver.readAll([], options, () => undefined));
+    return count !== undefined && count !== this.#info?.gpuCount;
   }
 
   /** Told at once: no round may end for as long as the driver does not respond. */
@@ -228,14 +229,14 @@ export class DriverLife {
   async #replace(running: Promise<unknown>, sinceMs: number, index: number | null): Promise<void> {
     const [givenUp, backFromDriver] = [this.#givenUp.add(running), this.#backFromDriver];
     this.#driver.abandon();
-    if (index !== null) this.#book.hung(index, sinceMs);
+    const call = index === null ? undefined : this.#book.hung(index, sinceMs);
     const returned = () => {
-      if (index === null) {
+      if (call === undefined) {
         backFromDriver.push(running);
         return;
       }
       givenUp.delete(running);
-      this.#book.returned(index);
+      this.#book.returned(call);
     };
     running.then(returned, returned);
     this.#driver = this.#options.spawn();

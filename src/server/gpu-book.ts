@@ -12,9 +12,14 @@ interface Hangs {
   readonly notBeforeMs: number;
 }
 
+/** One driver call that has not returned. */
+export interface HungCall {
+  readonly index: number;
+}
+
 /** Of the time that a hang takes: how long a GPU that hung twice is left alone, doubled with each further hang, and at most. */
 const firstRest = 2;
-const longestRest = 120;
+const longestRest = 24;
 
 /**
  * What is the board's own, and stays known when it can no longer be read: who it is, and the limits to its heat, without
@@ -39,8 +44,9 @@ export class GpuBook {
   #earlier: GpuState[] = [];
   #gpus: readonly GpuState[] = [];
   /** The GPUs with a call that has not returned. It outlives a driver life: the call may still be in the old driver. */
-  readonly #hanging = new Set<number>();
+  readonly #hanging = new Map<number, HungCall>();
   readonly #hangs = new Map<number, Hangs>();
+  #isOpen = false;
 
   constructor(nowMs: () => number, hangAfterMs: number) {
     this.#nowMs = nowMs;
@@ -67,9 +73,17 @@ export class GpuBook {
     return [...well, ...hung];
   }
 
+  /** Whether a call on some GPU has not returned. */
+  get hasHanging(): boolean {
+    return this.#hanging.size > 0;
+  }
+
   /** A driver life begins: the driver offers GPUs 0 … count-1. */
   begin(count: number): void {
+    this.#isOpen = true;
     this.#earlier = this.#gpus.filter((gpu) => keyOf(gpu) !== null);
+    // Of another number of GPUs nobody knows which one has what index: each is asked, and may hang again.
+    if (count !== this.#present.length) this.#hanging.clear();
     for (const index of this.#hangs.keys()) if (!this.#hanging.has(index)) this.#hangs.delete(index);
     this.#present = Array.from({ length: count }, (_, index) => ({
       index,
@@ -115,35 +129,50 @@ export class GpuBook {
     this.#reconcile();
   }
 
-  hung(index: number, sinceMs: number): void {
+  /** @returns what is to be given back when the call returns */
+  hung(index: number, sinceMs: number): HungCall {
+    const call = { index };
     const before = this.#hangs.get(index) ?? { count: 0, sinceMs };
-    this.#hanging.add(index);
+    this.#hanging.set(index, call);
     this.#hangs.set(index, { count: before.count + 1, sinceMs: before.sinceMs, notBeforeMs: 0 });
+    this.#told(index);
+    return call;
+  }
+
+  /** A call that hung has returned: its GPU may be asked again, the first time at once. */
+  returned(call: HungCall): void {
+    const { index } = call;
+    if (this.#hanging.get(index) !== call) return; // of a driver life in which that was another GPU
+    this.#hanging.delete(index);
+    const hangs = this.#hangs.get(index);
+    if (hangs && hangs.count > 1) {
+      const rest = Math.min(firstRest * 2 ** (hangs.count - 2), longestRest);
+      this.#hangs.set(index, { ...hangs, notBeforeMs: this.#nowMs() + rest * this.#hangAfterMs });
+    }
+    this.#told(index);
+  }
+
+  /** Of a GPU that was lost, or has answered late, nothing is known any more; one with a call in the old driver still hangs. */
+  driverGone(): void {
+    this.#isOpen = false;
+    this.#present = this.#present.map((gpu) => ({
+      ...absentOf(gpu, 'driverUnavailable'),
+      trouble: this.#hanging.has(gpu.index) ? gpu.trouble : null,
+    }));
+    this.#reconcile();
+  }
+
+  #told(index: number): void {
     const gpu = this.#present[index];
     if (gpu) this.#present[index] = { ...gpu, trouble: this.#hangOf(index) };
     this.#reconcile();
   }
 
-  /** The call that hung on this GPU has returned: it may be asked again, the first time at once. */
-  returned(index: number): void {
-    this.#hanging.delete(index);
-    const hangs = this.#hangs.get(index);
-    if (!hangs || hangs.count === 1) return;
-    const rest = Math.min(firstRest * 2 ** (hangs.count - 2), longestRest);
-    this.#hangs.set(index, { ...hangs, notBeforeMs: this.#nowMs() + rest * this.#hangAfterMs });
-  }
-
-  driverGone(): void {
-    this.#present = this.#present.map((gpu) => ({
-      ...absentOf(gpu, 'driverUnavailable'),
-      trouble: gpu.trouble,
-    }));
-    this.#reconcile();
-  }
-
   #hangOf(index: number): GpuState['trouble'] {
     const hangs = this.#hangs.get(index);
-    return hangs ? { kind: 'hung', sinceMs: hangs.sinceMs } : null;
+    if (!hangs) return null;
+    if (this.#hanging.has(index)) return { kind: 'hung', sinceMs: hangs.sinceMs };
+    return this.#isOpen ? { kind: 'hung', sinceMs: hangs.sinceMs, againAtMs: hangs.notBeforeMs } : null;
   }
 
   /** Finds out who of those known is who of this life, and who is gone once none is left to be read. */

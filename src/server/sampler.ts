@@ -1,6 +1,7 @@
 import type { Inquiries } from '../core/driver.ts';
 import type { Answers, Snapshot } from '../core/snapshot.ts';
-import { DriverLife, type DriverLifeOptions } from './driver-life.ts';
+import { DriverLife } from './driver-life.ts';
+import type { DriverLifeOptions } from './driver-life-options.ts';
 import { GpuBook } from './gpu-book.ts';
 
 export interface SamplerOptions extends Omit<DriverLifeOptions, 'onBetween'> {
@@ -37,7 +38,7 @@ export function startSampler(options: SamplerOptions): Sampler {
   const { simulated, intervalMs, onRound, log } = options;
   const book = new GpuBook(options.nowMs, options.hangAfterMs);
   const life = new DriverLife({ ...options, onBetween: () => onRound?.(snapshot()) }, book);
-  const snapshot = (): Snapshot => ({ simulated, driver: life.state, gpus: book.gpus });
+  const snapshot = (): Snapshot => ({ simulated, driver: life.state, gpus: life.gpus });
   const wait = new Wait();
 
   const firstSample = life.sample(intervalMs());

@@ -9,10 +9,17 @@ import type { MigRow } from './gpu-shape.ts';
 export const troubleShape = z.object({
   kind: z.string().describe('lost, hung or vanished'),
   forMs: z.number(),
+  againInMs: z
+    .number()
+    .optional()
+    .describe('of a hung one whose call has returned late: when it is asked again'),
 });
 
 export function troubleOf({ trouble }: GpuState, nowMs: number): z.output<typeof troubleShape> | null {
-  return trouble && { kind: trouble.kind, forMs: Math.round(nowMs - trouble.sinceMs) };
+  if (!trouble) return null;
+  const { kind, sinceMs, againAtMs } = trouble;
+  const again = againAtMs === undefined ? {} : { againInMs: Math.max(0, Math.round(againAtMs - nowMs)) };
+  return { kind, forMs: Math.round(nowMs - sinceMs), ...again };
 }
 
 /** What the row of a GPU begins with, besides its readings. */
@@ -20,7 +27,10 @@ const head = {
   index: z.int(),
   ageMs: z.number().nullable(),
   trouble: troubleShape.nullable(),
+  takesMs: z.number().optional().describe('how long the driver takes to tell it, where that is long'),
 };
+
+const longMs = 5000;
 const missing = z.record(z.string(), z.string()).describe('field → why it is null');
 
 export interface MoreReadings<Shape> {
@@ -57,6 +67,7 @@ export function gpuRowOf<
         ageMs: ageOf(readAtMs, nowMs),
         slowAgeMs: ageOf(slowReadAtMs, nowMs),
         trouble: troubleOf(state, nowMs),
+        ...((state.tookMs ?? 0) >= longMs && { takesMs: Math.round(state.tookMs ?? 0) }),
         ...valuesOf(state),
       } as unknown as Row;
     },

@@ -1,5 +1,6 @@
-import { type GpuReadings, slowReadings } from '../core/gpu.ts';
 import { duration, gibibytes } from '../core/words.ts';
+import { lateText } from '../diagnose/judge.ts';
+import { readText } from './age-text.ts';
 import type { pcieShape } from './gpu-shape.ts';
 import type { GpuRow } from './inventory-row.ts';
 import { migText } from './mig-text.ts';
@@ -13,32 +14,10 @@ const troubles: Readonly<Record<string, string>> = {
 
 /** `LOST: off the bus, for 3 min`; null for a GPU that is there. */
 export function troubleText({ trouble }: Pick<GpuRow, 'trouble'>): string | null {
-  return trouble && `${troubles[trouble.kind] ?? trouble.kind}, for ${duration(trouble.forMs)}`;
-}
-
-/** `read 1 s ago (31 s ago: fabric, nvlinks)`; null where nothing was read. */
-export function readText(row: Pick<GpuRow, 'ageMs' | 'slowAgeMs'>): string | null {
-  const { ageMs, slowAgeMs } = row;
-  if (ageMs === null) return null;
-  const rarer = Object.entries(row).flatMap(([name, value]) =>
-    value !== null && slowReadings.has(name as keyof GpuReadings) ? name : [],
-  );
-  const older = rarer.length > 0 && isMuchOlder(slowAgeMs, ageMs);
-  return `read ${duration(ageMs)} ago${older ? ` (${duration(slowAgeMs)} ago: ${rarer.join(', ')})` : ''}`;
-}
-
-/** ` Readings at most 4 ms old; those taken once a minute at most 12 s.`; '' where nothing was read. */
-export function agesText(oldestMs: number | null, oldestSlowMs: number | null): string {
-  if (oldestMs === null) return '';
-  const slow = isMuchOlder(oldestSlowMs, oldestMs)
-    ? `; those taken once a minute at most ${duration(oldestSlowMs)}`
-    : '';
-  return ` Readings at most ${duration(oldestMs)} old${slow}.`;
-}
-
-/** So much that it is said. */
-export function isMuchOlder(ageMs: number | null, thanMs: number): ageMs is number {
-  return ageMs !== null && ageMs - thanMs >= 1000;
+  if (!trouble) return null;
+  const { kind, forMs, againInMs } = trouble;
+  if (againInMs !== undefined) return `HUNG: ${lateText(againInMs)}, for ${duration(forMs)}`;
+  return `${troubles[kind] ?? kind}, for ${duration(forMs)}`;
 }
 
 /** One line with every value of an inventory; what is missing comes last, with the reason. */

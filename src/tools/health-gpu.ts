@@ -6,7 +6,7 @@ import { duration } from '../core/words.ts';
 import { type Judgement, judge, withFinding } from '../diagnose/judge.ts';
 import { actions, type Verdict, verdicts } from '../diagnose/verdict.ts';
 import { actionText } from './action-text.ts';
-import { isMuchOlder, readText } from './gpu-text.ts';
+import { isMuchOlder, readText } from './age-text.ts';
 import { type HealthEvents, healthEvents, isEventFact } from './health-events.ts';
 import { evidenceRow, evidenceText } from './health-evidence.ts';
 import { oldestOf } from './node-answer.ts';

@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { byName, foldNames } from '../core/names.ts';
 import { count } from '../core/words.ts';
 import { verdicts } from '../diagnose/verdict.ts';
+import { agesText } from './age-text.ts';
 import { commonArguments } from './arguments.ts';
-import { agesText } from './gpu-text.ts';
 import { healthEvents } from './health-events.ts';
 import { type GpuHealth, gpuHealth, gpuText, healthOf } from './health-gpu.ts';
 import {

@@ -2,9 +2,10 @@ import { z } from 'zod';
 
 import { byName } from '../core/names.ts';
 import { count } from '../core/words.ts';
+import { agesText } from './age-text.ts';
 import { commonArguments } from './arguments.ts';
 import { goneOf, goneRow, goneRows, goneText } from './gone-gpus.ts';
-import { agesText, gpuText } from './gpu-text.ts';
+import { gpuText } from './gpu-text.ts';
 import { group, groups, groupText, isThere, model } from './inventory-groups.ts';
 import { type GpuRow, inventoryRow } from './inventory-row.ts';
 import {

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { Rates } from '../core/rates.ts';
 import type { Reading } from '../core/reading.ts';
 import { duration, gibibytes } from '../core/words.ts';
+import { readText } from './age-text.ts';
 import { gpuRowOf } from './gpu-row.ts';
 import {
   errorShape,
@@ -23,7 +24,6 @@ import {
   memoryText,
   modeText,
   pcieLinkTexts,
-  readText,
   troubleText,
   utilizationText,
 } from './gpu-text.ts';

@@ -35,8 +35,10 @@ export function placed(node: string, gpus: readonly MetricsRow[], driverIsWell: 
   const youngestMs = Math.min(...gpus.flatMap(({ ageMs, trouble }) => (trouble ? [] : (ageMs ?? []))));
   const oldMs = (driverIsWell ? youngestMs : 0) + muchOlderMs;
   return gpus.map((gpu) => {
-    const { ageMs, trouble } = gpu;
-    return { node, gpu, old: ageMs !== null && (trouble !== null || ageMs > oldMs) };
+    const { ageMs, trouble, takesMs = 0 } = gpu;
+    // Where the driver takes long for all of them none is younger than the others.
+    const limitMs = takesMs > muchOlderMs ? muchOlderMs : oldMs;
+    return { node, gpu, old: ageMs !== null && (trouble !== null || ageMs > limitMs) };
   });
 }
 

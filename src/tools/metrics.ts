@@ -1,9 +1,10 @@
 import { z } from 'zod';
 
 import { count, gibibytes } from '../core/words.ts';
+import { agesText } from './age-text.ts';
 import { commonArguments } from './arguments.ts';
 import { gpmRow, gpmRowOf, gpmRows, gpmRowsOf, gpmRowText } from './gpm-row.ts';
-import { agesText, troubleText } from './gpu-text.ts';
+import { troubleText } from './gpu-text.ts';
 import { type MetricsRow, metricsRow, metricsText } from './metrics-row.ts';
 import { busy, summary, summaryRows, summaryText } from './metrics-summary.ts';
 import { type Placed, placed } from './metrics-unread.ts';

@@ -1,5 +1,5 @@
 import { type GpuReadings, readingNames } from '../core/gpu.ts';
-import { goneKeys } from '../core/history.ts';
+import { goneKeys, historyKey } from '../core/history.ts';
 import type { GpuState } from '../core/snapshot.ts';
 import { selectGpus } from './node-answer.ts';
 import { type Known, timelineOf, type Wanted } from './timeline-gpu.ts';
@@ -14,12 +14,15 @@ export function goneTimelines(
   wanted: Wanted,
   known: Known,
 ): GpuTimeline[] {
-  const nowWhy = known.nowWhy === 'notSampled' ? 'vanished' : known.nowWhy;
+  const driverIsWell = known.nowWhy === 'notSampled';
+  const allNamed = known.gpus.every((gpu) => historyKey(gpu) !== null);
+  const nowWhy = driverIsWell && allNamed ? 'vanished' : known.nowWhy;
+  const trouble = driverIsWell ? (allNamed ? 'notThereNow' : 'notNamed') : null;
   const gpus = selectGpus({ gpus: goneKeys(known.history, known.gpus).map(goneGpu) }, asked);
   return gpus
     .map((gpu) => timelineOf(gpu, wanted, { ...known, nowWhy }))
     .filter(({ covered }) => covered !== null || asked !== undefined)
-    .map((gpu) => ({ ...gpu, index: null, trouble: 'notThereNow' }));
+    .map((gpu) => ({ ...gpu, index: null, trouble }));
 }
 
 /** All that is known of it is under which name its history is kept. */

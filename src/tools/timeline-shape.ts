@@ -44,7 +44,10 @@ export const gpuTimeline = z.object({
   name: z.string().nullable(),
   uuid: z.string().nullable(),
   pciAddress: z.string().nullable(),
-  trouble: z.string().nullable().describe('lost, hung, vanished or notThereNow'),
+  trouble: z
+    .string()
+    .nullable()
+    .describe('lost, hung, vanished, notThereNow, or notNamed: there may be one that cannot say who it is'),
   /** What is covered: from the first sample in the window on. Null where there is none. */
   covered: z.object({ ...span, coveredMs: z.number(), samples: z.int() }).nullable(),
   resolution: z.string().describe('samples, bins (of five minutes) or both: bins where there are no samples'),

@@ -5,13 +5,18 @@ import { isProven, numberOf, worstEvent } from './timeline-events.ts';
 import { gravityOf } from './timeline-marks.ts';
 import type { GpuTimeline, SeriesAnswer, TimelineEvent } from './timeline-shape.ts';
 
+const troubleWords: Readonly<Record<string, string>> = {
+  notThereNow: 'not there now',
+  notNamed: 'a GPU that cannot say who it is may be this one',
+};
+
 /** What is to be told of a GPU before all else; empty where nothing has happened to it. */
 export function troublesOf(gpu: GpuTimeline): string[] {
   const { throttles, crossings, gaps, errors } = gpu;
   const hot = crossings.filter(({ harmless }) => !harmless);
   const odd = gaps.filter(({ why }) => why !== 'agentNotRunning');
   return [
-    gpu.trouble === 'notThereNow' ? 'not there now' : gpu.trouble,
+    gpu.trouble && (troubleWords[gpu.trouble] ?? gpu.trouble),
     ...eventTroubles(gpu),
     ...slowdownTroubles(throttles),
     ...hot.sort(worstLast).slice(-1).map(crossingText),

@@ -127,7 +127,7 @@ export const timeline = defineTool({
         gpusSlowedDown: number(isSlowed),
         gpusOverThreshold: number(isHot),
         gpusWithGaps: number(({ gaps }) => gaps.length > 0),
-        gpusNotThereNow: gone.length,
+        gpusNotThereNow: gone.filter(({ gpu }) => gpu.trouble === 'notThereNow').length,
         gpusWithErrors: number(({ errors }) => Object.keys(errors).length > 0),
         nodeEvents: answers.reduce((sum, { value }) => sum + numberOfNodeEvents(value), 0),
         nodesWithoutHistory: answers.filter(({ value }) => value.noHistory !== null).length,

@@ -110,3 +110,28 @@ test(
     expect(await gapsOf(agent.url, { gpu: 1 })).toEqual([['slow']]);
   },
 );
+
+test(
+  'every call on every GPU takes long: none is told to be well, and its gap has that reason',
+  options,
+  async (context) => {
+    const { expect } = context;
+    const driver = fakeDriver(context, { gpus: gpusAt(40) });
+    const agent = await startAgent(context, driver);
+    await until('all are read', async () => temperatures(await inventoryOf(agent.url)) === '40,40,40,40');
+
+    driver.write({ gpus: gpusAt(50), delays: [{ ms: 2000 }] });
+    await until(
+      'all are watched',
+      async () => (await healthOf(agent.url)).gpus.every(({ verdict }) => verdict === 'watch'),
+      patienceMs,
+    );
+
+    expect(await gapsOf(agent.url)).toEqual([['slow'], ['slow'], ['slow'], ['slow']]);
+    driver.write({ gpus: gpusAt(60) });
+    await until(
+      'all are read again',
+      async () => temperatures(await inventoryOf(agent.url)) === '60,60,60,60',
+    );
+  },
+);

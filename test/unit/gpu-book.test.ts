@@ -124,6 +124,7 @@ test('once its call has returned it says itself who it is, and a wrong guess is 
   const { book } = bookOf('a', 'b', 'c');
   book.hung(0, 7);
   book.begin(2);
+  const call = book.hung(0, 7);
   book.read(1, readings('c'));
   expect(known(book)).toEqual([
     ['a', 'hung'],
@@ -131,7 +132,7 @@ test('once its call has returned it says itself who it is, and a wrong guess is 
     ['b', 'vanished'],
   ]);
 
-  book.returned(0);
+  book.returned(call);
   book.read(0, readings('b'));
 
   expect(known(book)).toEqual([

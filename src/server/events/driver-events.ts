@@ -1,5 +1,5 @@
 import type { Log } from '../../core/log.ts';
-import type { BesideDriver } from '../driver-life.ts';
+import type { BesideDriver } from '../driver-life-options.ts';
 import type { EventLane, EventListener } from '../nvml/event-lane.ts';
 import type { EventBook } from './event-book.ts';
 

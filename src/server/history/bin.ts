@@ -59,6 +59,7 @@ export class OpenBin implements Bin {
 
   /** @param spanMs for how long the sample stands */
   add(sample: Sample, spanMs: number): void {
+    if (this.count > 0 && sample.life !== this.life) this.absence ??= 'agentNotRunning';
     this.row = sample.row;
     this.life = sample.life;
     this.endMonotonicMs = sample.monotonicMs;

@@ -38,6 +38,10 @@ export class GpuRing {
     return this.#newestRow;
   }
 
+  get lastAbsence(): Sample['absence'] {
+    return this.#last?.absence ?? null;
+  }
+
   /** When it last had a value, Unix time; 0 for never. */
   get lastSeenMs(): number {
     return this.#lastSeenMs;

@@ -70,6 +70,11 @@ export class History implements GpuHistory {
     return [...this.#rings.keys()];
   }
 
+  /** Why the newest row of a GPU has no values; null where it has. */
+  lastAbsence(gpuKey: string): Absence | null {
+    return this.#rings.get(gpuKey)?.lastAbsence ?? null;
+  }
+
   get byteLength(): number {
     return [...this.#rings.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
   }

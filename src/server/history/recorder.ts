@@ -1,4 +1,4 @@
-import { type Absence, gapMs, historyKey, type Moment, seriesKinds } from '../../core/history.ts';
+import { type Absence, gapMs, goneKeys, historyKey, type Moment, seriesKinds } from '../../core/history.ts';
 import { orNull } from '../../core/reading.ts';
 import type { DriverState, GpuState, Snapshot } from '../../core/snapshot.ts';
 import type { History, Taken } from './history.ts';
@@ -22,17 +22,27 @@ export class Recorder {
    * @param nowMs by the clock of the snapshot
    * @param moment the same moment by the node's clocks
    */
-  round({ gpus, driver }: Snapshot, nowMs: number, moment: Moment): void {
+  round(snapshot: Snapshot, nowMs: number, moment: Moment): void {
+    const { gpus, driver } = snapshot;
     for (const gpu of gpus) {
       const key = historyKey(gpu);
       if (key === null) continue;
       const readAtMs = this.#newlyRead(key, gpu);
-      if (readAtMs !== null) this.#read(key, gpu, { ...moment, ageMs: nowMs - readAtMs });
-      else {
-        const absence = whyNot(gpu, driver);
-        if (absence) this.#add(key, nothing(absence), moment);
-      }
+      if (readAtMs === null) this.#absent(key, whyNot(gpu, driver), moment);
+      else this.#read(key, gpu, { ...moment, ageMs: nowMs - readAtMs });
     }
+    for (const key of this.#unseen(snapshot)) this.#absent(key, whyNameless(gpus, driver), moment);
+  }
+
+  /** GPUs of an earlier life of the agent, of which there is none, or each of which may be one that cannot say who it is. */
+  #unseen({ gpus, driver }: Snapshot): string[] {
+    const keys = goneKeys(this.#history, gpus).filter((key) => this.#history.lastAbsence(key) !== 'vanished');
+    const nameless = gpus.filter((gpu) => historyKey(gpu) === null);
+    return driver.state !== 'ok' || nameless.length === keys.length ? keys : [];
+  }
+
+  #absent(key: string, absence: Absence | null, moment: Moment): void {
+    if (absence) this.#add(key, nothing(absence), moment);
   }
 
   #read(key: string, gpu: GpuState, moment: Moment & { readonly ageMs: number }): void {
@@ -57,6 +67,17 @@ export class Recorder {
     this.#readAtMs.set(key, readAtMs);
     return readAtMs;
   }
+}
+
+/** Of GPUs that cannot say who they are, or of all while there is no driver: why; null where they do not agree, or are still to be read. */
+function whyNameless(gpus: readonly GpuState[], driver: DriverState): Absence | null {
+  if (driver.state === 'unavailable') return 'driverUnavailable';
+  if (driver.state === 'notResponding') return 'driverNotResponding';
+  const reasons = gpus
+    .filter((gpu) => historyKey(gpu) === null)
+    .map((gpu) => gpu.trouble?.kind ?? (gpu.readAtMs === null ? null : whyNoValue(gpu)));
+  const [reason = null, ...others] = new Set(reasons);
+  return others.length > 0 ? null : reason;
 }
 
 /** Null: the driver takes long to tell, and the GPU is still being read. */
