@@ -4,8 +4,8 @@ import type { Memory } from '../../src/core/load-readings.ts';
 import type { MigDevice } from '../../src/core/mode-readings.ts';
 import type { Reading } from '../../src/core/reading.ts';
 import { openedNvml } from '../support/agent-nvml.ts';
+import { random } from '../support/answers.ts';
 import type { FakeGpu } from '../support/nvml/fake-config.ts';
-import { randomNumbers } from '../support/random.ts';
 
 const gibibyte = 2 ** 30;
 
@@ -132,12 +132,12 @@ test('any combination of return codes leaves of each MIG device what is right, o
   const plain = { name: 'NVIDIA H100 80GB HBM3', uuid: 'GPU-1', pci: null, ...migOn };
   const { driver, write } = openedNvml(migOn);
   const right = new Map(valuesOf(driver.read(0).migDevices));
-  const random = randomNumbers(5);
+  const next = random(5);
   const codes = [0, 2, 3, 4, 6, 7, 10, 12, 13, 17, 20, 25, 999];
-  const code = () => codes[Math.floor(random() * codes.length)] as number;
+  const code = () => codes[Math.floor(next() * codes.length)] as number;
   let told = 0;
   for (let round = 0; round < 200; round++) {
-    const failing = migSymbols.filter(() => random() < 0.3);
+    const failing = migSymbols.filter(() => next() < 0.3);
     write({ gpus: [plain], returns: failing.map((symbol) => ({ symbol, code: code() })) });
     driver.open();
 

@@ -11,10 +11,9 @@ import { tools } from '../../src/tools/index.ts';
 import { inventoryRow } from '../../src/tools/inventory-row.ts';
 import { metricsRow, metricsText } from '../../src/tools/metrics-row.ts';
 import { openedNvml } from '../support/agent-nvml.ts';
-import { ask } from '../support/answers.ts';
+import { ask, random } from '../support/answers.ts';
 import { snapshot } from '../support/gpus.ts';
 import { expected, told } from '../support/nvml/every-reading.ts';
-import { randomNumbers } from '../support/random.ts';
 
 const symbols = [...new Set(Object.values(symbolOf))];
 /** Every code of nvml.h but those that say the whole GPU or driver is gone, and one that it does not know. */
@@ -76,12 +75,12 @@ function linksMadeUp({ nvlinks }: GpuReadings): string[] {
 }
 
 test.for([1, 2, 3, 4])('any combination of return codes yields a valid answer, round %i', (seed) => {
-  const random = randomNumbers(seed);
-  const pick = <T>(from: readonly T[]): T => from[Math.floor(random() * from.length)] as T;
+  const next = random(seed);
+  const pick = <T>(from: readonly T[]): T => from[Math.floor(next() * from.length)] as T;
   const { driver, write } = openedNvml(told);
   for (let round = 0; round < 100; round++) {
     const among = round % 4 === 0 ? [...codes, ...lost] : codes;
-    const failing = symbols.filter(() => random() < 0.4);
+    const failing = symbols.filter(() => next() < 0.4);
     const returns = new Map(failing.map((symbol) => [symbol, pick(among)]));
     write({ gpus: [told], returns: [...returns].map(([symbol, code]) => ({ symbol, code })) });
     driver.open(); // forgets what was said for good

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 import { historyKey, type Moment, seriesNames } from '../../src/core/history.ts';
 import type { DriverState, GpuState } from '../../src/core/snapshot.ts';
@@ -143,6 +143,47 @@ test('a GPU whose index changes keeps its history; one without UUID is known by 
 
   expect(rows(gpu(0)).map(({ row }) => row)).toEqual([1, 2]);
   expect(rows(noUuid(5, 0)).map(({ row }) => row)).toEqual([1, 2]);
+});
+
+describe('after a restart of the agent', () => {
+  /** What an earlier life has seen: GPU 0 and GPU 1. */
+  function restarted(gpus: readonly GpuState[], driver: DriverState = driverOk) {
+    const history = new History({ intervalMs: 10_000, now: () => moment });
+    new Recorder(history).round(snapshot([gpu(0), gpu(1)]), nowMs, moment);
+    history.continue(history.numbering, 1);
+    const later = { ...moment, atMs: moment.atMs + 60_000, monotonicMs: moment.monotonicMs + 60_000 };
+    new Recorder(history).round(snapshot(gpus, driver), nowMs + 60_000, later);
+    return [0, 1].map((index) => history.lastAbsence(historyKey(gpu(index)) ?? ''));
+  }
+
+  const nameless = (missing: 'gpuLost' | 'resetRequired', given = {}) => unreadableGpu(1, missing, {}, given);
+
+  test('GPUs that an earlier life knew have rows while there is no driver', () => {
+    expect(restarted([], { state: 'notResponding', info: null, sinceMs: 0 })).toEqual([
+      'driverNotResponding',
+      'driverNotResponding',
+    ]);
+  });
+
+  test('the one that cannot say who it is is the one that nobody else is', () => {
+    const read = { readAtMs: nowMs + 60_000 };
+    const here = gpu(0, {}, read);
+
+    expect(restarted([here, nameless('gpuLost', { trouble: 'lost', ...read })])).toEqual([null, 'lost']);
+    expect(restarted([here, nameless('resetRequired', read)])).toEqual([null, 'resetRequired']);
+    expect(restarted([here, nameless('gpuLost', { trouble: 'hung', readAtMs: null })])).toEqual([
+      null,
+      'hung',
+    ]);
+  });
+
+  test('of GPUs that are still to be read, or are fewer than those before, nothing is said', () => {
+    const toBeRead = unreadableGpu(1, 'notReady', {}, { readAtMs: null });
+
+    expect(restarted([gpu(0), toBeRead])).toEqual([null, null]);
+    expect(restarted([gpu(0)])).toEqual([null, null]);
+    expect(restarted([nameless('gpuLost', { trouble: 'lost' })])).toEqual([null, null]);
+  });
 });
 
 test('a GPU that has never said who it is has no history, and troubles no other', () => {

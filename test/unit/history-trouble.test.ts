@@ -2,6 +2,8 @@ import { rename, symlink, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
+import { restoreFrom } from '../../src/server/history/folder.ts';
+import { node } from '../support/history.ts';
 import { emptyFolder, lifeIn } from '../support/history-file.ts';
 
 describe('trouble with the folder costs only the folder, and is logged once', () => {
@@ -88,5 +90,21 @@ describe('trouble with the folder costs only the folder, and is logged once', ()
     const next = await lifeIn(folder, { monotonicMs: 40_000 });
     expect(next.rows()).toEqual(before.rows());
     expect(next.file.state).toBe('state');
+  });
+
+  // On a node without an idle processor the whole of it takes longer than any disk is waited for.
+  test('it answers file by file: each answer is told of, so that it is not taken for one that does not', async () => {
+    const folder = await emptyFolder();
+    for (const monotonicMs of [0, 20_000, 40_000]) {
+      const life = await lifeIn(folder, { monotonicMs });
+      life.sample(50);
+      await life.file.close();
+    }
+    const { history } = node({ bootId: 'boot-1' });
+    let answers = 0;
+
+    await restoreFrom(folder, history, { answered: () => void answers++ });
+
+    expect(answers).toBeGreaterThanOrEqual(3);
   });
 });

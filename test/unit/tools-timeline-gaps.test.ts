@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 
 import { seriesNames } from '../../src/core/history.ts';
+import { History } from '../../src/server/history/history.ts';
 import type { GpuTimeline } from '../../src/tools/timeline-shape.ts';
-import { gpu, snapshot } from '../support/gpus.ts';
+import { gpu, snapshot, unreadableGpu } from '../support/gpus.ts';
 import { historyOf, keyOf, now, type Shows } from '../support/history.ts';
 import { askTimeline, calm, gpusOf, nodeOf, seriesOf } from '../support/timelines.ts';
 
@@ -120,6 +121,36 @@ test('an agent that was restarted shows as a gap with that reason, and a reboot 
   expect(gpusOf(restarted)[0]?.gaps).toMatchObject([{ why: 'agentNotRunning' }]);
 });
 
+test('a GPU that was lost before the agent went away, or its node was rebooted, was lost until then', () => {
+  const whysAfter = (bootId: string) => {
+    const history = historyOf({ [keyOf(0)]: (ageMs) => (ageMs > 21 * minute ? calm : { absence: 'lost' }) });
+    const newest = history
+      .rows({ gpuKey: keyOf(0) })
+      .rows.filter(({ atMs }) => atMs <= now.atMs - 20 * minute);
+    const kept = new History({ intervalMs: 10_000, now: () => now });
+    for (const row of newest)
+      kept.restoreSample(keyOf(0), 'a', { ...row, values: row.values.map(Number), reasons: 0 });
+    kept.continue(kept.numbering, 1);
+    kept.restoreSample(keyOf(0), bootId, {
+      ...{ row: 1000, life: 2, atMs: now.atMs - 5000, monotonicMs: now.monotonicMs - 5000 },
+      ...{ values: seriesNames.map(() => 1), reasons: 0, absence: null },
+    });
+    return gpusOf({ history: kept, snapshot: snapshot([gpu(0)]) })[0]?.gaps.map(({ why, lostMs }) => [
+      why,
+      Math.round(lostMs / minute),
+    ]);
+  };
+
+  expect(whysAfter('a')).toEqual([
+    ['lost', 1],
+    ['agentNotRunning', 20],
+  ]);
+  expect(whysAfter('b')).toEqual([
+    ['lost', 1],
+    ['nodeRebooted', 20],
+  ]);
+});
+
 describe('a clock that was set', () => {
   const { history } = nodeOf([() => undefined]);
   for (let ageMs = 20 * minute; ageMs > 0; ageMs -= 10_000) {
@@ -154,6 +185,15 @@ describe('a GPU that was gone before the agent was started', () => {
     expect(text[0]).toBe('1 GPU on 1 node, last 30 min: 1 more not there now.');
     expect(text[1]).toBe(`a ${keyOf(1)}: not there now; no samples for 10 min (vanished)`);
     expect(text).toContainEqual(expect.stringMatching(/^ {2}temperatureC .*55 °C/));
+  });
+
+  test('is not said to be gone while a GPU cannot say who it is: it may be that one', () => {
+    const lost = unreadableGpu(1, 'gpuLost', {}, { trouble: 'lost' });
+    const { text } = askTimeline({ a: { ...whole, snapshot: snapshot([gpu(0), lost]) } });
+
+    expect(text).toContain(`a ${keyOf(1)}: a GPU that cannot say who it is may be this one; no samples for`);
+    expect(text).not.toContain('vanished');
+    expect(text).not.toContain('not there now');
   });
 
   test('is found by its name, and by no other', () => {

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { appendFile, mkdir, rename, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 
 import type { Log } from '../../core/log.ts';
 import { whyUnreadable } from '../../core/words.ts';
+import { whileProgressing } from '../stall.ts';
 import { fileName, makeRoom, restoreFrom, segmentBytes, textOf } from './folder.ts';
 import type { History } from './history.ts';
+import { Owner } from './owner.ts';
 import { lineOf, recordIn } from './record-line.ts';
 import { binLine, headerLine, type Kind, sampleLine } from './segment.ts';
 
@@ -18,9 +19,6 @@ const stateFlushMs = 500;
 const batchAtMost = 512 * 1024;
 /** Of the state that others leave here. */
 const stateAtMost = 2 * 2 ** 20;
-/** An agent that has not written for so long no longer does. */
-const goneAfterMs = 120_000;
-
 export interface HistoryFileOptions {
   readonly folder: string;
   readonly history: History;
@@ -35,8 +33,6 @@ export interface HistoryFileOptions {
 
 /** A disk that takes longer holds up the agent for no more than this, at its start and at its end. */
 const patienceMs = 2000;
-
-const ownerSchema = z.object({ life: z.int(), token: z.string(), atMs: z.number() });
 
 interface Segment {
   readonly path: string;
@@ -54,6 +50,7 @@ interface Segment {
 export class HistoryFile {
   readonly #options: HistoryFileOptions;
   readonly #token = randomBytes(4).toString('hex');
+  readonly #owner: Owner;
   readonly #segments = new Map<Kind, Segment>();
   #waiting: Readonly<Record<Kind, string[]>> = { samples: [], bins: [] };
   #waitingBytes = 0;
@@ -70,6 +67,7 @@ export class HistoryFile {
 
   constructor(options: HistoryFileOptions) {
     this.#options = options;
+    this.#owner = new Owner(join(options.folder, 'owner.json'), this.#token, options.nowMs);
   }
 
   /** What was last given to `keep` in an earlier life; undefined where there is none. */
@@ -79,13 +77,14 @@ export class HistoryFile {
 
   /**
    * Reads what is there into the history, and writes down from now on what is added to it. Never rejects. A disk that does
-   * not answer is given up, in this life for good.
+   * not answer is given up, in this life for good; one that goes on is waited for: on a busy node all of it takes long.
    */
   async open(): Promise<void> {
     const { folder, history, patienceMs: ms = patienceMs } = this.#options;
-    const signal = ms > 0 ? AbortSignal.timeout(ms) : AbortSignal.abort();
-    await Promise.race([this.#orTrouble(() => this.#read(signal)), aborted(signal)]);
-    if (signal.aborted && !this.#isRead) {
+    const giveUp = new AbortController();
+    if (ms === 0) giveUp.abort();
+    else await this.#readWhileItAnswers(giveUp, ms);
+    if (giveUp.signal.aborted && !this.#isRead) {
       history.begin();
       this.#report(`${folder} does not answer within ${ms} ms`);
       return;
@@ -97,17 +96,25 @@ export class HistoryFile {
     });
   }
 
-  async #read(signal: AbortSignal): Promise<void> {
+  async #readWhileItAnswers(giveUp: AbortController, hangAfterMs: number): Promise<void> {
+    let answers = 0;
+    const reading = this.#orTrouble(() => this.#read(giveUp.signal, () => void answers++));
+    const limits = { hangAfterMs, nowMs: () => performance.now() };
+    await whileProgressing(reading, () => answers, limits).catch(() => giveUp.abort());
+  }
+
+  /** @param answered called each time that the disk has answered */
+  async #read(signal: AbortSignal, answered: () => void): Promise<void> {
     const { folder, history } = this.#options;
     await mkdir(folder, { recursive: true });
-    await restoreFrom(folder, history, signal);
+    await restoreFrom(folder, history, { signal, answered });
     const state = await this.#stateIn();
-    const owner = await this.#owner();
+    const owner = await this.#owner.read();
     signal.throwIfAborted();
     this.#isRead = true;
     this.#state = state;
     if (owner && owner.life >= history.life) history.continue(history.numbering, owner.life);
-    await this.#own();
+    await this.#owner.claim(this.#options.history.life);
   }
 
   /** Keeps a JSON value for the next life, in place of the last one: as it is when it is written. */
@@ -148,11 +155,11 @@ export class HistoryFile {
     const { samples, bins } = this.#waiting;
     this.#waiting = { samples: [], bins: [] };
     this.#waitingBytes = 0;
-    if (await this.#isDisplaced()) {
+    if (await this.#owner.isDisplaced(this.#options.history.life)) {
       this.#report('another agent keeps its history there');
       return;
     }
-    await this.#own();
+    await this.#owner.claim(this.#options.history.life);
     await this.#append('bins', bins.join(''));
     await this.#append('samples', samples.join(''));
     await this.#writeState();
@@ -191,7 +198,7 @@ export class HistoryFile {
     this.#stateWaiting = undefined;
     const line = lineOf(state);
     if (Buffer.byteLength(line) > stateAtMost) throw new Error('the state to keep is too long');
-    const path = this.#path('state');
+    const path = this.#statePath;
     try {
       await writeFile(`${path}.new`, line);
       await rename(`${path}.new`, path);
@@ -203,31 +210,11 @@ export class HistoryFile {
   }
 
   async #stateIn(): Promise<unknown> {
-    return recordIn((await textOf(this.#path('state'), stateAtMost)).trimEnd());
+    return recordIn((await textOf(this.#statePath, stateAtMost)).trimEnd());
   }
 
-  async #owner() {
-    const text = await textOf(this.#path('owner'), 4096);
-    return ownerSchema.safeParse(recordIn(text.trimEnd())).data;
-  }
-
-  /** By an agent that began later and still writes. */
-  async #isDisplaced(): Promise<boolean> {
-    const owner = await this.#owner();
-    if (!owner || owner.token === this.#token) return false;
-    const { history, nowMs } = this.#options;
-    const later = owner.life > history.life || (owner.life === history.life && owner.token > this.#token);
-    return later && Math.abs(nowMs() - owner.atMs) < goneAfterMs;
-  }
-
-  async #own(): Promise<void> {
-    const { history, nowMs } = this.#options;
-    const owner = { life: history.life, token: this.#token, atMs: nowMs() };
-    await writeFile(this.#path('owner'), lineOf(owner));
-  }
-
-  #path(name: 'state' | 'owner'): string {
-    return join(this.#options.folder, `${name}.json`);
+  get #statePath(): string {
+    return join(this.#options.folder, 'state.json');
   }
 
   async #orTrouble(work: () => Promise<void>): Promise<void> {

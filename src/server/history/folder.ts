@@ -53,12 +53,18 @@ export async function makeRoom(folder: string, kind: Kind): Promise<void> {
 /**
  * Puts what is in a folder into the history, as far as it can be read.
  *
+ * @param answered called for each file that was read
  * @throws the signal's reason, once it is aborted: from then on nothing is put there
  */
-export async function restoreFrom(folder: string, history: History, signal?: AbortSignal): Promise<void> {
+export async function restoreFrom(
+  folder: string,
+  history: History,
+  { signal, answered }: { readonly signal?: AbortSignal; readonly answered?: () => void } = {},
+): Promise<void> {
   const lines = async (name: string) => {
     const found = await linesOf(join(folder, name));
     signal?.throwIfAborted();
+    answered?.();
     return found;
   };
   const bins = await segmentsIn(folder, 'bins');
