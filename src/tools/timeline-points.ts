@@ -42,12 +42,35 @@ export function pointsOf(history: GpuHistory, gpuKey: string, { fromMs, toMs }: 
     ? []
     : history.bins({ gpuKey, toMs }).filter((bin) => !oldest || startsBefore(bin, oldest));
   const binned = older.at(-1)?.row ?? 0;
+  const intervalOf = intervalsOf(samples, history.intervalMs);
   const points: Point[] = [];
   for (const bin of older) points.push(pointOfBin(bin, points.at(-1), history.intervalMs, now));
   for (const row of samples)
-    if (row.row > binned) points.push(pointOfRow(row, points.at(-1), history.intervalMs, now));
+    if (row.row > binned) points.push(pointOfRow(row, points.at(-1), intervalOf(row.life), now));
   const first = points.findIndex((point) => point.toMs > fromMs);
   return first < 0 ? points.slice(-1) : points.slice(Math.max(0, first - 1));
+}
+
+/** More is no interval at which somebody samples. */
+const longestIntervalMs = 60_000;
+
+/** An earlier life of the agent may have sampled more rarely than this one does: as rarely as half of its rows say. */
+function intervalsOf(rows: readonly HistoryRow[], intervalMs: number): (life: number) => number {
+  const newest = rows.at(-1)?.life;
+  const steps = new Map<number, number[]>();
+  rows.forEach((row, at) => {
+    const last = rows[at - 1];
+    if (!last || row.life === newest || last.life !== row.life) return;
+    const own = steps.get(row.life) ?? [];
+    own.push(row.monotonicMs - last.monotonicMs);
+    steps.set(row.life, own);
+  });
+  const medians = [...steps].map(([life, all]): [number, number] => {
+    const median = all.sort((a, b) => a - b)[Math.floor(all.length / 2)] ?? intervalMs;
+    return [life, Math.max(intervalMs, Math.min(median, longestIntervalMs))];
+  });
+  const known = new Map(medians);
+  return (life) => known.get(life) ?? intervalMs;
 }
 
 function startsBefore(bin: HistoryBin, { row }: HistoryRow): boolean {

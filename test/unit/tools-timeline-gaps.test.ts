@@ -151,6 +151,21 @@ test('a GPU that was lost before the agent went away, or its node was rebooted, 
   ]);
 });
 
+test('samples that an earlier life took more rarely than this one does are no gaps', () => {
+  const history = new History({ intervalMs: 10_000, now: () => now });
+  const row = (number: number, life: number, ageMs: number) => {
+    const at = { atMs: now.atMs - ageMs, monotonicMs: now.monotonicMs - ageMs };
+    const values = seriesNames.map(() => 1);
+    history.restoreSample(keyOf(0), 'b', { ...at, row: number, life, values, reasons: 0, absence: null });
+  };
+  for (let at = 0; at < 20; at++) row(at + 1, 1, 15 * minute - at * 30_000);
+  for (let at = 0; at < 20; at++) row(at + 21, 2, 5 * minute - at * 10_000);
+
+  const [one] = gpusOf({ history, snapshot: snapshot([gpu(0)]) });
+
+  expect(one?.gaps.map(({ why }) => why)).toEqual(['agentNotRunning', 'notSampled']);
+});
+
 describe('a clock that was set', () => {
   const { history } = nodeOf([() => undefined]);
   for (let ageMs = 20 * minute; ageMs > 0; ageMs -= 10_000) {
