@@ -94,7 +94,10 @@ export interface HistoryPlace extends Moment {
 
 /** One sample of one GPU. */
 export interface HistoryRow extends HistoryPlace {
-  /** Increases by one with each sample of this GPU, also over restarts where the history is kept on disk. */
+  /**
+   * Increases by one with each sample of this GPU, also over restarts where the history is kept on disk. After a life that
+   * was cut off numbers are left out: it may have given some that it had not written down.
+   */
   readonly row: number;
   /** In the order of `seriesNames`; null where there was no value. */
   readonly values: readonly (number | null)[];

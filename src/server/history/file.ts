@@ -19,6 +19,9 @@ const stateFlushMs = 500;
 const batchAtMost = 512 * 1024;
 /** Of the state that others leave here. */
 const stateAtMost = 2 * 2 ** 20;
+/** A life that did not end by itself may have given numbers that were not written down, while a disk was full for hours. */
+const rowsAhead = 10_000;
+
 export interface HistoryFileOptions {
   readonly folder: string;
   readonly history: History;
@@ -113,6 +116,7 @@ export class HistoryFile {
     signal.throwIfAborted();
     this.#isRead = true;
     this.#state = state;
+    if (owner?.ended !== true || owner.life !== history.life - 1) history.skipRows(rowsAhead);
     if (owner && owner.life >= history.life) history.continue(history.numbering, owner.life);
     await this.#owner.claim(this.#options.history.life);
   }
@@ -126,7 +130,13 @@ export class HistoryFile {
 
   /** Writes all that waits, or gives it up with a disk that does not answer. Never rejects. */
   async close(): Promise<void> {
-    await Promise.race([this.flush(), aborted(AbortSignal.timeout(this.#options.patienceMs ?? patienceMs))]);
+    await Promise.race([this.#end(), aborted(AbortSignal.timeout(this.#options.patienceMs ?? patienceMs))]);
+  }
+
+  async #end(): Promise<void> {
+    await this.flush();
+    if (!this.#isOpen || this.#trouble !== undefined) return;
+    await this.#orTrouble(() => this.#owner.claim(this.#options.history.life, true));
   }
 
   /** Writes all that waits. Never rejects. */

@@ -83,6 +83,10 @@ export class GpuRing {
     this.#newestRow = Math.max(this.#newestRow, this.#binnedUpTo);
   }
 
+  skipRows(count: number): void {
+    this.#newestRow += count;
+  }
+
   /** Oldest first, both rings as one; those after a row. */
   *samples(afterRow = 0): Generator<Sample> {
     let regular = firstAfter(this.#regular, afterRow);

@@ -109,6 +109,11 @@ export class History implements GpuHistory {
     for (const ring of this.#rings.values()) ring.restored();
   }
 
+  /** Numbers that may have been given are not given again; those that were not count as rows that are lost. */
+  skipRows(count: number): void {
+    for (const ring of this.#rings.values()) ring.skipRows(count);
+  }
+
   /** @returns the row's number; undefined where it is not later than the last one */
   add(gpuKey: string, taken: Taken): number | undefined {
     this.#boot ??= this.#bootOf(this.#now().bootId, this.#life);

@@ -7,7 +7,12 @@ import { lineOf, recordIn } from './record-line.ts';
 /** An agent that has not written for so long no longer does. */
 const goneAfterMs = 120_000;
 
-const schema = z.object({ life: z.int(), token: z.string(), atMs: z.number() });
+const schema = z.object({
+  life: z.int(),
+  token: z.string(),
+  atMs: z.number(),
+  ended: z.boolean().default(false),
+});
 
 /** Whose a folder is, of agents that run at once: it says so in a file of its own. */
 export class Owner {
@@ -28,8 +33,9 @@ export class Owner {
     return schema.safeParse(recordIn(text.trimEnd())).data;
   }
 
-  async claim(life: number): Promise<void> {
-    await writeFile(this.#path, lineOf({ life, token: this.#token, atMs: this.#nowMs() }));
+  /** @param ended all that this life has to tell is written */
+  async claim(life: number, ended = false): Promise<void> {
+    await writeFile(this.#path, lineOf({ life, token: this.#token, atMs: this.#nowMs(), ended }));
   }
 
   /** By an agent that began later and still writes. */
