@@ -81,6 +81,15 @@ const others: [line: string, expected: object][] = [
     { kind: 'fallenOffBus', pciSlot: '0000:18:00' },
   ],
   [
+    '<3>[7.1] NVRM: GPU at 0000:06:00.0 has fallen off the bus.',
+    { kind: 'fallenOffBus', pciSlot: '0000:06:00' },
+  ],
+  [
+    '<3>[7.1] NVRM: GPU 0000:06:00.0 has fallen off the bus.',
+    { kind: 'fallenOffBus', pciSlot: '0000:06:00' },
+  ],
+  ['<3>[7.1] NVRM: GPU has fallen off the bus.', { kind: 'fallenOffBus', pciSlot: null }],
+  [
     '<3>[7.1] NVRM: GPU 0000:18:00.0: RmInitAdapter failed! (0x62:0x40:1860)',
     {
       kind: 'nvrm',
@@ -102,6 +111,14 @@ const others: [line: string, expected: object][] = [
     { kind: 'aer', details: { fatal: false, corrected: false } },
   ],
   [
+    '<3>[7.1] nvidia 0000:3b:00.0: AER: aer_uncor_severity: 0x00062030',
+    { kind: 'aer', pciSlot: '0000:3b:00', details: { fatal: false, corrected: false } },
+  ],
+  [
+    '<3>[7.1] nvidia 0000:3b:00.0: aer_uncor_severity: 0x00062030', // up to Linux 5.0
+    { kind: 'aer', pciSlot: '0000:3b:00', details: { fatal: false, corrected: false } },
+  ],
+  [
     '<3>[7.1] Out of memory: Killed process 4321 (python3) total-vm:1234kB, anon-rss:1kB',
     { kind: 'oomKill', pciSlot: null, details: { pid: 4321, processName: 'python3' } },
   ],
@@ -118,6 +135,16 @@ const others: [line: string, expected: object][] = [
     { kind: 'oomKill', details: { pid: 77, processName: 'java' } },
   ],
 ];
+
+test.for<[line: string, processName: string]>([
+  ['Out of memory (oom_kill_allocating_task): Killed process 42 (x) total-vm:1kB, anon-rss:1kB', 'x'],
+  ['Out of memory (oom_kill_allocating_task): Killed process 42 (a (b)) total-vm:1kB', 'a (b)'],
+  ['Memory cgroup out of memory (oom_kill_allocating_task): Killed process 42 (x) total-vm:1kB', 'x'],
+  ['Memory cgroup out of memory: Killed process 42 ((sd-pam)) total-vm:1kB', '(sd-pam)'],
+  ['Killed process 42 (a (b)), UID 1000, total-vm:1kB, anon-rss:1kB', 'a (b)'],
+])('a killed program has its own name and not the reason why it was chosen: %s', ([line, processName]) => {
+  expect(told(`<3>[7.1] ${line}\n`)).toMatchObject([{ kind: 'oomKill', details: { pid: 42, processName } }]);
+});
 
 test.for(others)('another event: %s', ([line, expected]) => {
   expect(told(`${line}\n`)).toMatchObject([expected]);

@@ -86,9 +86,11 @@ function xid(text: string): Found | null {
 }
 
 function offBus(text: string): Found | null {
-  const [, address] =
-    /^NVRM: GPU (?:at )?(?:PCI:)?([\da-f:.]{10,20}?):? GPU has fallen off the bus/i.exec(text) ?? [];
-  return address === undefined ? null : { ...nothing, kind: 'fallenOffBus', pciSlot: pciSlot(address) };
+  const [line, address] =
+    /^NVRM: GPU(?: (?:at )?(?:PCI:)?([\da-f:.]{10,20}?):?)?(?: GPU)? has fallen off the bus/i.exec(text) ??
+    [];
+  if (line === undefined) return null;
+  return { ...nothing, kind: 'fallenOffBus', pciSlot: address === undefined ? null : pciSlot(address) };
 }
 
 /** What the driver says as a matter of course, or beside a report of its own. */
@@ -128,7 +130,14 @@ function sxid(text: string): Found | null {
 const busErrorLine =
   /^\S{1,40} ([\da-f]{4,8}:[\da-f]{2}:[\da-f]{2})\.[\da-f]: (?:AER: )?PCIe Bus Error: severity=([^,]{1,60})/i;
 
+/** Where the firmware gets the errors first the kernel prints no such line; this one it prints of none that was corrected. */
+const firmwareErrorLine =
+  /^\S{1,40} ([\da-f]{4,8}:[\da-f]{2}:[\da-f]{2})\.[\da-f]: (?:AER: )?aer_uncor_severity: 0x/i;
+
 function busError(text: string): Found | null {
+  const [, told] = firmwareErrorLine.exec(text) ?? [];
+  if (told !== undefined)
+    return { ...nothing, kind: 'aer', pciSlot: pciSlot(told), details: { fatal: false, corrected: false } };
   const [, address, severity] = busErrorLine.exec(text) ?? [];
   if (address === undefined || severity === undefined) return null;
   const fatal = /\bFatal\b/.test(severity) && !/Non-?Fatal/i.test(severity);
@@ -139,11 +148,13 @@ function busError(text: string): Found | null {
 /** Up to Linux 5.0 the reason stood in a line before. Source: mm/oom_kill.c */
 const killedLine =
   /^(?:(?:Memory cgroup out of memory|Out of memory)\b.{0,40}: |(?=Killed process .{1,120} total-vm:))Killed process (\d{1,10}) \((.{1,64}?)\)(?: |,|$)/;
+/** The name may have brackets. */
+const bracketedName = /\bKilled process \d{1,10} \((.{1,64})\),?(?: UID \d{1,10},)? total-vm/;
 
 function killed(text: string): Found | null {
   const [, pid, processName] = killedLine.exec(text) ?? [];
   if (pid === undefined || processName === undefined) return null;
-  const whole = /^[^(]*\((.{1,64})\),? total-vm/.exec(text)?.[1] ?? processName; // the name may have brackets
+  const [, whole = processName] = bracketedName.exec(text) ?? [];
   return { ...nothing, kind: 'oomKill', details: { pid: Number(pid), processName: plainText(whole, 64) } };
 }
 

@@ -76,7 +76,14 @@ export function secondsOf(line: KernelLine | null | undefined): number | null {
 
 const newline = '\n'.charCodeAt(0);
 /** What no line has that is none of ours: the rest of a log of megabytes need not become a text. */
-const marks = ['NVRM: ', 'nvidia-nvswitch', 'PCIe Bus Error: ', 'AER: ', 'Killed process '];
+const marks = [
+  'NVRM: ',
+  'nvidia-nvswitch',
+  'PCIe Bus Error: ',
+  'AER: ',
+  'aer_uncor_severity: ',
+  'Killed process ',
+];
 
 /** The lines that may be of interest, in their order. */
 export function linesOfInterest(log: Buffer): string[] {
