@@ -54,7 +54,7 @@ export interface EventPage {
   readonly events: readonly GpuEvent[];
   /** To be given as `since` the next time. */
   readonly cursor: string;
-  /** True when events between the cursor and the oldest that is still there were dropped, or may have been. */
+  /** True when events after the cursor, or without one any at all, were dropped for want of room or may have been missed. */
   readonly eventsLost: boolean;
 }
 

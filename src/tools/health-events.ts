@@ -29,16 +29,16 @@ export interface HealthEvents {
 /** Gone through once for all GPUs of a node. */
 export function healthEvents({ events, snapshot, clock }: NodeContext): HealthEvents {
   const nowMs = Date.parse(clock.wallTime);
-  const grave = events
-    .since(undefined)
-    .events.filter((event) => isGrave(event) && (event.atMs === null || nowMs - event.atMs <= recentMs))
+  const page = events.since(undefined);
+  const grave = page.events
+    .filter((event) => isGrave(event) && (event.atMs === null || nowMs - event.atMs <= recentMs))
     .map((event) => eventRowOf(event, snapshot.gpus));
   const bySlot = groupBy(grave, ({ pciSlot }) => pciSlot);
+  const now = { nowMs, bootId: clock.bootId, eventsLost: page.eventsLost };
   const { kernelLog, nvml } = events.sources;
   const xids = nvml.readable ? 'Xids but for those that the driver itself tells' : 'Xids';
   return {
-    findingOf: (gpu) =>
-      bySlot.size === 0 ? null : findingIn(bySlot.get(slotOf(gpu)) ?? [], { nowMs, bootId: clock.bootId }),
+    findingOf: (gpu) => (bySlot.size === 0 ? null : findingIn(bySlot.get(slotOf(gpu)) ?? [], now)),
     uncheckedOf: (gpu) => {
       if (snapshot.simulated) return []; // there is no log that could be read
       if (!kernelLog.readable)
@@ -57,6 +57,8 @@ function isGrave({ kind, origin, pciSlot, details }: GpuEvent): boolean {
 interface Now {
   readonly nowMs: number;
   readonly bootId: string | null;
+  /** There may have been more of each. */
+  readonly eventsLost: boolean;
 }
 
 function findingIn(events: readonly EventRow[], now: Now): Finding | null {
@@ -75,7 +77,7 @@ function findingIn(events: readonly EventRow[], now: Now): Finding | null {
     verdict: troubles.some(isBad) ? 'watch' : 'ok',
     action: worst(actions, asked, 'none'),
     text: `${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}: see analyze_xid_errors`,
-    evidence: troubles.flatMap(factsOf),
+    evidence: troubles.flatMap((trouble) => factsOf(trouble, now)),
   };
 }
 
@@ -117,12 +119,16 @@ export function isEventFact({ source }: Pick<Evidence, 'source'>): boolean {
   return Object.values(sourceNames).some((name) => source.startsWith(name));
 }
 
-function factsOf({ title, count, ageMs, newest: { atMs, sources } }: Trouble): Evidence[] {
+function factsOf(
+  { title, count, ageMs, newest: { atMs, sources } }: Trouble,
+  { eventsLost }: Now,
+): Evidence[] {
   const names = sources.map((source) => sourceNames[source as keyof typeof sourceNames] ?? source);
   const beside = { threshold: null, source: names.join(' and '), ageMs };
+  const times = count === 1 ? 'time' : 'times';
   const last = atMs === null ? 'unknown' : new Date(atMs).toISOString();
   return [
-    { name: title, value: count, unit: count === 1 ? 'time' : 'times', ...beside },
+    { name: title, value: count, unit: eventsLost ? 'times at least' : times, ...beside },
     { name: 'last at', value: last, unit: null, ...beside },
   ];
 }

@@ -24,7 +24,9 @@ const output = z.object({
   /** Xids as the driver itself tells them; an older agent does not say whether it hears them. */
   driverEvents: source.optional(),
   cursor: z.string().describe('to be given as since the next time'),
-  eventsLost: z.boolean().describe('events between since and the oldest that is still known may be missing'),
+  eventsLost: z
+    .boolean()
+    .describe('some may be missing: events after since, or without it any, were dropped or missed'),
   events: z.array(eventRow),
 });
 type NodeEvents = z.output<typeof output>;
@@ -137,7 +139,7 @@ export const xidErrors = defineTool({
     if (row.kind === 'driverUnheard')
       return `${foldNames(row.nodes)}: the driver's own events are not heard: ${row.reason}. Events are those of the kernel log`;
     if (row.kind === 'eventsLost')
-      return `${foldNames(row.nodes)}: older events than these were dropped, or the agent began anew: some may be missing`;
+      return `${foldNames(row.nodes)}: older events than these were dropped, or the agent began anew: some may be missing, also in counts`;
     return burstText(row);
   },
 });

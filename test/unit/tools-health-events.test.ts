@@ -45,6 +45,15 @@ test('its evidence is the number, the time and who told', () => {
   );
 });
 
+test('where events were dropped it is that number at least', () => {
+  const events = [xidEvent(slot0, 79, { atMs })];
+  const since = () => ({ events, cursor: '0123abcd-9', eventsLost: true });
+
+  const [, row] = linesOf(events, { detail: 'full' }, { since });
+
+  expect(row).toContain('=1 times at least [kernel log]');
+});
+
 test('an error of a program makes no verdict, and the GPU is still not one of which nothing was found', () => {
   const [head, row] = linesOf([xidEvent(slot1, 31, { atMs })]);
 

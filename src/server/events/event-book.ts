@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 
 import type { EventLog, EventPage, EventSource, GpuEvent } from '../../core/event.ts';
 import { Fault } from '../../core/fault.ts';
@@ -7,9 +7,10 @@ import { explainXid } from '../../diagnose/xid.ts';
 import { type Clocks, EventDates } from './event-dates.ts';
 import { EventPairs } from './event-pairs.ts';
 import { EventShelf } from './event-shelf.ts';
-import { type LineEvent, newestOfEachKind } from './gpu-lines.ts';
-import { type KeptEvents, keptEvents } from './kept-events.ts';
+import type { LineEvent } from './gpu-lines.ts';
+import { type KeptEvents, keptEvents, newBook } from './kept-events.ts';
 import type { LogSpan } from './kernel-line.ts';
+import { errorOf, newestOfEachError } from './newest-of-each.ts';
 
 /** An Xid of the driver's own event set. */
 export interface DriverEvent {
@@ -103,7 +104,7 @@ export class EventBook implements EventLog {
     const told: GpuEvent[] = [];
     const before = this.newest;
     if (!this.#goesOn(lines, span)) this.#missed();
-    for (const line of newestOfEachKind(lines)) {
+    for (const line of newestOfEachError(lines, errorOf)) {
       const key = identityOf(this.#options.bootId, line);
       const count = (counts.get(key) ?? 0) + 1;
       counts.set(key, count);
@@ -142,7 +143,7 @@ export class EventBook implements EventLog {
     const next = `${this.#numbering}-${this.newest}`;
     const { lostUpTo } = this.#shelf;
     const events = this.#shelf.events.map((event) => this.#dates.anew(event));
-    if (cursor === undefined) return { events, cursor: next, eventsLost: false };
+    if (cursor === undefined) return { events, cursor: next, eventsLost: lostUpTo > 0 };
     const [, numbering, number] = /^([\da-f]{8})-(\d{1,15})$/.exec(cursor) ?? [];
     if (number === undefined)
       throw new Fault(`since: "${plainText(cursor, 64)}" is not a cursor that an answer gave`, {
@@ -230,11 +231,6 @@ export class EventBook implements EventLog {
     const told = this.#shelf.events.filter(({ number }) => number > before);
     for (const listener of this.#listeners) listener(this.newest, told);
   }
-}
-
-function newBook(): KeptEvents {
-  const numbering = randomBytes(4).toString('hex');
-  return { version: 1, numbering, bootId: null, next: 1, readBefore: false, seen: [], events: [] };
 }
 
 function identityOf(bootId: string | null, { printed, origin, message }: LineEvent): string {

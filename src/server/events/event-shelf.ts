@@ -1,11 +1,13 @@
 import type { GpuEvent } from '../../core/event.ts';
+import { errorOf, fairShare } from './newest-of-each.ts';
 
 /** More than a node prints in a bad hour; with them a flood of lines fills no memory. */
 const keptAtMost = 2000;
+const keptAfterDrop = 1750;
 /** What is written down for a later life, in characters: a disk is given no more than it can be trusted with. */
 const writtenAtMost = 2 ** 20;
 
-/** Events by increasing numbers. Of too many the oldest of the most frequent kind go: a storm of one kind hides no other. */
+/** Events by increasing numbers. Of too many the oldest of the most frequent errors go: a storm of one hides no other. */
 export class EventShelf {
   #events: GpuEvent[];
   /** The greatest number of an event that is no longer here, or may have been missed. */
@@ -38,35 +40,29 @@ export class EventShelf {
     this.#lostUpTo = Math.max(this.#lostUpTo, number);
   }
 
-  /** The newest that fit, and up to which number the others are missing. */
+  /** As many as fit, and up to which number others are missing. */
   written(): { readonly events: readonly GpuEvent[]; readonly lostUpTo: number } {
-    let room = writtenAtMost;
-    const from = this.#events.findLastIndex((event) => {
-      room -= JSON.stringify(event).length;
-      return room < 0;
-    });
-    const lostUpTo = Math.max(this.#lostUpTo, this.#events[from]?.number ?? 0);
-    return { events: this.#events.slice(from + 1), lostUpTo };
+    const sizes = new Map(this.#events.map((event) => [event, JSON.stringify(event).length]));
+    const sizeOf = (events: readonly GpuEvent[]) =>
+      events.reduce((sum, event) => sum + (sizes.get(event) ?? 0), 0);
+    let events: readonly GpuEvent[] = this.#events;
+    while (events.length > 1 && sizeOf(events) > writtenAtMost)
+      events = fairShare(events, errorOf, Math.floor(0.9 * events.length));
+    return { events, lostUpTo: this.#lostWithout(events) };
   }
 
+  /** Many at once, so that a storm is not counted anew with each event. */
   #dropSome(): void {
-    const counts = new Map<string, number>();
-    for (const event of this.#events) counts.set(kindOf(event), (counts.get(kindOf(event)) ?? 0) + 1);
-    const [[most, count] = ['', 0]] = [...counts].sort(([, a], [, b]) => b - a);
-    let left = Math.ceil(count / 2);
-    this.#events = this.#events.filter((event) => {
-      if (left === 0 || kindOf(event) !== most) return true;
-      left--;
-      this.#lostUpTo = Math.max(this.#lostUpTo, event.number);
-      return false;
-    });
+    const events = fairShare(this.#events, errorOf, keptAfterDrop);
+    this.#lostUpTo = this.#lostWithout(events);
+    this.#events = [...events];
   }
-}
 
-/**
- * A program can write whatever it likes: what it wrote takes no room from what the kernel says. Nor do errors that the bus
- * corrects, which come by the thousand, from those that it does not.
- */
-export function kindOf({ kind, origin, details }: Pick<GpuEvent, 'kind' | 'origin' | 'details'>): string {
-  return `${kind} ${origin}${details.corrected ? ' corrected' : ''}`;
+  #lostWithout(kept: readonly GpuEvent[]): number {
+    const left = new Set(kept);
+    return this.#events.reduce(
+      (upTo, event) => (left.has(event) ? upTo : Math.max(upTo, event.number)),
+      this.#lostUpTo,
+    );
+  }
 }

@@ -1,7 +1,6 @@
 import type { EventDetails, EventKind } from '../../core/event.ts';
 import { pciSlot } from '../../core/pci.ts';
 import { plainText } from '../../core/words.ts';
-import { kindOf } from './event-shelf.ts';
 import type { KernelLine } from './kernel-line.ts';
 
 /** What a line tells of, before it has a number. */
@@ -156,19 +155,4 @@ function killed(text: string): Found | null {
   if (pid === undefined || processName === undefined) return null;
   const [, whole = processName] = bracketedName.exec(text) ?? [];
   return { ...nothing, kind: 'oomKill', details: { pid: Number(pid), processName: plainText(whole, 64) } };
-}
-
-/** Of a log full of lines of one kind the newest are looked at. */
-const linesOfKindAtMost = 4000;
-
-/** In their order. */
-export function newestOfEachKind(lines: readonly LineEvent[]): readonly LineEvent[] {
-  if (lines.length <= linesOfKindAtMost) return lines;
-  const counts = new Map<string, number>();
-  const newest = lines.toReversed().filter((line) => {
-    const count = (counts.get(kindOf(line)) ?? 0) + 1;
-    counts.set(kindOf(line), count);
-    return count <= linesOfKindAtMost;
-  });
-  return newest.reverse();
 }

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+
 import { z } from 'zod';
 
 export const keptEvent = z.object({
@@ -41,3 +43,8 @@ export const keptEvents = z.object({
   printedZeroMs: z.number().exactOptional(),
 });
 export type KeptEvents = z.output<typeof keptEvents>;
+
+export function newBook(): KeptEvents {
+  const numbering = randomBytes(4).toString('hex');
+  return { version: 1, numbering, bootId: null, next: 1, readBefore: false, seen: [], events: [] };
+}
