@@ -1,9 +1,16 @@
 import { constants, openSync, readSync } from 'node:fs';
 
+import { eventsIn } from './gpu-lines.ts';
 import { type KernelLine, type KernelLog, kmsgLines, linesOfInterest, secondsOf } from './kernel-line.ts';
+import { errorOf, newestOfEachError } from './newest-of-each.ts';
 
-/** A reader keeps its place in the log, so what it has read is kept here: as much as a book looks at. */
-const recordsAtMost = 8000;
+/** A reader keeps its place in the log, so what it has read is kept here: as much as a book looks at, so that no storm hides another error. */
+interface KeptRecord {
+  readonly error: string;
+  readonly origin: KernelLine['origin'];
+  readonly lines: readonly KernelLine[];
+}
+
 /** The kernel hands out one record at a time, which is shorter. */
 const longestRecord = 8192;
 
@@ -12,22 +19,30 @@ export function openKmsg(path: string): (() => KernelLog) | undefined {
   const file = tried(() => openSync(path, constants.O_RDONLY | constants.O_NONBLOCK));
   if (file === undefined) return undefined;
   const buffer = Buffer.alloc(longestRecord);
-  let lines: KernelLine[] = [];
+  let kept: readonly KeptRecord[] = [];
   let oldest: number | null = null;
   let newest: number | null = null;
-  function take(record: Buffer): void {
-    newest = secondsOf(kmsgLines(record.toString())[0]);
+  function taken(record: Buffer): KeptRecord[] {
+    newest = secondsOf(kmsgLines(record.toString().split('\n', 1).join())[0]);
     oldest ??= newest;
-    lines.push(...linesOfInterest(record).flatMap(kmsgLines));
+    return keptOf(linesOfInterest(record).flatMap(kmsgLines));
   }
   return () => {
+    const records = [...kept];
     for (let read = nextRecord(file, buffer); read !== 'end'; read = nextRecord(file, buffer)) {
       if (read === 'overrun') oldest = null;
-      else take(read);
+      else records.push(...taken(read));
     }
-    lines = lines.slice(-recordsAtMost);
-    return { lines, span: { oldest, newest } };
+    kept = newestOfEachError(records, ({ error }) => error);
+    return { lines: kept.flatMap(({ lines }) => lines), span: { oldest, newest } };
   };
+}
+
+/** Whole, as its lines may be one report. */
+function keptOf(lines: readonly KernelLine[]): KeptRecord[] {
+  const [line] = lines;
+  const [event] = eventsIn(lines);
+  return line ? [{ error: event ? errorOf(event) : 'none', origin: line.origin, lines }] : [];
 }
 
 /** `overrun`: records were written over before they were read; the next read goes on behind them. */
