@@ -110,6 +110,7 @@ test('what was printed while no agent was there is dated between its two lives',
   const before = bookOf(bootedAtMs + 1_000_000);
   before.read();
   before.clock.ms = bootedAtMs + 1_100_000;
+  before.read();
   before.read(xidLine(1000, 13));
   before.clock.ms = bootedAtMs + 1_200_000;
   const kept = JSON.parse(JSON.stringify(before.book));

@@ -116,11 +116,25 @@ export class EventBook implements EventLog {
     return told;
   }
 
+  /** As it was when it was read last. */
+  logUnchanged(): void {
+    this.#dates.logRead();
+  }
+
   fromDriver({ pciSlot, xid, gpuInstanceId, computeInstanceId }: DriverEvent): void {
     const atMs = this.#options.nowMs();
     const before = this.newest;
+    const instances = {
+      ...(gpuInstanceId !== null && { gpuInstanceId }),
+      ...(computeInstanceId !== null && { computeInstanceId }),
+    };
     const known = pciSlot === null ? undefined : this.#pairs.take(pciSlot, xid, atMs, 'kernelLog');
-    if (known) this.#replace(known, { ...known, sources: [...known.sources, 'nvml'] });
+    if (known)
+      this.#replace(known, {
+        ...known,
+        sources: [...known.sources, 'nvml'],
+        details: { ...instances, ...known.details },
+      });
     else
       this.#add({
         id: hash(`${this.#options.bootId} nvml ${this.#numbering} ${this.#next}`),
@@ -131,10 +145,7 @@ export class EventBook implements EventLog {
         pciSlot,
         code: xid,
         message: `Xid ${xid}: ${explainXid(xid, '').name}`,
-        details: {
-          ...(gpuInstanceId !== null && { gpuInstanceId }),
-          ...(computeInstanceId !== null && { computeInstanceId }),
-        },
+        details: instances,
       });
     this.#tellSince(before);
   }
@@ -198,26 +209,21 @@ export class EventBook implements EventLog {
   #fromLine(line: LineEvent, identity: string): GpuEvent {
     const { printed, origin, kind, pciSlot, code, message, details } = line;
     const atMs = this.#dates.ofLine(printed);
+    const toldAtMs = this.#dates.areNew ? this.#options.nowMs() : atMs;
     const id = hash(identity);
-    const mayBeKnown = kind === 'xid' && origin === 'kernel' && pciSlot !== null && atMs !== null;
-    const known = mayBeKnown ? this.#pairs.take(pciSlot, code, atMs, 'nvml') : undefined;
-    if (!known)
-      return this.#add({ id, kind, atMs, sources: ['kernelLog'], origin, pciSlot, code, message, details });
-    return this.#replace(known, {
-      ...known,
-      id,
-      sources: [...known.sources, 'kernelLog'],
-      message,
-      details,
-    });
+    const mayBeKnown = kind === 'xid' && origin === 'kernel' && pciSlot !== null && toldAtMs !== null;
+    const known = mayBeKnown ? this.#pairs.take(pciSlot, code, toldAtMs, 'nvml') : undefined;
+    const told = { id, message, details: { ...known?.details, ...details } };
+    if (known) return this.#replace(known, { ...known, ...told, sources: [...known.sources, 'kernelLog'] });
+    return this.#add({ kind, atMs, sources: ['kernelLog'], origin, pciSlot, code, ...told }, toldAtMs);
   }
 
-  #add(event: Omit<GpuEvent, 'number' | 'bootId' | 'monotonicMs'>): GpuEvent {
+  #add(event: Omit<GpuEvent, 'number' | 'bootId' | 'monotonicMs'>, toldAtMs = event.atMs): GpuEvent {
     const monotonicMs = this.#dates.monotonicOf(event.atMs);
     const whole = { number: this.#next, bootId: this.#options.bootId, monotonicMs, ...event };
     this.#next++;
     this.#shelf.add(whole);
-    this.#pairs.add(whole);
+    this.#pairs.add(whole, toldAtMs);
     return whole;
   }
 

@@ -15,9 +15,9 @@ export interface Clocks {
 const setByMs = 1000;
 
 /**
- * When events have happened. What comes after the first read is dated by the clock: the kernel's own count of seconds is
- * set right by nobody, and is a quarter of an hour off after half a year. What was printed while no agent was there lies
- * between two reads.
+ * When events have happened: by the kernel's own count of seconds, which is set right by nobody and is a quarter of an hour
+ * off after half a year. What comes after the first read was printed between two looks at the log, which sets the count
+ * right; what was printed while no agent was there lies between two lives.
  */
 export class EventDates {
   readonly #clocks: Clocks;
@@ -25,7 +25,9 @@ export class EventDates {
   #readBefore: boolean;
   /** When an earlier life knew the log last; null once this one has read it. */
   #knownUntilMs: number | null;
-  /** Unix time of the kernel's second 0, by the newest line that was read soon after it was printed. */
+  /** By the clock that is not set. */
+  #lookedAtMs: number;
+  /** The kernel's second 0 by the clock that is not set, as the newest line that came between two looks has it. */
   #printedZeroMs: number;
 
   /** @param kept of an earlier life in this boot */
@@ -33,26 +35,37 @@ export class EventDates {
     this.#clocks = clocks;
     this.#readBefore = kept?.readBefore ?? false;
     this.#knownUntilMs = kept ? (kept.keptAtMs ?? clocks.bootedAtMs) : null;
-    this.#printedZeroMs = kept?.printedZeroMs ?? clocks.bootedAtMs;
+    this.#lookedAtMs = clocks.monotonicMs();
+    this.#printedZeroMs = (kept?.printedZeroMs ?? clocks.bootedAtMs) - this.#monotonicZeroMs();
   }
 
-  /** The log has been read, whole. */
+  /** The log has been read, whole, or is as it was. */
   logRead(): void {
     this.#readBefore = true;
     this.#knownUntilMs = null;
+    this.#lookedAtMs = this.#clocks.monotonicMs();
+  }
+
+  /** Whether a line that was not there before has just been printed. */
+  get areNew(): boolean {
+    return this.#readBefore && this.#knownUntilMs === null;
   }
 
   /** @param printed null where the kernel puts no times on its lines */
   ofLine(printed: string | null): number | null {
     const nowMs = this.#clocks.nowMs();
-    const printedMs = printed === null ? null : 1000 * Number(printed);
-    if (this.#readBefore && this.#knownUntilMs === null) {
-      if (printedMs !== null) this.#printedZeroMs = nowMs - printedMs;
-      return nowMs;
-    }
-    if (printedMs === null) return this.#readBefore ? nowMs : null;
-    const atMs = Math.round(this.#printedZeroMs + printedMs);
-    return this.#readBefore ? Math.min(nowMs, Math.max(this.#knownUntilMs ?? 0, atMs)) : atMs;
+    if (printed === null) return this.#readBefore ? nowMs : null;
+    const atMs = this.#monotonicZeroMs() + this.#printedZeroMs + 1000 * Number(printed);
+    if (!this.#readBefore) return Math.round(atMs);
+    const sinceMs = this.#knownUntilMs ?? this.#monotonicZeroMs() + this.#lookedAtMs;
+    const inBetweenMs = Math.min(nowMs, Math.max(sinceMs, atMs));
+    if (this.areNew) this.#printedZeroMs += inBetweenMs - atMs;
+    return Math.round(inBetweenMs);
+  }
+
+  /** Unix time, by the clock of now. */
+  #monotonicZeroMs(): number {
+    return this.#clocks.nowMs() - this.#clocks.monotonicMs();
   }
 
   /** The same moment by the clock that is not set. */
@@ -72,7 +85,7 @@ export class EventDates {
     return {
       readBefore: this.#readBefore,
       keptAtMs: this.#knownUntilMs ?? this.#clocks.nowMs(),
-      printedZeroMs: this.#printedZeroMs,
+      printedZeroMs: this.#monotonicZeroMs() + this.#printedZeroMs,
     };
   }
 }

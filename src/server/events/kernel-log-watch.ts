@@ -44,7 +44,8 @@ export function watchKernelLog(read: () => LogLines, { book, xids, intervalMs, l
     }
     refused = undefined;
     book.source('kernelLog', null);
-    if (result !== 'unchanged') take(result);
+    if (result === 'unchanged') book.logUnchanged();
+    else take(result);
   }
   look();
   const timer = setInterval(look, intervalMs);
