@@ -11,6 +11,9 @@ export const burst = z.object({
   firstAtMs: z.number().nullable(),
   lastAtMs: z.number().nullable(),
   event: eventRow,
+  /** GPU instances and programs, each once, as they are shown: the first of them, and how many more there are. */
+  concerned: z.array(z.string()),
+  concernedMore: z.int(),
   /** The line and its details are shown, too. */
   full: z.boolean(),
 });
@@ -26,11 +29,20 @@ export interface Run {
   readonly lastAtMs: number | null;
   /** The newest. */
   readonly event: EventRow;
+  /** GPU instances and programs, each once. */
+  readonly concerned: Set<string>;
 }
+
+/** A job of many processes dies with a line for each. */
+const concernedAtMost = 5;
 
 export function burstsOf(node: string, events: readonly EventRow[], full: boolean): Burst[] {
   const runs = full ? events.map(single) : runsOf(events);
-  return runs.map((run): Burst => ({ kind: 'event', node, ...run, full }));
+  return runs.map(({ concerned, ...run }): Burst => {
+    const named = [...concerned].slice(0, concernedAtMost);
+    const more = concerned.size - named.length;
+    return { kind: 'event', node, ...run, concerned: named, concernedMore: more, full };
+  });
 }
 
 /** @param events oldest first */
@@ -41,23 +53,38 @@ export function runsOf(events: readonly EventRow[]): Run[] {
     const before = open.get(errorOf(one));
     const goesOn = before !== undefined && (one.lastAtMs ?? 0) - (before.lastAtMs ?? 0) <= quietMs;
     if (before && !goesOn) over.push(before);
-    open.set(errorOf(one), goesOn ? { ...one, count: before.count + 1, firstAtMs: before.firstAtMs } : one);
+    open.set(errorOf(one), goesOn ? joined(before, one) : one);
   }
   return [...over, ...open.values()];
 }
 
 function single(event: EventRow): Run {
-  return { count: 1, firstAtMs: event.atMs, lastAtMs: event.atMs, event };
+  const who = whoText(event);
+  const concerned = new Set(who === '' ? [] : [who]);
+  return { count: 1, firstAtMs: event.atMs, lastAtMs: event.atMs, event, concerned };
 }
 
-function errorOf({ event: { kind, code, pciSlot, origin, severity, details } }: Run): string {
-  return JSON.stringify([kind, code, pciSlot, origin, severity, details['causedByXid']]);
+/** @param before used up */
+function joined(before: Run, one: Run): Run {
+  for (const who of one.concerned) before.concerned.add(who);
+  return { ...before, count: before.count + 1, lastAtMs: one.lastAtMs, event: one.event };
 }
 
-export function burstText({ node, count, firstAtMs, lastAtMs, event, full }: Burst): string {
+function errorOf({ event: { kind, code, pciSlot, origin, severity, message, details } }: Run): string {
+  const text = kind === 'nvrm' ? withoutNumbers(message) : null; // it has no code that would tell it apart
+  return JSON.stringify([kind, code, pciSlot, origin, severity, details['causedByXid'], text]);
+}
+
+/** Addresses and counters differ where the message is the same. */
+function withoutNumbers(message: string): string {
+  return message.replace(/\w+/g, (word) => (/^(?:0x)?[\da-f]+$/i.test(word) && /\d/.test(word) ? '#' : word));
+}
+
+export function burstText(burst: Burst): string {
+  const { node, count, firstAtMs, lastAtMs, event, full } = burst;
   const times = count > 1 ? `${count} × ` : '';
   const lines = [
-    `${event.severity}: ${placeText(node, event)}: ${times}${titleOf(event)}, ${timeText(firstAtMs, lastAtMs)}${causeText(event)}`,
+    `${event.severity}: ${placeText(node, event)}: ${times}${titleOf(event)}${concernedText(burst)}, ${timeText(firstAtMs, lastAtMs)}${causeText(event)}`,
     event.origin === 'userSpace' &&
       'Written into the log by a program of user space (userSpace): it proves nothing',
     event.meaning?.replace(/\.$/, ''),
@@ -74,12 +101,25 @@ function placeText(node: string, { pciSlot, gpuIndex }: EventRow): string {
   return gpuIndex === null ? `${node} PCI ${pciSlot}` : `${node} GPU ${gpuIndex} (PCI ${pciSlot})`;
 }
 
-function titleOf({ kind, code, name, details }: EventRow): string {
-  const what = kind === 'xid' ? `Xid ${code} ${name}` : kind === 'sxid' ? `SXid ${code} ${name}` : name;
-  const who = details['pid'] === undefined ? '' : `, pid ${details['pid']}`;
-  const program = details['processName'] === undefined ? '' : ` (${details['processName']})`;
-  const instance = details['gpuInstanceId'] === undefined ? '' : `, GPU instance ${details['gpuInstanceId']}`;
-  return `${what}${instance}${who}${program}`;
+function titleOf({ kind, code, name }: EventRow): string {
+  if (kind === 'xid') return `Xid ${code} ${name}`;
+  return kind === 'sxid' ? `SXid ${code} ${name}` : name;
+}
+
+function concernedText({ concerned, concernedMore }: Burst): string {
+  if (concerned.length === 0) return '';
+  return `, ${concerned.join('; ')}${concernedMore > 0 ? `; and ${concernedMore} more` : ''}`;
+}
+
+/** Empty where nobody is named. */
+function whoText({ details }: EventRow): string {
+  const { gpuInstanceId, pid, processName } = details;
+  const program = processName === undefined ? '' : ` (${processName})`;
+  const parts = [
+    gpuInstanceId !== undefined && `GPU instance ${gpuInstanceId}`,
+    pid === undefined ? program.trim() : `pid ${pid}${program}`,
+  ];
+  return parts.filter(Boolean).join(', ');
 }
 
 function causeText({ details }: EventRow): string {

@@ -24,14 +24,36 @@ const longestMessage = 1000;
 export function eventsIn(lines: readonly KernelLine[]): LineEvent[] {
   /** The GPU that a report of several lines is about. */
   let subject: Subject | undefined;
-  return lines.flatMap((line) => {
+  const events: LineEvent[] = [];
+  for (const line of lines) {
     const text = line.text.slice(0, 4 * longestMessage);
     subject = subjectOf(text, line) ?? subject;
     const found = reported(text, line, subject) ?? recognised(text, line);
-    if (!found) return [];
+    if (!found) continue;
     const message = plainText(text.replace(/^NVRM: /, ''), longestMessage);
-    return [{ origin: line.origin, printed: line.printed, message, ...found }];
-  });
+    const event = { origin: line.origin, printed: line.printed, message, ...found };
+    const before = events.at(-1);
+    if (before && goesOn(before, event)) events[events.length - 1] = joined(before, event);
+    else events.push(event);
+  }
+  return events;
+}
+
+/** What the driver says in several lines is one message: they are printed at one time, and the first names the GPU. */
+function goesOn(before: LineEvent, { kind, origin, printed, pciSlot }: LineEvent): boolean {
+  return (
+    kind === 'nvrm' &&
+    before.kind === kind &&
+    before.origin === origin &&
+    before.printed === printed &&
+    printed !== null &&
+    pciSlot === null
+  );
+}
+
+function joined(before: LineEvent, { message }: LineEvent): LineEvent {
+  if (before.message.length >= longestMessage) return before;
+  return { ...before, message: plainText(`${before.message} ${message}`, longestMessage) };
 }
 
 interface Subject {
@@ -93,11 +115,15 @@ function offBus(text: string): Found | null {
 }
 
 /** What the driver says as a matter of course, or beside a report of its own. */
-const ordinary = /^NVRM: (?:loading |GPU at PCI:|GPU Board Serial|The NVIDIA GPU|\(PCI ID|installed in this)/;
+const ordinary =
+  /^NVRM: (?:loading |GPU at PCI:|GPU Board Serial|The NVIDIA GPU|\(PCI ID|installed in this(?! system is not))/;
+/** Printed after an Xid that ended a GPU. */
+const afterCrash =
+  /^NVRM: (?:A GPU crash dump has been created|nvidia-bug-report\.sh as root|the NVIDIA kernel module is unloaded)/;
 const warning = 4;
 
 function complaint(text: string, { level }: KernelLine): Found | null {
-  if (level > warning || ordinary.test(text)) return null;
+  if (level > warning || ordinary.test(text) || afterCrash.test(text)) return null;
   const [, address] =
     /\b([\da-f]{4,8}:[\da-f]{2}:[\da-f]{2})(?:\.[\da-f])?\b/i.exec(text.slice(0, 200)) ?? [];
   return { ...nothing, kind: 'nvrm', pciSlot: address === undefined ? null : pciSlot(address) };
