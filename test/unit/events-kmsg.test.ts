@@ -22,7 +22,7 @@ function record(microseconds: number, text: string): string {
 test('a storm of corrected bus errors in /dev/kmsg hides no Xid that was not read before, and a reader is told that some are gone', (context) => {
   const folder = mkdtempSync(join(tmpdir(), 'kmsg-'));
   const path = join(folder, 'kmsg');
-  execFileSync('mkfifo', [path]);
+  execFileSync('sh', ['-c', 'mkfifo "$0"', path]);
   const read = openKmsg(path);
   const pipe = openSync(path, 'w');
   context.onTestFinished(() => {
