@@ -56,6 +56,13 @@ export interface EventPage {
   readonly cursor: string;
   /** True when events after the cursor, or without one any at all, were dropped for want of room or may have been missed. */
   readonly eventsLost: boolean;
+  /** Unix time: of what happened after it none was. Null where that is not known. */
+  readonly lostBeforeMs: number | null;
+}
+
+/** @param fromMs of a window that goes on until now; null for all there is */
+export function mayLack({ eventsLost, lostBeforeMs }: EventPage, fromMs: number | null): boolean {
+  return eventsLost && (fromMs === null || lostBeforeMs === null || lostBeforeMs >= fromMs);
 }
 
 /** The events of a node, as readers see them. */

@@ -1,4 +1,4 @@
-import type { GpuEvent } from '../core/event.ts';
+import { type GpuEvent, mayLack } from '../core/event.ts';
 import { groupBy } from '../core/group-by.ts';
 import type { GpuState } from '../core/snapshot.ts';
 import { duration } from '../core/words.ts';
@@ -34,7 +34,7 @@ export function healthEvents({ events, snapshot, clock }: NodeContext): HealthEv
     .filter((event) => isGrave(event) && (event.atMs === null || nowMs - event.atMs <= recentMs))
     .map((event) => eventRowOf(event, snapshot.gpus));
   const bySlot = groupBy(grave, ({ pciSlot }) => pciSlot);
-  const now = { nowMs, bootId: clock.bootId, eventsLost: page.eventsLost };
+  const now = { nowMs, bootId: clock.bootId, eventsLost: mayLack(page, nowMs - recentMs) };
   const { kernelLog, nvml } = events.sources;
   const xids = nvml.readable ? 'Xids but for those that the driver itself tells' : 'Xids';
   return {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { mayLack } from '../core/event.ts';
 import { groupBy } from '../core/group-by.ts';
 import { byName, foldNames } from '../core/names.ts';
 import { count } from '../core/words.ts';
@@ -89,7 +90,7 @@ export const xidErrors = defineTool({
       kernelLog: { ...node.events.sources.kernelLog },
       driverEvents: heardFrom(node),
       cursor: page.cursor,
-      eventsLost: page.eventsLost,
+      eventsLost: mayLack(page, fromMs),
       events,
     };
   },

@@ -20,7 +20,7 @@ const noProcesses: NodeProcesses = { gpus: [], podResources: { readable: true, r
 
 /** Of nodes without any: their logs can be read. */
 export const noEvents: EventLog = {
-  since: () => ({ events: [], cursor: '00000000-0', eventsLost: false }),
+  since: () => ({ events: [], cursor: '00000000-0', eventsLost: false, lostBeforeMs: null }),
   sources: { kernelLog: { readable: true, reason: null }, nvml: { readable: true, reason: null } },
 };
 

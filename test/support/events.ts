@@ -24,7 +24,7 @@ export function xidEvent(pciSlot: string, code: number, given: Partial<GpuEvent>
 
 export function eventLog(events: readonly GpuEvent[], given: Partial<EventLog> = {}): EventLog {
   return {
-    since: () => ({ events, cursor: '0123abcd-7', eventsLost: false }),
+    since: () => ({ events, cursor: '0123abcd-7', eventsLost: false, lostBeforeMs: null }),
     sources: { kernelLog: { readable: true, reason: null }, nvml: { readable: true, reason: null } },
     ...given,
   };

@@ -138,6 +138,16 @@ test('who asks for all there is is told that some may have been missed', () => {
   expect(book.since(undefined).eventsLost).toBe(true);
 });
 
+test('when events were lost is known, also after a restart, so that what came later is not doubted', () => {
+  const { book, clock, read } = bookOf();
+  read(memoryError, ...storm(2001));
+  const lostBeforeMs = clock.ms;
+  clock.ms += 60_000;
+
+  expect(book.since(undefined)).toMatchObject({ eventsLost: true, lostBeforeMs });
+  expect(bookOf(kept(book)).book.since(undefined)).toMatchObject({ eventsLost: true, lostBeforeMs });
+});
+
 test('the count of a storm of which some were dropped does not pass for exact', () => {
   const text = (count: number) => {
     const { book, read } = bookOf();

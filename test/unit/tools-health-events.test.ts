@@ -45,13 +45,14 @@ test('its evidence is the number, the time and who told', () => {
   );
 });
 
-test('where events were dropped it is that number at least', () => {
+test('where events of that day were dropped it is that number at least', () => {
   const events = [xidEvent(slot0, 79, { atMs })];
-  const since = () => ({ events, cursor: '0123abcd-9', eventsLost: true });
+  const lost = (lostBeforeMs: number) => ({
+    since: () => ({ events, cursor: '0123abcd-9', eventsLost: true, lostBeforeMs }),
+  });
 
-  const [, row] = linesOf(events, { detail: 'full' }, { since });
-
-  expect(row).toContain('=1 times at least [kernel log]');
+  expect(linesOf(events, { detail: 'full' }, lost(atMs))[1]).toContain('=1 times at least [kernel log]');
+  expect(linesOf(events, { detail: 'full' }, lost(atMs - dayMs))[1]).toContain('=1 time [kernel log]');
 });
 
 test('an error of a program makes no verdict, and the GPU is still not one of which nothing was found', () => {

@@ -149,13 +149,32 @@ test('a window keeps what is in it, and what the log does not date', () => {
 });
 
 test('the cursor of each node is told, and that events were lost', () => {
-  const log = eventLog([], { since: () => ({ events: [], cursor: '0123abcd-9', eventsLost: true }) });
+  const page = { events: [], cursor: '0123abcd-9', eventsLost: true, lostBeforeMs: null };
+  const log = eventLog([], { since: () => page });
 
   const { structured, text } = ask({ a: [node, log] }, { since: '0123abcd-1' });
 
   expect(structured).toMatchObject({ cursors: { a: '0123abcd-9' } });
   expect(text).toContain('a: older events than these were dropped');
 });
+
+test.for<[lostBefore: string | null, isTold: boolean]>([
+  ['2026-11-26T11:29:00.000Z', false],
+  ['2026-11-26T11:31:00.000Z', true],
+  [null, true],
+])(
+  'of a window of half an hour until noon some are missing if they were lost at %s: %s',
+  ([lostBefore, isTold]) => {
+    const lostBeforeMs = lostBefore === null ? null : Date.parse(lostBefore);
+    const page = { events: [], cursor: '0123abcd-9', eventsLost: true, lostBeforeMs };
+    const log = eventLog([], { since: () => page });
+
+    const { text } = ask({ a: [node, log] }, { sinceMinutes: 30 });
+
+    expect(text.includes('dropped')).toBe(isTold);
+    expect(ask({ a: [node, log] }).text).toContain('dropped');
+  },
+);
 
 test('the other events of a node are named and judged', () => {
   const other = (kind: GpuEvent['kind'], given: Partial<GpuEvent> = {}) =>

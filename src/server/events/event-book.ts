@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 
 import type { EventLog, EventPage, EventSource, GpuEvent } from '../../core/event.ts';
-import { Fault } from '../../core/fault.ts';
-import { plainText } from '../../core/words.ts';
 import { explainXid } from '../../diagnose/xid.ts';
+import { readUpTo } from './event-cursor.ts';
 import { type Clocks, EventDates } from './event-dates.ts';
 import { EventPairs } from './event-pairs.ts';
 import { EventShelf } from './event-shelf.ts';
@@ -66,7 +65,8 @@ export class EventBook implements EventLog {
     const kept = known ?? newBook();
     const ofThisBoot = kept.bootId !== null && kept.bootId === options.bootId ? kept : undefined;
     this.#numbering = kept.numbering;
-    this.#shelf = new EventShelf(kept.events, kept.lostUpTo ?? (kept.events[0]?.number ?? kept.next) - 1);
+    const upTo = kept.lostUpTo ?? (kept.events[0]?.number ?? kept.next) - 1;
+    this.#shelf = new EventShelf(kept.events, { upTo, beforeMs: kept.lostBeforeMs ?? null }, options.nowMs);
     this.#pairs = new EventPairs(kept.events);
     this.#dates = new EventDates(options, ofThisBoot);
     this.#next = kept.next;
@@ -151,22 +151,16 @@ export class EventBook implements EventLog {
   }
 
   since(cursor: string | undefined): EventPage {
-    const next = `${this.#numbering}-${this.newest}`;
-    const { lostUpTo } = this.#shelf;
-    const events = this.#shelf.events.map((event) => this.#dates.anew(event));
-    if (cursor === undefined) return { events, cursor: next, eventsLost: lostUpTo > 0 };
-    const [, numbering, number] = /^([\da-f]{8})-(\d{1,15})$/.exec(cursor) ?? [];
-    if (number === undefined)
-      throw new Fault(`since: "${plainText(cursor, 64)}" is not a cursor that an answer gave`, {
-        code: 'BAD_ARGUMENT',
-      });
-    const after = Number(number);
-    if (numbering !== this.#numbering || after > this.newest)
-      return { events, cursor: next, eventsLost: true };
+    const after = readUpTo(cursor, this.#numbering);
+    const isKnown = after !== null && after <= this.newest;
+    const { lost } = this.#shelf;
     return {
-      events: events.filter((event) => event.number > after),
-      cursor: next,
-      eventsLost: after < lostUpTo,
+      events: this.#shelf.events
+        .filter(({ number }) => !isKnown || number > after)
+        .map((event) => this.#dates.anew(event)),
+      cursor: `${this.#numbering}-${this.newest}`,
+      eventsLost: !isKnown || after < lost.upTo,
+      lostBeforeMs: isKnown ? lost.beforeMs : null,
     };
   }
 
@@ -201,7 +195,7 @@ export class EventBook implements EventLog {
   /** Its number is left out: whoever has read up to it, or less, is told. */
   #missed(): void {
     this.#unsure = false;
-    this.#shelf.lost(this.#next);
+    this.#shelf.missed(this.#next);
     this.#next++;
   }
 

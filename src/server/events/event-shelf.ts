@@ -1,4 +1,5 @@
 import type { GpuEvent } from '../../core/event.ts';
+import type { KeptEvents } from './kept-events.ts';
 import { errorOf, fairShare } from './newest-of-each.ts';
 
 /** More than a node prints in a bad hour; with them a flood of lines fills no memory. */
@@ -7,23 +8,32 @@ const keptAfterDrop = 1750;
 /** What is written down for a later life, in characters: a disk is given no more than it can be trusted with. */
 const writtenAtMost = 2 ** 20;
 
+/** What is no longer here, or may have been missed. */
+export interface Lost {
+  /** The greatest number of it; 0 for none. */
+  readonly upTo: number;
+  /** Unix time: nothing that happened after it is lost. Null where that is not known. */
+  readonly beforeMs: number | null;
+}
+
 /** Events by increasing numbers. Of too many the oldest of the most frequent errors go: a storm of one hides no other. */
 export class EventShelf {
   #events: GpuEvent[];
-  /** The greatest number of an event that is no longer here, or may have been missed. */
-  #lostUpTo: number;
+  #lost: Lost;
+  readonly #nowMs: () => number;
 
-  constructor(events: readonly GpuEvent[], lostUpTo: number) {
+  constructor(events: readonly GpuEvent[], lost: Lost, nowMs: () => number) {
     this.#events = [...events];
-    this.#lostUpTo = lostUpTo;
+    this.#lost = lost;
+    this.#nowMs = nowMs;
   }
 
   get events(): readonly GpuEvent[] {
     return this.#events;
   }
 
-  get lostUpTo(): number {
-    return this.#lostUpTo;
+  get lost(): Lost {
+    return this.#lost;
   }
 
   add(event: GpuEvent): void {
@@ -36,33 +46,33 @@ export class EventShelf {
     if (at >= 0) this.#events[at] = event;
   }
 
-  lost(number: number): void {
-    this.#lostUpTo = Math.max(this.#lostUpTo, number);
+  missed(number: number): void {
+    this.#lost = { upTo: number, beforeMs: this.#nowMs() };
   }
 
-  /** As many as fit, and up to which number others are missing. */
-  written(): { readonly events: readonly GpuEvent[]; readonly lostUpTo: number } {
+  /** As many as fit, and which others are missing then. */
+  written(): Pick<KeptEvents, 'events' | 'lostUpTo' | 'lostBeforeMs'> {
     const sizes = new Map(this.#events.map((event) => [event, JSON.stringify(event).length]));
     const sizeOf = (events: readonly GpuEvent[]) =>
       events.reduce((sum, event) => sum + (sizes.get(event) ?? 0), 0);
     let events: readonly GpuEvent[] = this.#events;
     while (events.length > 1 && sizeOf(events) > writtenAtMost)
       events = fairShare(events, errorOf, Math.floor(0.9 * events.length));
-    return { events, lostUpTo: this.#lostWithout(events) };
+    const { upTo, beforeMs } = this.#lostWithout(events);
+    return { events, lostUpTo: upTo, lostBeforeMs: beforeMs };
   }
 
   /** Many at once, so that a storm is not counted anew with each event. */
   #dropSome(): void {
     const events = fairShare(this.#events, errorOf, keptAfterDrop);
-    this.#lostUpTo = this.#lostWithout(events);
+    this.#lost = this.#lostWithout(events);
     this.#events = [...events];
   }
 
-  #lostWithout(kept: readonly GpuEvent[]): number {
+  #lostWithout(kept: readonly GpuEvent[]): Lost {
     const left = new Set(kept);
-    return this.#events.reduce(
-      (upTo, event) => (left.has(event) ? upTo : Math.max(upTo, event.number)),
-      this.#lostUpTo,
-    );
+    const newest = this.#events.findLast((event) => !left.has(event));
+    if (!newest) return this.#lost;
+    return { upTo: Math.max(this.#lost.upTo, newest.number), beforeMs: this.#nowMs() };
   }
 }

@@ -39,6 +39,7 @@ export const keptEvents = z.object({
   /** These were not kept at first. */
   readUpTo: z.number().nullable().exactOptional(),
   lostUpTo: z.int().min(0).exactOptional(),
+  lostBeforeMs: z.number().nullable().exactOptional(),
   keptAtMs: z.number().exactOptional(),
   printedZeroMs: z.number().exactOptional(),
 });
