@@ -20,7 +20,8 @@ test.for(['[99.000001] ', ''])(
   'what the driver says as a matter of course after a GPU was lost is no event of its own (time "%s")',
   (time) => {
     const lost = 'NVRM: Xid (PCI:0000:3b:00): 79, pid=1, name=x, GPU has fallen off the bus.';
-    const log = [lost, ...crashDump].map((text) => `<4>${time}${text}`);
+    const serial = 'NVRM: GPU 0000:3b:00.0: GPU serial number is 1653923026510.';
+    const log = [lost, serial, ...crashDump].map((text) => `<4>${time}${text}`);
 
     expect(told(...log)).toMatchObject([{ kind: 'xid', code: 79, message: lost.replace('NVRM: ', '') }]);
   },

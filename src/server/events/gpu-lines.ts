@@ -117,13 +117,13 @@ function offBus(text: string): Found | null {
 /** What the driver says as a matter of course, or beside a report of its own. */
 const ordinary =
   /^NVRM: (?:loading |GPU at PCI:|GPU Board Serial|The NVIDIA GPU|\(PCI ID|installed in this(?! system is not))/;
-/** Printed after an Xid that ended a GPU. */
-const afterCrash =
-  /^NVRM: (?:A GPU crash dump has been created|nvidia-bug-report\.sh as root|the NVIDIA kernel module is unloaded)/;
+/** Printed beside what tells that a GPU is lost. */
+const besideLoss =
+  /^NVRM: (?:A GPU crash dump has been created|nvidia-bug-report\.sh as root|the NVIDIA kernel module is unloaded|GPU \S{10,20} GPU serial number is )/;
 const warning = 4;
 
 function complaint(text: string, { level }: KernelLine): Found | null {
-  if (level > warning || ordinary.test(text) || afterCrash.test(text)) return null;
+  if (level > warning || ordinary.test(text) || besideLoss.test(text)) return null;
   const [, address] =
     /\b([\da-f]{4,8}:[\da-f]{2}:[\da-f]{2})(?:\.[\da-f])?\b/i.exec(text.slice(0, 200)) ?? [];
   return { ...nothing, kind: 'nvrm', pciSlot: address === undefined ? null : pciSlot(address) };
