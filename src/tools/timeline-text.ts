@@ -1,3 +1,4 @@
+import { foldNames } from '../core/names.ts';
 import { count, duration, gibibytes } from '../core/words.ts';
 import { markLine, sparkline } from './sparkline.ts';
 import { columnsAt } from './timeline-columns.ts';
@@ -182,6 +183,11 @@ function gapTexts({ gaps }: GpuTimeline): string[] {
     ({ fromMs, toMs, lostMs, why }) =>
       `${clockText(fromMs)} ${lostMs < toMs - fromMs - 1 ? `to ${clockText(toMs)}, ${duration(lostMs)} of it` : `for ${duration(lostMs)}`} (${why})`,
   );
+}
+
+/** '' where all events are known. */
+export function lackText(nodes: readonly string[]): string {
+  return nodes.length > 0 ? ` Events on ${foldNames(nodes)} in this time may be missing.` : '';
 }
 
 /** Of no GPU that is known: where they happened is told by their PCI address. */

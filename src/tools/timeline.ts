@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { mayLack } from '../core/event.ts';
 import type { Moment } from '../core/history.ts';
 import { byName, foldNames } from '../core/names.ts';
 import { count } from '../core/words.ts';
@@ -19,7 +20,7 @@ import { goneTimelines } from './timeline-gone.ts';
 import { timelineOf } from './timeline-gpu.ts';
 import { nodeRow, nodeSummary, nodeText } from './timeline-node.ts';
 import { type GpuTimeline, gpuTimeline, timelineEvent } from './timeline-shape.ts';
-import { fullText, nodeEventsText, shortText, troublesOf } from './timeline-text.ts';
+import { fullText, lackText, nodeEventsText, shortText, troublesOf } from './timeline-text.ts';
 import { timelineInput, usualSeries, windowOf, windowText } from './timeline-window.ts';
 import { type Answer, defineTool, type NodeContext } from './tool.ts';
 
@@ -35,6 +36,7 @@ const output = z.object({
   /** Of no GPU that is known: of the node, of a switch. */
   nodeEvents: z.array(timelineEvent),
   nodeEventsOmitted: z.int().default(0),
+  eventsMayLack: z.boolean().default(false).describe('events of this time may be missing'),
 });
 type NodeTimeline = z.output<typeof output>;
 
@@ -80,6 +82,7 @@ export const timeline = defineTool({
     nodeEvents: z.int().describe('of no GPU that is known'),
     nodesWithoutHistory: z.int(),
     driverProblemNodes: z.array(z.string()),
+    eventsMayLackNodes: z.array(z.string()),
     simulatedNodes: z.array(z.string()),
   }),
   row,
@@ -89,7 +92,8 @@ export const timeline = defineTool({
     const now: Moment = { ...clock, atMs: Date.parse(clock.wallTime) };
     const window = windowOf(args, now);
     const gpus = selectGpus(snapshot, args.gpu);
-    const { events } = node.events.since(undefined);
+    const page = node.events.since(undefined);
+    const { events } = page;
     const series = args.series ?? usualSeries;
     const wide = args.gpu !== undefined && series.length <= wideAtMost;
     const wanted = { window, series, columns: wide ? columnsOfOne : columnsOfMany };
@@ -103,6 +107,7 @@ export const timeline = defineTool({
       toMs: Math.round(window.toMs),
       gpus: history ? gpus.map((gpu) => timelineOf(gpu, wanted, { ...known, history })) : [],
       gone: history ? goneTimelines(args.gpu, wanted, { ...known, history }) : [],
+      eventsMayLack: mayLack(page, window.fromMs),
       ...nodeEventsOf(toldEvents(eventsIn(window, others), snapshot.gpus, nodeEventsAtMost)),
     };
   },
@@ -132,6 +137,7 @@ export const timeline = defineTool({
         nodeEvents: answers.reduce((sum, { value }) => sum + numberOfNodeEvents(value), 0),
         nodesWithoutHistory: answers.filter(({ value }) => value.noHistory !== null).length,
         driverProblemNodes: problems.map(({ node }) => node),
+        eventsMayLackNodes: answers.filter(({ value }) => value.eventsMayLack).map(({ node }) => node),
         simulatedNodes: answers.filter(({ value }) => value.simulated).map(({ node }) => node),
       },
       rows: [
@@ -159,7 +165,7 @@ export const timeline = defineTool({
     const facts = counts.filter(([number]) => number > 0).map(([number, words]) => `${number} ${words}`);
     return [
       ...simulatedText(head.nodes, head.simulatedNodes),
-      `${count(head.gpus, 'GPU')} on ${count(head.nodes, 'node')}, ${head.window}: ${facts.join(', ') || (isKnown(head) ? 'nothing happened' : 'what happened is not known')}.${driverProblemText(head.driverProblemNodes)}`,
+      `${count(head.gpus, 'GPU')} on ${count(head.nodes, 'node')}, ${head.window}: ${facts.join(', ') || (isKnown(head) ? 'nothing happened' : 'what happened is not known')}.${driverProblemText(head.driverProblemNodes)}${lackText(head.eventsMayLackNodes)}`,
     ];
   },
 

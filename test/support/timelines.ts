@@ -16,6 +16,8 @@ export interface TimelineNode {
   readonly snapshot: Snapshot;
   readonly history: GpuHistory | undefined;
   readonly events?: readonly GpuEvent[];
+  /** Some that were before then are not known any more. */
+  readonly eventsLostBeforeMs?: number;
 }
 
 /** A busy GPU without troubles. */
@@ -45,8 +47,12 @@ export function askTimeline(nodes: Readonly<Record<string, TimelineNode>>, given
   /** Many nodes of a test may be one and the same. */
   const values = new Map<TimelineNode, ReturnType<typeof timeline.output.parse>>();
   for (const node of Object.values(nodes)) {
-    const { snapshot, history, events = [] } = node;
-    const context = { ...contextOf(snapshot, eventLog(events)), ...(history && { history }) };
+    const { snapshot, history, events = [], eventsLostBeforeMs: lostBeforeMs = null } = node;
+    const page = { events, cursor: '0123abcd-7', eventsLost: lostBeforeMs !== null, lostBeforeMs };
+    const context = {
+      ...contextOf(snapshot, eventLog(events, { since: () => page })),
+      ...(history && { history }),
+    };
     if (!values.has(node)) values.set(node, overTheWire(timeline.answer(args as never, context)));
   }
   const answers = Object.entries(nodes).map(([node, each]) => ({ node, value: values.get(each) }));

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import { xidEvent } from '../support/events.ts';
 import { gpu, snapshot } from '../support/gpus.ts';
-import type { Shows } from '../support/history.ts';
+import { now, type Shows } from '../support/history.ts';
 import { askTimeline, calm, nodeOf } from '../support/timelines.ts';
 
 const textOf = (node: Parameters<typeof askTimeline>[0][string]) => askTimeline({ a: node }).text.split('\n');
@@ -49,4 +49,12 @@ test('of a GPU that came beyond several thresholds the worst one is told first',
   const [, first] = textOf({ history, snapshot: snapshot([told]) });
 
   expect(first).toContain('reached shutdown temperature of 92 °C');
+});
+
+test('where events of this time may be missing it is said, and not for those that were before it', () => {
+  const lostBefore = (ageMs: number) =>
+    textOf({ ...nodeOf([() => calm]), eventsLostBeforeMs: now.atMs - ageMs })[0];
+
+  expect(lostBefore(10 * minute)).toContain('Events on a in this time may be missing.');
+  expect(lostBefore(40 * minute)).not.toContain('missing');
 });
