@@ -70,6 +70,21 @@ test('a process of several lists is one, with what it does', () => {
   });
 });
 
+test('processes whose pids the driver cannot translate all have pid 0, and stay several', () => {
+  const processes = [
+    { pid: 0, usedBytes: 10 },
+    { pid: 0, usedBytes: 20 },
+  ];
+  const processSamples = [{ microseconds: 5n, pid: 0, sm: 30 }];
+
+  expect(processesOf({ processes, processSamples })).toMatchObject({
+    value: [
+      { pid: 0, usedBytes: { value: 10 }, utilization: { missing: 'noData' } },
+      { pid: 0, usedBytes: { value: 20 }, utilization: { missing: 'noData' } },
+    ],
+  });
+});
+
 test('a list that grows between the two calls is read whole', () => {
   const processes = Array.from({ length: 40 }, (_, at) => ({ pid: at + 1, usedBytes: at }));
 

@@ -38,12 +38,13 @@ export function nvmlProcesses(
   if (unread.length === Object.keys(lists).length) return lists.compute as { missing: Missing };
   const samples = utilizations(nvml, device, memory);
   const byIdentity = new Map<string, DriverProcess>();
-  for (const { kind, record } of read) {
+  for (const [at, { kind, record }] of read.entries()) {
     const { pid, gpuInstanceId, computeInstanceId, usedBytes } = record;
-    const key = `${pid} ${gpuInstanceId} ${computeInstanceId}`;
+    // A driver that cannot translate pids gives 0 for each of them: these are several processes.
+    const key = pid === 0 ? `record ${at}` : `${pid} ${gpuInstanceId} ${computeInstanceId}`;
     const known = byIdentity.get(key);
     const utilization: Reading<ProcessUtilization> =
-      'missing' in samples ? samples : (samples.value.get(pid) ?? { missing: 'noData' });
+      'missing' in samples ? samples : (pid !== 0 && samples.value.get(pid)) || { missing: 'noData' };
     const kinds = [...new Set([...(known?.kinds ?? []), kind])];
     const used = 'missing' in usedBytes && known ? known.usedBytes : usedBytes; // one list may tell what another does not
     byIdentity.set(key, { pid, kinds, usedBytes: used, gpuInstanceId, computeInstanceId, utilization });
