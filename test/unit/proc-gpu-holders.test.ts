@@ -65,6 +65,17 @@ test.for([
   expect(told(parted(3), [], [b]).offers).toBe(false);
 });
 
+test('under MIG who was given the whole GPU has its parts, too', () => {
+  const one = parted(3, 4);
+  const whole = given('whole', [orNull(one.readings.uuid) ?? '']);
+
+  expect(told(one, [whole]).ofProcess).toMatchObject([{ pod: 'whole' }]);
+  expect(told(one, [whole, given('b', [migUuid(1)])]).ofProcess).toMatchObject([
+    { pod: 'b' },
+    { pod: 'whole' },
+  ]);
+});
+
 test('a part is named by its GPU and instances before R470', () => {
   const old = 'MIG-GPU-00000000-0000-4000-8000-000000000000/4/0';
   const [device] = orNull(parted(4).readings.migDevices) ?? [];

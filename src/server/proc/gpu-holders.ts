@@ -33,11 +33,12 @@ export function gpuHolders({ allocations, offered }: Given): GpuHolders {
       ...claims(gpu),
     ],
     ofProcess(gpu, process) {
+      const whole = named(namesOf(gpu));
+      if (process.gpuInstanceId === null) return whole;
       const part = partOf(gpu, process);
-      const sure = named(part ? namesOfPart(gpu, part) : namesOf(gpu));
-      return process.gpuInstanceId === null || sure.length > 0
-        ? sure
-        : claimantsOf(part, partsOf(gpu), claims(gpu));
+      const sure = part ? named(namesOfPart(gpu, part)) : [];
+      const ofPart = sure.length > 0 ? sure : claimantsOf(part, partsOf(gpu), claims(gpu), whole);
+      return [...new Set([...ofPart, ...whole])]; // who has the whole GPU has each of its parts
     },
     offers: (gpu) => {
       const names = [...namesOf(gpu), ...partsOf(gpu).flatMap((part) => namesOfPart(gpu, part))];
@@ -59,6 +60,7 @@ function claimantsOf(
   used: MigDevice | undefined,
   parts: readonly MigDevice[],
   claims: readonly DeviceHolder[],
+  besides: readonly DeviceHolder[],
 ): readonly DeviceHolder[] {
   const mayHave = (one: MigDevice, { part }: DeviceHolder) =>
     mayBeClaimed(orNull(one.name), part?.device ?? null);
@@ -67,7 +69,7 @@ function claimantsOf(
   if (sure.length > 0) return sure;
   const [one, ...others] = claimants;
   const alike = one ? parts.filter((part) => mayHave(part, one)).length : 0;
-  return others.length === 0 && alike > 1 ? [] : claimants;
+  return others.length + besides.length === 0 && alike > 1 ? [] : claimants;
 }
 
 function namesOf({ readings: { uuid, minorNumber } }: GpuState): (string | null)[] {
