@@ -10,6 +10,7 @@ import { troubleText } from './gpu-text.ts';
 import {
   contested,
   holder,
+  holderText,
   instancesOf,
   isOfPart,
   type ProcessRow,
@@ -126,7 +127,7 @@ export function gpuProcessesText({
   readonly gpuName: string;
   readonly wallMs: number;
 }): string {
-  const { name, processes: list, missing, memoryUsedBytes } = gpu;
+  const { name, processes: list, missing, memoryUsedBytes, holders } = gpu;
   const used = memoryUsedBytes === null ? '' : `, ${gibibytes(memoryUsedBytes)} used`;
   const trouble = gpu.trouble ? `${troubleText({ trouble: gpu.trouble })}: ` : '';
   const what = `${node} GPU ${gpuName} (${name ?? 'unknown model'}${used}): ${trouble}`;
@@ -140,7 +141,9 @@ export function gpuProcessesText({
     ...(rest === null ? [] : [`${gibibytes(rest)} held by no process that is listed`]),
   ];
   const age = trouble === '' || gpu.ageMs === null ? '' : `as of ${duration(gpu.ageMs)} ago: `;
-  return `${what}${age}${texts.join('; ') || 'no process'}`;
+  const given =
+    list.length > 0 || holders.length === 0 ? '' : `; given to ${holders.map(holderText).join(', ')}`;
+  return `${what}${age}${texts.join('; ') || 'no process'}${given}`;
 }
 
 /** More fill an answer; structured answers have all. */

@@ -136,7 +136,11 @@ export const processes = defineTool({
 });
 
 function pidsOf({ node, value }: Answer<NodeProcessesAnswer>): string[] {
-  return value.gpus.flatMap(({ processes: list }) => (list ?? []).map(({ pid }) => `${node} ${pid}`));
+  // A driver that cannot translate pids gives 0 for each of several processes.
+  const keyOf = (pid: number, gpu: number, at: number) => (pid === 0 ? `0 ${gpu} ${at}` : pid);
+  return value.gpus.flatMap(({ index, processes: list }) =>
+    (list ?? []).map(({ pid }, at) => `${node} ${keyOf(pid, index, at)}`),
+  );
 }
 
 /** Wall clock of the node; an agent that does not tell it is of this minute. */
@@ -179,7 +183,7 @@ function idleRows({ node, value }: Answer<NodeProcessesAnswer>): Row[] {
   const byHolders = new Map<string, { gpus: GpuProcessesRow[]; holders: z.output<typeof holder>[] }>();
   for (const gpu of value.gpus) {
     const { processes: list, holders } = gpu;
-    const idle = list === null ? [] : holders.filter((each) => isIdle(each, list));
+    const idle = list === null || !isSure(gpu) ? [] : holders.filter((each) => isIdle(each, list));
     if (idle.length === 0) continue;
     const key = JSON.stringify(idle);
     const group = byHolders.get(key) ?? { gpus: [], holders: idle };
@@ -199,9 +203,14 @@ function namedOf(gpus: readonly GpuProcessesRow[], all: readonly GpuProcessesRow
   return { gpus: gpus.map(({ index }) => index), gpuNames: gpus.map(gpuNames(all)) };
 }
 
+/** Whether who is not listed is not there: a GPU in trouble lists what was, and memory that none explains is somebody's. */
+function isSure(gpu: GpuProcessesRow): boolean {
+  return !gpu.trouble && unexplainedOf(gpu) === null;
+}
+
 function unusedRows(answers: readonly Answer<NodeProcessesAnswer>[]): Row[] {
   const isUnused = (gpu: GpuProcessesRow) =>
-    gpu.processes?.length === 0 && gpu.holders.length === 0 && !gpu.trouble && unexplainedOf(gpu) === null;
+    gpu.processes?.length === 0 && gpu.holders.length === 0 && isSure(gpu);
   const nodes = answers.filter(({ value }) => value.gpus.some(isUnused));
   const gpus = nodes.reduce((sum, { value }) => sum + value.gpus.filter(isUnused).length, 0);
   return gpus > 0 ? [{ kind: 'unused', nodes: nodes.map(({ node }) => node), gpus }] : [];
@@ -212,7 +221,8 @@ const outside =
 
 function notToldRows(answers: readonly Answer<NodeProcessesAnswer>[]): Row[] {
   const byReason = new Map<string, string[]>();
-  for (const { node, value } of answers) {
+  // Of a node without the GPU in question there is nothing to tell: that nobody has it must come out.
+  for (const { node, value } of answers.filter(({ value }) => value.gpus.length > 0)) {
     const all = value.gpus.flatMap(({ processes: list }) => list ?? []);
     const { readable, reason } = value.podResources;
     const reasons = [

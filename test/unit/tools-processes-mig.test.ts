@@ -12,12 +12,12 @@ import { gpu, nowMs, snapshot } from '../support/gpus.ts';
 const gibibyte = 2 ** 30;
 const migUuid = (index: number) => `MIG-0000000${index}-0000-4000-8000-000000000000`;
 
-function migDevice(index: number, gpuInstanceId: number): MigDevice {
+function migDevice(index: number, gpuInstanceId: number, used = 4): MigDevice {
   const memory = {
     totalBytes: 10 * gibibyte,
     reservedBytes: 0,
-    usedBytes: 4 * gibibyte,
-    freeBytes: 6 * gibibyte,
+    usedBytes: used * gibibyte,
+    freeBytes: (10 - used) * gibibyte,
   };
   return {
     index,
@@ -61,7 +61,7 @@ const list = {
   holders: [holderOf('a', 3), holderOf('b', 4), holderOf('c', 5)],
   offered: null,
 };
-const parted = gpu(0, { migDevices: [migDevice(0, 3), migDevice(1, 4), migDevice(2, 5)] });
+const parted = gpu(0, { migDevices: [migDevice(0, 3), migDevice(1, 4), migDevice(2, 5, 0)] });
 
 function ask(given: object) {
   const podResources = { readable: true, reason: null };

@@ -10,6 +10,10 @@ import { gpu, nowMs, snapshot } from '../support/gpus.ts';
 
 const gibibyte = 2 ** 30;
 const node = snapshot([gpu(0), gpu(1)]); // 20 GiB used on each
+const free = { totalBytes: 80 * gibibyte, reservedBytes: 0, usedBytes: 0, freeBytes: 80 * gibibyte };
+/** GPU 1 holds nothing. */
+const halfEmpty = snapshot([gpu(0), gpu(1, { memory: free })]);
+const readable = { readable: true, reason: null };
 const main: DeviceHolder = { namespace: 'ml', pod: 'train-0', container: 'main' };
 const sampledAtMs = Date.parse('2026-11-26T11:59:59.000Z');
 const container = { containerId: 'c0ffee00'.repeat(8), runtime: 'containerd' as const, podUid: '0a1b' };
@@ -48,7 +52,7 @@ function runs(
 function ask(
   gpus: readonly GpuProcesses[],
   given: object = {},
-  podResources: NodeProcesses['podResources'] = { readable: true, reason: null },
+  podResources: NodeProcesses['podResources'] = readable,
   of = node,
 ) {
   const context = contextOf(of, noEvents, { gpus, podResources });
@@ -110,9 +114,28 @@ test('a process that every look for a minute found in the kernel is told, also w
 });
 
 test('a GPU that a pod holds and does not use is named with the pod', () => {
-  const text = ask([runs(0, [job(4001)]), runs(1, [], [main])]);
+  const text = ask([runs(0, [job(4001)]), runs(1, [], [main])], {}, readable, halfEmpty);
 
   expect(text).toContain('held and unused: a GPU 1: ml/train-0 container main');
+});
+
+test('a GPU whose memory no listed process explains, or that hangs, is not said to be held and unused', () => {
+  const list = [runs(0, [], [main]), runs(1, [], [main])];
+  const hung = snapshot([gpu(0), gpu(1, { memory: free }, { trouble: 'hung' })]);
+
+  const text = ask(list, {}, readable, hung);
+
+  expect(text.join('\n')).not.toContain('held and unused');
+  expect(text[1]).toMatch(
+    /GPU 0 .*: 20 GiB held by no process that is listed; given to ml\/train-0 container main$/,
+  );
+  expect(text[2]).toMatch(/GPU 1 .*HUNG: .*: no process; given to ml\/train-0 container main$/);
+});
+
+test('a GPU that a node without it is asked for is not found, also where the kubelet does not tell', () => {
+  const silent = { readable: false, reason: 'there is no such socket' };
+
+  expect(() => ask([runs(0, []), runs(1, [])], { gpu: 99 }, silent)).toThrow('no GPU 99 on a');
 });
 
 test('a part that a pod holds and does not use is named with the pod, though another part is used', () => {
@@ -131,8 +154,8 @@ test('a part that a pod holds and does not use is named with the pod, though ano
   expect(text.filter((line) => line.startsWith('held'))).toEqual([
     'held and unused: a GPU 0: ml/idle container main (GPU instance 8 compute instance 0)',
   ]);
-  expect(ask([runs(0, [], [within('untold', null)]), runs(1, [])])).toContain(
-    'held and unused: a GPU 0: ml/untold container main (gpu-0-mig-untold)',
+  expect(ask([runs(0, []), runs(1, [], [within('untold', null)])], {}, readable, halfEmpty)).toContain(
+    'held and unused: a GPU 1: ml/untold container main (gpu-0-mig-untold)',
   );
 });
 
@@ -211,7 +234,7 @@ test('a GPU that hangs is told to, with the age of its list', () => {
   const hung = snapshot([gpu(0, {}, { trouble: 'hung' }), gpu(1)]);
   const list = { ...runs(0, [job(4001)]), readAtMs: nowMs - 13_000 };
 
-  const text = ask([list, runs(1, [])], {}, { readable: true, reason: null }, hung).join('\n');
+  const text = ask([list, runs(1, [])], {}, readable, hung).join('\n');
 
   expect(text).toMatch(
     /GPU 0 \(.*\): HUNG: a driver call on it does not return, for 3 min: as of 13 s ago: python3 \(pid 4001/,
@@ -219,11 +242,10 @@ test('a GPU that hangs is told to, with the age of its list', () => {
 });
 
 test('a GPU that hangs is not said to have no process, as nobody knows that', () => {
-  const memory = { totalBytes: 80 * gibibyte, reservedBytes: 0, usedBytes: 0, freeBytes: 80 * gibibyte };
-  const hung = snapshot([gpu(0, { memory }, { trouble: 'hung' }), gpu(1, {}, { trouble: 'hung' })]);
+  const hung = snapshot([gpu(0, { memory: free }, { trouble: 'hung' }), gpu(1, {}, { trouble: 'hung' })]);
   const unanswered = { ...runs(1, []), readAtMs: null, processes: { missing: 'notReady' as const } };
 
-  const text = ask([runs(0, []), unanswered], {}, { readable: true, reason: null }, hung).join('\n');
+  const text = ask([runs(0, []), unanswered], {}, readable, hung).join('\n');
 
   expect(text).not.toMatch(/^no process/m);
   expect(text).toMatch(/GPU 0 \(.*\): HUNG: .*: as of 20 ms ago: no process$/m);
@@ -235,9 +257,9 @@ test('where two GPUs have one index, as one has gone, each is told with its PCI 
   const waits = job(4001, { left: true, onNode: { ...job(1).onNode, state: { value: 'D' } } });
   const unlisted = { processes: { missing: 'gpuLost' as const }, stuck: [waits], offered: false };
   const list = [runs(0, [job(7)]), runs(1, [], [main]), { ...runs(1, []), ...unlisted }];
-  const renumbered = snapshot([gpu(0), { ...gpu(2), index: 1 }, gone]);
+  const renumbered = snapshot([gpu(0), { ...gpu(2, { memory: free }), index: 1 }, gone]);
 
-  const text = ask(list, {}, { readable: true, reason: null }, renumbered).join('\n');
+  const text = ask(list, {}, readable, renumbered).join('\n');
 
   expect(text).toContain('\nstuck: a GPU 1 at PCI 0000:11:00.0: python3 (pid 4001');
   expect(text).toContain('\na GPU 0 (');
