@@ -1,68 +1,7 @@
 import { expect, test } from 'vitest';
 
-import { fleetInput } from '../../src/bridge/bridge.ts';
-import type { DeviceHolder, GpuProcess, GpuProcesses, NodeProcesses } from '../../src/core/process.ts';
-import { parseArguments } from '../../src/tools/arguments.ts';
-import { present } from '../../src/tools/present.ts';
-import { processes } from '../../src/tools/processes.ts';
-import { contextOf, noEvents } from '../support/answers.ts';
+import { ask, free, gibibyte, job, main, readable, runs } from '../support/gpu-processes.ts';
 import { gpu, nowMs, snapshot } from '../support/gpus.ts';
-
-const gibibyte = 2 ** 30;
-const node = snapshot([gpu(0), gpu(1)]); // 20 GiB used on each
-const free = { totalBytes: 80 * gibibyte, reservedBytes: 0, usedBytes: 0, freeBytes: 80 * gibibyte };
-/** GPU 1 holds nothing. */
-const halfEmpty = snapshot([gpu(0), gpu(1, { memory: free })]);
-const readable = { readable: true, reason: null };
-const main: DeviceHolder = { namespace: 'ml', pod: 'train-0', container: 'main' };
-const sampledAtMs = Date.parse('2026-11-26T11:59:59.000Z');
-const container = { containerId: 'c0ffee00'.repeat(8), runtime: 'containerd' as const, podUid: '0a1b' };
-
-function job(pid: number, given: Partial<GpuProcess> = {}): GpuProcess {
-  return {
-    pid,
-    kinds: ['compute'],
-    usedBytes: { value: 19.5 * gibibyte },
-    gpuInstanceId: null,
-    computeInstanceId: null,
-    utilization: {
-      value: { smPercent: 92, memoryPercent: 50, encoderPercent: 0, decoderPercent: 7, atMs: sampledAtMs },
-    },
-    onNode: {
-      comm: { value: 'python3' },
-      state: { value: 'R' },
-      startedAtMs: { value: Date.parse('2026-11-26T11:00:00.000Z') },
-      container: { value: container },
-    },
-    holders: [main],
-    left: false,
-    waitingMs: null,
-    ...given,
-  };
-}
-
-function runs(
-  index: number,
-  list: readonly GpuProcess[],
-  holders: readonly DeviceHolder[] = [],
-): GpuProcesses {
-  return { index, readAtMs: nowMs - 20, processes: { value: list }, stuck: [], holders, offered: null };
-}
-
-function ask(
-  gpus: readonly GpuProcesses[],
-  given: object = {},
-  podResources: NodeProcesses['podResources'] = readable,
-  of = node,
-) {
-  const context = contextOf(of, noEvents, { gpus, podResources });
-  const value = processes.output.parse(
-    JSON.parse(JSON.stringify(processes.answer(parseArguments(processes.input, given), context))),
-  );
-  return present(processes, parseArguments(fleetInput(processes), given), [{ node: 'a', value }]).text.split(
-    '\n',
-  );
-}
 
 test('a process is told with its program, memory, utilisation, age, pod and container', () => {
   const [head, row] = ask([runs(0, [job(4001)], [main]), runs(1, [job(4101)])]);
@@ -88,75 +27,10 @@ test('a process of no container is called so, whoever was given the GPU', () => 
   expect(ask([runs(0, [host]), runs(1, [])])[1]).toContain(', of no container');
 });
 
-test('a process that cannot be ended comes first, with what to do', () => {
-  const dead = job(4001, { left: true, onNode: { ...job(1).onNode, state: { value: 'D' } } });
-  const [, first] = ask([runs(0, [job(4002)]), runs(1, [dead])]);
-
-  expect(first).toMatch(
-    /^stuck: a GPU 1: python3 \(pid 4001, compute\).*waits in the kernel and cannot be ended \(state D\), no longer listed by the driver\. It may hold the GPU: reboot/,
-  );
-});
-
-test('a process that waits in the kernel while the driver lists it is at work, and not stuck', () => {
-  const waits = job(4001, { onNode: { ...job(1).onNode, state: { value: 'D' } } });
-
-  expect(ask([runs(0, [waits]), runs(1, [])]).join('\n')).not.toContain('stuck');
-});
-
-test('a process that every look for a minute found in the kernel is told, also while the driver lists it', () => {
-  const waits = { onNode: { ...job(1).onNode, state: { value: 'D' } } };
-  const list = [job(4001, { ...waits, waitingMs: 60_000.3 }), job(4002, { ...waits, waitingMs: 59_000 })];
-
-  const stuck = ask([runs(0, list), runs(1, [])]).filter((line) => line.startsWith('stuck'));
-
-  expect(stuck).toHaveLength(1);
-  expect(stuck[0]).toMatch(/pid 4001.*cannot be ended \(state D\) at every look for 60 s\. It may hold/);
-});
-
-test('a GPU that a pod holds and does not use is named with the pod', () => {
-  const text = ask([runs(0, [job(4001)]), runs(1, [], [main])], {}, readable, halfEmpty);
-
-  expect(text).toContain('held and unused: a GPU 1: ml/train-0 container main');
-});
-
-test('a GPU whose memory no listed process explains, or that hangs, is not said to be held and unused', () => {
-  const list = [runs(0, [], [main]), runs(1, [], [main])];
-  const hung = snapshot([gpu(0), gpu(1, { memory: free }, { trouble: 'hung' })]);
-
-  const text = ask(list, {}, readable, hung);
-
-  expect(text.join('\n')).not.toContain('held and unused');
-  expect(text[1]).toMatch(
-    /GPU 0 .*: 20 GiB held by no process that is listed; given to ml\/train-0 container main$/,
-  );
-  expect(text[2]).toMatch(/GPU 1 .*HUNG: .*: no process; given to ml\/train-0 container main$/);
-});
-
 test('a GPU that a node without it is asked for is not found, also where the kubelet does not tell', () => {
   const silent = { readable: false, reason: 'there is no such socket' };
 
   expect(() => ask([runs(0, []), runs(1, [])], { gpu: 99 }, silent)).toThrow('no GPU 99 on a');
-});
-
-test('a part that a pod holds and does not use is named with the pod, though another part is used', () => {
-  const within = (pod: string, gpuInstanceId: number | null): DeviceHolder => ({
-    ...main,
-    pod,
-    part: { device: `gpu-0-mig-${pod}`, gpuInstanceId, computeInstanceId: 0 },
-  });
-  const list = [job(4001, { gpuInstanceId: 7, computeInstanceId: 0 })];
-
-  const text = ask([
-    runs(0, list, [within('used', 7), within('idle', 8), within('untold', null)]),
-    runs(1, []),
-  ]);
-
-  expect(text.filter((line) => line.startsWith('held'))).toEqual([
-    'held and unused: a GPU 0: ml/idle container main (GPU instance 8 compute instance 0)',
-  ]);
-  expect(ask([runs(0, []), runs(1, [], [within('untold', null)])], {}, readable, halfEmpty)).toContain(
-    'held and unused: a GPU 1: ml/untold container main (gpu-0-mig-untold)',
-  );
 });
 
 test('memory that no listed process holds is said', () => {
@@ -174,15 +48,6 @@ test('a GPU whose processes cannot be told is not called unused', () => {
   expect(text.join('\n')).toContain(
     'a GPU 0 (NVIDIA H100 80GB HBM3, 20 GiB used): which processes it has cannot be told (noPermission)',
   );
-});
-
-test('who holds a GPU that no longer lists its processes is told', () => {
-  const waits = job(4001, { left: true });
-  const stuck = [{ ...waits, onNode: { ...waits.onNode, state: { value: 'D' } } }];
-  const text = ask([{ ...runs(0, []), processes: { missing: 'gpuLost' }, stuck }]);
-
-  expect(text[1]).toMatch(/^stuck: a GPU 0: python3 \(pid 4001, compute\).* cannot be ended \(state D\)/);
-  expect(text.join('\n')).toContain('which processes it has cannot be told (gpuLost)');
 });
 
 test('an agent outside of the PID namespace of the node says so, and what to set', () => {
@@ -218,16 +83,6 @@ test('one GPU is asked for alone', () => {
 
   expect(text.join('\n')).not.toContain('4001');
   expect(text[0]).toContain('1 process on 1 GPU');
-});
-
-test('a GPU that the kubelet cannot give to pods is told, whoever has it; where it does not tell, nothing is', () => {
-  const healthy = { ...runs(0, []), offered: true };
-  const takenOut = { ...runs(1, [job(4101)], [main]), offered: false };
-
-  expect(ask([healthy, takenOut])).toContain(
-    'not offered to pods: a GPU 1: the device plugin holds it for unhealthy, leaves it out, or is gone',
-  );
-  expect(ask([runs(0, []), runs(1, [])]).join('\n')).not.toContain('not offered');
 });
 
 test('a GPU that hangs is told to, with the age of its list', () => {

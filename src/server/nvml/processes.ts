@@ -36,20 +36,33 @@ export function nvmlProcesses(
   const failed = unread.find((reason) => !reason.startsWith('notSupported'));
   if (failed !== undefined) return { missing: failed };
   if (unread.length === Object.keys(lists).length) return lists.compute as { missing: Missing };
-  const samples = utilizations(nvml, device, memory);
+  return { value: merged(read, utilizations(nvml, device, memory)) };
+}
+
+interface Listed {
+  readonly kind: ProcessKind;
+  readonly record: ProcessRecord;
+}
+
+/** A process that is in several lists is one. */
+function merged(read: readonly Listed[], samples: Reading<Samples>): DriverProcess[] {
   const byIdentity = new Map<string, DriverProcess>();
   for (const [at, { kind, record }] of read.entries()) {
     const { pid, gpuInstanceId, computeInstanceId, usedBytes } = record;
     // A driver that cannot translate pids gives 0 for each of them: these are several processes.
     const key = pid === 0 ? `record ${at}` : `${pid} ${gpuInstanceId} ${computeInstanceId}`;
     const known = byIdentity.get(key);
-    const utilization: Reading<ProcessUtilization> =
-      'missing' in samples ? samples : (pid !== 0 && samples.value.get(pid)) || { missing: 'noData' };
+    const utilization = utilizationOf(pid, samples);
     const kinds = [...new Set([...(known?.kinds ?? []), kind])];
     const used = 'missing' in usedBytes && known ? known.usedBytes : usedBytes; // one list may tell what another does not
     byIdentity.set(key, { pid, kinds, usedBytes: used, gpuInstanceId, computeInstanceId, utilization });
   }
-  return { value: [...byIdentity.values()] };
+  return [...byIdentity.values()];
+}
+
+function utilizationOf(pid: number, samples: Reading<Samples>): Reading<ProcessUtilization> {
+  if ('missing' in samples) return samples;
+  return (pid !== 0 && samples.value.get(pid)) || { missing: 'noData' };
 }
 
 interface ProcessRecord {
@@ -111,6 +124,9 @@ function strideOf(records: Buffer, count: number): number {
 
 const sampleBytes = koffi.sizeof(structs.nvmlProcessUtilizationSample_t);
 
+/** By pid. */
+type Samples = ReadonlyMap<number, Reading<ProcessUtilization>>;
+
 /** The driver takes a sample each second at least: whoever asks just after another finds none that is newer. */
 const toldAgainMs = 2000;
 
@@ -119,11 +135,7 @@ const toldAgainMs = 2000;
  *
  * Source: nvmlDeviceGetProcessUtilization
  */
-function utilizations(
-  nvml: Nvml,
-  device: Device,
-  memory: ProcessMemory,
-): Reading<ReadonlyMap<number, Reading<ProcessUtilization>>> {
+function utilizations(nvml: Nvml, device: Device, memory: ProcessMemory): Reading<Samples> {
   const samples = samplesSince(nvml, device, memory.lastSeen);
   if ('missing' in samples) return samples;
   const { told } = memory;
