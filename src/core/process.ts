@@ -33,8 +33,10 @@ export interface ProcessOnNode {
   readonly comm: Reading<string>;
   /** R, S, D, Z, T …, and Zl where its first thread has ended and others run. Source: /proc/PID/stat, fields 3 and 20. Oracle: ps -o stat= */
   readonly state: Reading<string>;
-  /** Unix time in ms. Source: /proc/PID/stat, field 22, and btime of /proc/stat. Oracle: ps -o lstart= */
+  /** Unix time in ms, by the clock of now. Source: /proc/PID/stat, field 22, and the time since boot. Oracle: ps -o lstart= */
   readonly startedAtMs: Reading<number>;
+  /** Since boot, in 1/100 s: with the pid it says which process that is, whatever the clock is set to. Null where it is not told. Source: /proc/PID/stat, field 22 */
+  readonly startTick: number | null;
   /** Null for a process of no container. Source: /proc/PID/cgroup. Oracle: crictl ps --no-trunc -o json */
   readonly container: Reading<ContainerOfProcess | null>;
 }
@@ -70,9 +72,9 @@ export interface GpuProcess extends DriverProcess {
   readonly onNode: ProcessOnNode;
   /** The containers that were given this GPU, or the part of it that the process uses: with one, it is the process's own. */
   readonly holders: readonly DeviceHolder[];
-  /** The driver no longer lists it, and it is still there: it cannot end, and may hold the GPU's memory. */
+  /** The driver no longer lists it, and it is still there: it is about to end, cannot end, or has ended and is not collected. */
   readonly left: boolean;
-  /** For how long every look has found it in state D; null for one that was not the last time. */
+  /** For how long every look has found one of its threads in state D, and not run in between; null where the last look found none. */
   readonly waitingMs: number | null;
 }
 
@@ -83,7 +85,7 @@ export interface GpuProcesses {
   readonly readAtMs: number | null;
   /** Oracle: nvidia-smi --query-compute-apps=gpu_uuid,pid, nvidia-smi pmon */
   readonly processes: Reading<readonly GpuProcess[]>;
-  /** Where the driver does not list any now: those that it listed before and that cannot end. */
+  /** Where the driver does not list any now: those that it listed before and that have not ended, or are not collected. */
   readonly stuck: readonly GpuProcess[];
   /** Every container that was given this GPU or a part of it, used or not. */
   readonly holders: readonly DeviceHolder[];

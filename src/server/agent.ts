@@ -19,7 +19,7 @@ import { agentMetrics } from './metrics.ts';
 import { type BootClock, bootClock, momentOf } from './node-clock.ts';
 import type { EventLane, EventListener } from './nvml/event-lane.ts';
 import { ProcessBook, type ProcessBookOptions } from './proc/process-book.ts';
-import { processOnNode } from './proc/process-on-node.ts';
+import { nodeProcesses } from './proc/process-on-node.ts';
 import { processRounds } from './proc/process-rounds.ts';
 import { type Sampler, startSampler } from './sampler.ts';
 
@@ -148,8 +148,8 @@ function knowledgeOf(
   sampler: Sampler,
   { nowMs, clock, events, history, pciGpus, processes: options }: KnowledgeOptions,
 ): Pick<AgentMcp, 'context' | 'inquire'> & { readonly listProcesses: () => void } {
-  const onNode = (pid: number) => processOnNode(pid, clock.bootedAtMs);
-  const processes = new ProcessBook(options ?? { onNode, allocations: () => ({ reason: 'not asked for' }) });
+  const ofNode = { ...nodeProcesses(clock), allocations: () => ({ reason: 'not asked for' }) };
+  const processes = new ProcessBook(options ?? ofNode);
   const inquire = async (what: keyof Inquiries) => {
     await within(what === 'gpm' ? inquireGpm(sampler) : sampler.inquire(what), inquiryMs);
     if (what === 'processes') processes.update(sampler.snapshot().gpus, sampler.answers().processes, nowMs());

@@ -13,7 +13,7 @@ import { watchPciBus } from './pci-bus.ts';
 import { type HolderOf, holders } from './pod-holders.ts';
 import type { Allocations } from './pod-resources.ts';
 import type { ProcessBookOptions } from './proc/process-book.ts';
-import { processOnNode } from './proc/process-on-node.ts';
+import { nodeProcesses } from './proc/process-on-node.ts';
 
 export interface NodeSources {
   readonly clock: BootClock;
@@ -64,7 +64,7 @@ export async function startSources(config: Config, options: SourceOptions): Prom
   if (!watched) events.source('kernelLog', notAsked);
   const allocations = await allocationsOf(config, options);
   const processes = {
-    onNode: options.simulatedProcess ?? ((pid: number) => processOnNode(pid, bootedAtMs)),
+    ...(options.simulatedProcess ? { onNode: options.simulatedProcess } : nodeProcesses(clock)),
     allocations,
   };
   return {

@@ -46,6 +46,7 @@ export function simulatedProcessOnNode(node: string, startedAtMs: number): (pid:
     comm: { value: 'python3' },
     state: { value: 'R' },
     startedAtMs: { value: startedAtMs },
+    startTick: null,
     container: { value: container(`${node}/${pid}`) },
   });
 }

@@ -4,7 +4,6 @@ import { groupBy } from '../core/group-by.ts';
 import type { MigDevice } from '../core/mode-readings.ts';
 import type { DeviceHolder, GpuProcess, ProcessUtilization } from '../core/process.ts';
 import { orNull, reasons } from '../core/reading.ts';
-import { duration, gibibytes } from '../core/words.ts';
 
 export const holder = z.object({
   namespace: z.string(),
@@ -19,7 +18,7 @@ export const holder = z.object({
     .nullish()
     .describe('the MIG device that it was given'),
 });
-type Holder = z.output<typeof holder>;
+export type Holder = z.output<typeof holder>;
 
 export const processRow = z.object({
   pid: z.int(),
@@ -42,7 +41,7 @@ export const processRow = z.object({
     .string()
     .nullable()
     .describe(
-      'of the process, as ps prints it: D and Z cannot be ended; Zl: its first thread has ended, others run',
+      'of its first thread, as ps prints it: D waits in the kernel; Z has ended and is not collected; Zl has ended, other threads run',
     ),
   startedAtMs: z.number().nullable(),
   containerId: z.string().nullable(),
@@ -55,7 +54,7 @@ export const processRow = z.object({
     ),
   holders: z.array(holder),
   left: z.boolean().describe('the driver no longer lists it, and it is still there'),
-  waitingMs: z.number().nullish().describe('for how long every look has found it in state D'),
+  waitingMs: z.number().nullish().describe('for how long every look has found one of its threads in state D'),
   missing: z.record(z.string(), z.string()).describe('field → why it is null'),
 });
 export type ProcessRow = z.output<typeof processRow>;
@@ -64,6 +63,7 @@ export type ProcessRow = z.output<typeof processRow>;
 export function processRowOf(given: GpuProcess, migDevices: readonly MigDevice[] = []): ProcessRow {
   const { pid, kinds, onNode, holders, left, waitingMs, ...process } = given;
   const { usedBytes, utilization, gpuInstanceId, computeInstanceId } = process;
+  const { startTick: _, ...told } = onNode;
   const container = orNull(onNode.container);
   return {
     pid,
@@ -84,7 +84,7 @@ export function processRowOf(given: GpuProcess, migDevices: readonly MigDevice[]
       container === null && !('missing' in onNode.container) ? [] : holders.map((each) => ({ ...each })),
     left,
     waitingMs: waitingMs === null ? null : Math.round(waitingMs),
-    missing: reasons({ usedBytes, utilization, ...onNode }),
+    missing: reasons({ usedBytes, utilization, ...told }),
   };
 }
 
@@ -93,7 +93,7 @@ function migUuidOf(process: Instances, migDevices: readonly MigDevice[]): string
   return device ? orNull(device.uuid) : null;
 }
 
-type Instances = Pick<ProcessRow, 'gpuInstanceId' | 'computeInstanceId'>;
+export type Instances = Pick<ProcessRow, 'gpuInstanceId' | 'computeInstanceId'>;
 
 export function instancesOf({ gpuInstanceId, computeInstanceId }: MigDevice): Instances {
   return { gpuInstanceId: orNull(gpuInstanceId), computeInstanceId: orNull(computeInstanceId) };
@@ -137,93 +137,26 @@ function instanceKey({ gpuInstanceId, computeInstanceId }: Instances): string {
   return `${gpuInstanceId}/${computeInstanceId}`;
 }
 
-export const stuckStates: Readonly<Record<string, string>> = {
-  D: 'waits in the kernel and cannot be ended (state D)',
-  Z: 'has ended and is not laid to rest (state Z)',
-};
-
 /** Also a process at work waits in the kernel, for moments: not at every look for so long. */
 const waitsLongMs = 60_000;
 
-export function isStuck({ state, left, waitingMs }: ProcessRow): boolean {
-  if (state === null || !Object.hasOwn(stuckStates, state)) return false;
-  return left || state === 'Z' || (waitingMs ?? 0) >= waitsLongMs;
+/** Whether it cannot be ended: whatever the state of its first thread, another that waits in the kernel holds it. */
+export function isStuck({ waitingMs }: ProcessRow): boolean {
+  return (waitingMs ?? 0) >= waitsLongMs;
+}
+
+/** A zombie: it has no memory and no files any more, only a number that its parent has not asked for. */
+export function hasEnded({ state }: ProcessRow): boolean {
+  return state === 'Z';
+}
+
+/** What it used when the driver listed it last is free again. */
+export function holdsNothing(row: ProcessRow): boolean {
+  return row.left && hasEnded(row);
 }
 
 /** Whether nothing runs on what a container was given of a GPU: the whole, or a part. */
 export function isIdle({ part }: Holder, list: readonly ProcessRow[]): boolean {
   if (!part || part.gpuInstanceId === null) return list.length === 0;
   return !list.some((process) => isOfPart(process, part));
-}
-
-/** `ml/train-0 container main (GPU instance 7 compute instance 0)` */
-export function holderText({ namespace, pod, container, part }: Holder): string {
-  const what = part && (part.gpuInstanceId === null ? part.device : instanceText(part));
-  return `${namespace}/${pod} container ${container}${what ? ` (${what})` : ''}`;
-}
-
-function instanceText({ gpuInstanceId, computeInstanceId }: Instances): string {
-  return `GPU instance ${gpuInstanceId} compute instance ${computeInstanceId ?? '?'}`;
-}
-
-/** `python3 (pid 4001, compute), 52 GiB, SM 92 % (memory 50 %), since 3 h, pod ml/train container main`. */
-export function processText(row: ProcessRow, nowMs: number): string {
-  const { comm, pid, kinds, usedBytes, utilization, startedAtMs } = row;
-  const parts = [
-    `${comm ?? 'unknown program'} (pid ${pid}${kinds.length > 0 ? `, ${kinds.join(' and ')}` : ''})`,
-    row.gpuInstanceId !== null && instanceText(row),
-    usedBytes === null ? 'memory not told' : gibibytes(usedBytes),
-    utilization && utilizationText(utilization, nowMs),
-    startedAtMs !== null && `running for ${duration(Math.max(0, nowMs - startedAtMs))}`,
-    ownerText(row),
-    stuckText(row),
-    row.left && 'no longer listed by the driver',
-  ];
-  return parts.filter(Boolean).join(', ');
-}
-
-function stuckText(row: ProcessRow): string | null {
-  if (!isStuck(row)) return null;
-  const looked = row.waitingMs ? ` at every look for ${duration(row.waitingMs)}` : '';
-  return `${stuckStates[row.state ?? '']}${looked}`;
-}
-
-/** The driver takes a sample each second while a process does something, and none while it does not. */
-const oldSampleMs = 10_000;
-
-function utilizationText(utilization: NonNullable<ProcessRow['utilization']>, nowMs: number): string {
-  const { smPercent, memoryPercent, encoderPercent, decoderPercent, atMs } = utilization;
-  const video = [
-    encoderPercent > 0 && `encoder ${encoderPercent} %`,
-    decoderPercent > 0 && `decoder ${decoderPercent} %`,
-  ].filter(Boolean);
-  const age = nowMs - atMs > oldSampleMs ? ` ${duration(nowMs - atMs)} ago` : '';
-  return [`SM ${smPercent} %${age} (memory ${memoryPercent} %)`, ...video].join(', ');
-}
-
-function ownerText({ attribution, holders, containerId, podUid, runtime }: ProcessRow): string {
-  const place = [
-    containerId && `container ${containerId.slice(0, 12)}${runtime ? ` of ${runtime}` : ''}`,
-    podUid && `pod UID ${podUid}`,
-  ]
-    .filter(Boolean)
-    .join(' in ');
-  const owners = ownersText(attribution, holders.map(holderText));
-  if (owners === null) return place || 'whose it is cannot be told';
-  return `${owners}${place && ` (${place})`}`;
-}
-
-function ownersText(attribution: string, named: readonly string[]): string | null {
-  switch (attribution) {
-    case 'host':
-      return 'of no container';
-    case 'device':
-      return `pod ${named[0]}`;
-    case 'contested':
-      return `pod ${named[0]}, or another one whose processes use this GPU`;
-    case 'candidates':
-      return `one of the pods ${named.join(' or ')}`;
-    default:
-      return null;
-  }
 }

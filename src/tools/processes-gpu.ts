@@ -10,14 +10,14 @@ import { troubleText } from './gpu-text.ts';
 import {
   contested,
   holder,
-  holderText,
+  holdsNothing,
   instancesOf,
   isOfPart,
   type ProcessRow,
   processRow,
   processRowOf,
-  processText,
 } from './process-row.ts';
+import { holderText, processText } from './process-text.ts';
 import type { NodeContext } from './tool.ts';
 
 /** What runs on one GPU, and who was given it. */
@@ -33,7 +33,9 @@ export const gpuProcesses = z.object({
   stuck: z
     .array(processRow)
     .default([])
-    .describe('where the driver lists none: those that it listed before and that cannot end'),
+    .describe(
+      'where the driver lists none: those that it listed before and that have not ended, or are not collected',
+    ),
   missing: z.string().nullable(),
   memoryUsedBytes: z.number().nullable(),
   holders: z.array(holder),
@@ -109,9 +111,10 @@ const noticedBytes = 2 ** 30;
 
 /** Memory that no listed process holds; null where that is little or cannot be told. */
 export function unexplainedOf({ memoryUsedBytes, processes: list }: GpuProcessesRow): number | null {
-  if (memoryUsedBytes === null || list === null || list.some(({ usedBytes }) => usedBytes === null))
+  const holding = list?.filter((process) => !holdsNothing(process));
+  if (memoryUsedBytes === null || !holding || holding.some(({ usedBytes }) => usedBytes === null))
     return null;
-  const explained = list.reduce((sum, { usedBytes }) => sum + (usedBytes ?? 0), 0);
+  const explained = holding.reduce((sum, { usedBytes }) => sum + (usedBytes ?? 0), 0);
   return memoryUsedBytes - explained > noticedBytes ? memoryUsedBytes - explained : null;
 }
 

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { byName } from '../core/names.ts';
 import { gpuNames } from './gpu-names.ts';
 import { driverAnswer, nodeAnswer } from './node-answer.ts';
-import { holder, isIdle, isStuck, processRow } from './process-row.ts';
+import { hasEnded, holder, isIdle, isStuck, processRow } from './process-row.ts';
 import { type GpuProcessesRow, gpuProcesses, unexplainedOf } from './processes-gpu.ts';
 import type { Answer } from './tool.ts';
 
@@ -59,7 +59,9 @@ export function stuckRows(answer: Answer<NodeProcessesAnswer>): Row[] {
   const wallMs = wallMsOf(answer);
   const nameOf = gpuNames(value.gpus);
   return value.gpus.flatMap((gpu) => {
-    const found = [...(gpu.processes ?? []), ...gpu.stuck].filter(isStuck);
+    const found = [...(gpu.processes ?? []), ...gpu.stuck].filter(
+      (process) => isStuck(process) || hasEnded(process),
+    );
     const of = { kind: 'stuckProcess' as const, node, gpu: gpu.index, gpuName: nameOf(gpu), wallMs };
     return found.map((process): Row => ({ ...of, process }));
   });

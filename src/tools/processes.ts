@@ -4,7 +4,8 @@ import { foldNames } from '../core/names.ts';
 import { count, duration } from '../core/words.ts';
 import { commonArguments } from './arguments.ts';
 import { answerOf, driverText, selectGpus, simulatedText } from './node-answer.ts';
-import { holderText, processText } from './process-row.ts';
+import { hasEnded } from './process-row.ts';
+import { holderText, processText } from './process-text.ts';
 import { gpuProcessesOf, gpuProcessesText } from './processes-gpu.ts';
 import {
   heaviestFirst,
@@ -84,7 +85,7 @@ export const processes = defineTool({
       case 'driverProblem':
         return `${row.node}: ${driverText(row.driver)}`;
       case 'stuckProcess':
-        return `stuck: ${row.node} GPU ${row.gpuName}: ${processText(row.process, row.wallMs)}. It may hold the GPU: reboot the node if that does not end`;
+        return stuckText(row);
       case 'gpu':
         return gpuProcessesText(row);
       case 'idleAllocation':
@@ -98,6 +99,12 @@ export const processes = defineTool({
     }
   },
 });
+
+function stuckText({ node, gpuName, process, wallMs }: Extract<Row, { kind: 'stuckProcess' }>): string {
+  const what = `${node} GPU ${gpuName}: ${processText(process, wallMs)}`;
+  if (hasEnded(process)) return `zombie: ${what}`;
+  return `stuck: ${what}. It may hold the GPU: reboot the node if that does not end`;
+}
 
 function pidsOf({ node, value }: Answer<NodeProcessesAnswer>): string[] {
   // A driver that cannot translate pids gives 0 for each of several processes.

@@ -35,6 +35,7 @@ export function job(pid: number, given: Partial<GpuProcess> = {}): GpuProcess {
       comm: { value: 'python3' },
       state: { value: 'R' },
       startedAtMs: { value: Date.parse('2026-11-26T11:00:00.000Z') },
+      startTick: 1,
       container: { value: container },
     },
     holders: [main],

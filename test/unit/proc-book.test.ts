@@ -1,62 +1,9 @@
 import { expect, test } from 'vitest';
 
-import type { DriverProcess, ProcessOnNode } from '../../src/core/process.ts';
-import type { Allocation } from '../../src/server/pod-holders.ts';
-import type { Allocations } from '../../src/server/pod-resources.ts';
+import type { ProcessOnNode } from '../../src/core/process.ts';
 import { ProcessBook } from '../../src/server/proc/process-book.ts';
 import { gpu } from '../support/gpus.ts';
-
-function process(pid: number, given: Partial<DriverProcess> = {}): DriverProcess {
-  return {
-    pid,
-    kinds: ['compute'],
-    usedBytes: { value: 1 },
-    gpuInstanceId: null,
-    computeInstanceId: null,
-    utilization: { missing: 'noData' },
-    ...given,
-  };
-}
-
-function running(state = 'S', startedAtMs = 5): ProcessOnNode {
-  return {
-    comm: { value: 'job' },
-    state: { value: state },
-    startedAtMs: { value: startedAtMs },
-    container: { value: null },
-  };
-}
-
-const gone: ProcessOnNode = {
-  comm: { missing: 'noData' },
-  state: { missing: 'noData' },
-  startedAtMs: { missing: 'noData' },
-  container: { missing: 'noData' },
-};
-
-const gpus = [gpu(0), gpu(1)];
-const uuid = (index: number) => `GPU-00000000-0000-0000-0000-${String(index).padStart(12, '0')}`;
-const given = (pod: string, devices: string[]): Allocation => ({
-  namespace: 'ml',
-  pod,
-  container: 'main',
-  devices,
-});
-
-function bookOf(allocations: readonly Allocation[] | string = []) {
-  const onNode = new Map<number, ProcessOnNode>();
-  const known: Allocations =
-    typeof allocations === 'string' ? { reason: allocations } : { allocations, offered: null };
-  const book = new ProcessBook({ onNode: (pid) => onNode.get(pid) ?? gone, allocations: () => known });
-  const list = (processes: readonly DriverProcess[], index = 0, atMs = 1) =>
-    book.update(gpus, new Map([[index, { readAtMs: 1, answer: { value: processes } }]]), atMs);
-  return { book, onNode, list };
-}
-
-function seen(book: ProcessBook, index = 0) {
-  const { processes } = book.view(gpus).gpus[index] ?? {};
-  return processes && 'value' in processes ? processes.value : processes;
-}
+import { bookOf, given, gpus, listed, running, seen, uuid } from '../support/process-book.ts';
 
 test('a GPU that nobody has asked is not ready, and not without processes', () => {
   expect(bookOf().book.view(gpus).gpus).toEqual([
@@ -73,8 +20,8 @@ test('a process is told with the containers that were given its GPU, by UUID or 
   ]);
   onNode.set(7, running());
 
-  list([process(7)], 0);
-  list([process(7)], 1);
+  list([listed(7)], 0);
+  list([listed(7)], 1);
 
   expect(seen(book, 0)).toMatchObject([{ holders: [{ pod: 'a' }] }]);
   expect(seen(book, 1)).toMatchObject([{ holders: [{ pod: 'c' }, { pod: 'b' }] }]);
@@ -90,11 +37,11 @@ test('where processes of several containers are on a GPU, the one that the kubel
   onNode.set(8, within('c1'));
   onNode.set(9, running());
 
-  list([process(7), process(8), process(9)]);
+  list([listed(7), listed(8), listed(9)]);
   expect(seen(book)).toMatchObject([{ holders: [{ pod: 'a' }] }, { holders: [{ pod: 'a' }] }, {}]);
 
   onNode.set(8, within('c2'));
-  list([process(7), process(8), process(9)]);
+  list([listed(7), listed(8), listed(9)]);
   expect(seen(book)).toMatchObject([{ holders: [] }, { holders: [] }, {}]);
   expect(book.view(gpus).gpus[0]?.holders).toMatchObject([{ pod: 'a' }]);
 });
@@ -109,7 +56,7 @@ test('why the kubelet tells nothing is told', () => {
 test.for(['D', 'Z'])('a process that left the list and is still there in state %s is kept', (state) => {
   const { book, onNode, list } = bookOf();
   onNode.set(7, running('R'));
-  list([process(7)]);
+  list([listed(7)]);
 
   onNode.set(7, running(state));
   list([]);
@@ -126,7 +73,7 @@ test('a GPU that is lost lists nothing any more: who was on it and cannot end is
   const { book, onNode, list } = bookOf();
   onNode.set(7, running('R'));
   onNode.set(8, running('R'));
-  list([process(7), process(8)]);
+  list([listed(7), listed(8)]);
 
   onNode.set(7, running('D'));
   book.update(gpus, new Map([[0, { readAtMs: 2, answer: { missing: 'gpuLost' } }]]), 2);
@@ -141,7 +88,7 @@ test('a process that ended as it should, and another that has its pid now, are n
   const { book, onNode, list } = bookOf();
   onNode.set(7, running('R'));
   onNode.set(8, running('R'));
-  list([process(7), process(8)]);
+  list([listed(7), listed(8)]);
 
   onNode.set(7, running('S'));
   onNode.set(8, running('D', 99));
@@ -153,7 +100,7 @@ test('a process that ended as it should, and another that has its pid now, are n
 test('a GPU that cannot be asked any more keeps what was known of it', () => {
   const { book, onNode, list } = bookOf();
   onNode.set(7, running());
-  list([process(7)]);
+  list([listed(7)]);
 
   book.update(gpus, new Map(), 2);
 
@@ -179,30 +126,13 @@ test('a GPU is offered to pods if the kubelet has it, or a part of it, to give',
 test('after a reload in which a GPU has gone its processes are its own, and not of the GPU that has its index now', () => {
   const { book, onNode, list } = bookOf();
   onNode.set(7, running());
-  list([process(7)], 1);
+  list([listed(7)], 1);
   onNode.set(7, running('D'));
   const renumbered = [gpu(0), { ...gpu(2), index: 1 }, gpu(1, {}, { trouble: 'vanished', readAtMs: null })];
 
-  book.update(renumbered, new Map([[1, { readAtMs: 2, answer: { value: [process(8)] } }]]), 2);
+  book.update(renumbered, new Map([[1, { readAtMs: 2, answer: { value: [listed(8)] } }]]), 2);
 
   const [, other, vanished] = book.view(renumbered).gpus;
   expect(other).toMatchObject({ processes: { value: [{ pid: 8 }] }, stuck: [] });
   expect(vanished).toMatchObject({ processes: { missing: 'gpuLost' }, stuck: [{ pid: 7, left: true }] });
-});
-
-test('for how long every look has found a listed process in the kernel is told: not of another with its pid, nor across a pause', () => {
-  const { book, onNode, list } = bookOf();
-  const waitingMs = (state: ProcessOnNode, atMs: number) => {
-    onNode.set(7, state);
-    list([process(7)], 0, atMs);
-    const told = seen(book);
-    return Array.isArray(told) ? told[0]?.waitingMs : undefined;
-  };
-
-  expect(waitingMs(running('D'), 1000)).toBe(0);
-  expect(waitingMs(running('D'), 31_000)).toBe(30_000);
-  expect(waitingMs(running('D'), 61_000)).toBe(60_000);
-  expect(waitingMs(running('R'), 62_000)).toBeNull();
-  expect(waitingMs(running('D'), 63_000)).toBe(0);
-  expect(waitingMs(running('D', 99), 130_000)).toBe(0);
 });

@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 
 import { bootClock } from '../../src/server/node-clock.ts';
-import { processOnNode } from '../../src/server/proc/process-on-node.ts';
+import { nodeProcesses, processOnNode, waitingThreads } from '../../src/server/proc/process-on-node.ts';
 
 const secret = 'hunter2-this-is-a-secret';
 const fields = `S 1 7 7 0 -1 4194560 100 0 0 0 5 3 0 0 20 0 1 0 4242 10000 200 ${'0 '.repeat(20)}`;
@@ -27,6 +27,7 @@ test.for(['python3', 'my job (v2)', 'a) S 1 2', 'x: y', '((', 'tmux: server'])(
       comm: { value: name },
       state: { value: 'S' },
       startedAtMs: { value: 1_042_420 },
+      startTick: 4242,
       container: { value: null },
     });
   },
@@ -39,6 +40,7 @@ test('a process that has ended, and one of another PID namespace, are missing, a
     comm: none,
     state: none,
     startedAtMs: none,
+    startTick: null,
     container: none,
   });
 });
@@ -93,8 +95,50 @@ test('arguments and environment are never opened: a process whose both hold a se
 
   const told = processOnNode(7, 0, proc);
 
-  expect(Object.values(told).every((reading) => 'value' in reading)).toBe(true);
+  const { startTick: _, ...readings } = told;
+  expect(Object.values(readings).every((reading) => 'value' in reading)).toBe(true);
   expect(JSON.stringify(told)).not.toContain(secret);
+});
+
+test('of the threads of a process those are told that wait in the kernel, with the time that each has run', () => {
+  const proc = procFolder({ comm: 'x\n', stat: `7 (x) ${fields}` });
+  const thread = (tid: number, state: string, name: string) => {
+    mkdirSync(join(proc, `7/task/${tid}`), { recursive: true });
+    writeFileSync(join(proc, `7/task/${tid}/stat`), `${tid} (${name}) ${fields.replace('S', state)}`);
+  };
+  thread(7, 'S', 'python3');
+  thread(8, 'D', 'cuda) S 1');
+  thread(9, 'R', 'D');
+
+  expect(waitingThreads(7, proc)).toEqual(['8 5 3']);
+  expect(waitingThreads(10, proc)).toEqual([]);
+});
+
+test('of a process with thousands of threads only so many are looked at', () => {
+  const proc = procFolder({});
+  for (let tid = 1000; tid < 1300; tid++) {
+    mkdirSync(join(proc, `7/task/${tid}`), { recursive: true });
+    writeFileSync(join(proc, `7/task/${tid}/stat`), `${tid} (x) ${fields.replace('S', 'D')}`);
+  }
+
+  expect(waitingThreads(7, proc)).toHaveLength(256);
+});
+
+test('after the clock was set a process is as old as before, and the same', () => {
+  onTestFinished(() => void vi.useRealTimers());
+  const { onNode } = nodeProcesses(bootClock());
+  const own = () => onNode(process.pid);
+  const ageMs = () => {
+    const { startedAtMs } = own();
+    return 'value' in startedAtMs ? Date.now() - startedAtMs.value : Number.NaN;
+  };
+  const [before, { startTick }] = [ageMs(), own()];
+
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 86_400_000 });
+
+  expect(Math.abs(ageMs() - before)).toBeLessThan(10_000);
+  expect(own().startTick).toBe(startTick);
+  expect(startTick).toBeGreaterThan(0);
 });
 
 test('a real process is told as the kernel tells it, without its secrets', async () => {

@@ -14,7 +14,7 @@ test('of many processes the heaviest are told, and what the others hold', () => 
       gpuInstanceId: null,
       computeInstanceId: null,
       utilization: unknown,
-      onNode: { comm: unknown, state: unknown, startedAtMs: unknown, container: unknown },
+      onNode: { comm: unknown, state: unknown, startedAtMs: unknown, startTick: null, container: unknown },
       holders: [],
       left: false,
       waitingMs: null,

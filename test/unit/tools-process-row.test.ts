@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 
-import { contested, processRowOf, processText } from '../../src/tools/process-row.ts';
+import { contested, processRowOf } from '../../src/tools/process-row.ts';
+import { processText } from '../../src/tools/process-text.ts';
 
 const nowMs = Date.parse('2026-11-26T12:00:00.000Z');
 const unknown = { missing: 'noData' } as const;
@@ -14,7 +15,7 @@ function textOf(sampledAtMs: number): string {
     gpuInstanceId: null,
     computeInstanceId: null,
     utilization: { value: { ...shares, atMs: sampledAtMs } },
-    onNode: { comm: unknown, state: unknown, startedAtMs: unknown, container: unknown },
+    onNode: { comm: unknown, state: unknown, startedAtMs: unknown, startTick: null, container: unknown },
     holders: [],
     left: false,
     waitingMs: null,
@@ -33,7 +34,13 @@ test('a GPU that one pod was given and processes of two pods use is not said to 
     const container = podUid === null ? null : { containerId: 'c0ffee00'.repeat(8), runtime: null, podUid };
     return processRowOf({
       ...{ pid, kinds: [], usedBytes: unknown, gpuInstanceId, computeInstanceId: null, utilization: unknown },
-      onNode: { comm: unknown, state: unknown, startedAtMs: unknown, container: { value: container } },
+      onNode: {
+        comm: unknown,
+        state: unknown,
+        startedAtMs: unknown,
+        startTick: null,
+        container: { value: container },
+      },
       ...{ holders, left: false, waitingMs: null },
     });
   };

@@ -1,13 +1,17 @@
 import { expect, test } from 'vitest';
 
-import { ask, job, runs } from '../support/gpu-processes.ts';
+import { ask, halfEmpty, job, readable, runs } from '../support/gpu-processes.ts';
 
 test('a process that cannot be ended comes first, with what to do', () => {
-  const dead = job(4001, { left: true, onNode: { ...job(1).onNode, state: { value: 'D' } } });
+  const dead = job(4001, {
+    left: true,
+    waitingMs: 120_000,
+    onNode: { ...job(1).onNode, state: { value: 'D' } },
+  });
   const [, first] = ask([runs(0, [job(4002)]), runs(1, [dead])]);
 
   expect(first).toMatch(
-    /^stuck: a GPU 1: python3 \(pid 4001, compute\).*waits in the kernel and cannot be ended \(state D\), no longer listed by the driver\. It may hold the GPU: reboot/,
+    /^stuck: a GPU 1: python3 \(pid 4001, compute\).*waits in the kernel and cannot be ended \(state D\) at every look for 2 min, no longer listed by the driver\. It may hold the GPU: reboot/,
   );
 });
 
@@ -28,10 +32,43 @@ test('a process that every look for a minute found in the kernel is told, also w
 });
 
 test('who holds a GPU that no longer lists its processes is told', () => {
-  const waits = job(4001, { left: true });
+  const waits = job(4001, { left: true, waitingMs: 120_000 });
   const stuck = [{ ...waits, onNode: { ...waits.onNode, state: { value: 'D' } } }];
   const text = ask([{ ...runs(0, []), processes: { missing: 'gpuLost' }, stuck }]);
 
   expect(text[1]).toMatch(/^stuck: a GPU 0: python3 \(pid 4001, compute\).* cannot be ended \(state D\)/);
   expect(text.join('\n')).toContain('which processes it has cannot be told (gpuLost)');
+});
+
+test('the usual holder sleeps in its first thread, and hangs in another: that is said', () => {
+  const holder = job(4001, { waitingMs: 120_000, onNode: { ...job(1).onNode, state: { value: 'S' } } });
+
+  expect(ask([runs(0, [holder]), runs(1, [])])[1]).toMatch(
+    /^stuck: a GPU 0: python3 \(pid 4001.*, one of its threads waits in the kernel and cannot be ended \(state D\) at every look for 2 min\. It may hold the GPU: reboot/,
+  );
+});
+
+test('a process that left the list and is on its way out is not said to be stuck', () => {
+  const ends = { left: true, onNode: { ...job(1).onNode, state: { value: 'D' } } };
+  const list = [job(4001, { ...ends, waitingMs: 0 }), job(4002, { ...ends, waitingMs: 59_000 })];
+
+  const text = ask([runs(0, list), runs(1, [])]);
+
+  expect(text.join('\n')).not.toMatch(/stuck|reboot|cannot be ended/);
+  expect(text[1]).toMatch(
+    /python3 \(pid 4001.*, no longer listed by the driver; python3 \(pid 4002.*, no longer/,
+  );
+});
+
+test('a zombie is told with what to do, which is not to reboot, and holds no memory', () => {
+  const zombie = job(4001, { left: true, onNode: { ...job(1).onNode, state: { value: 'Z' } } });
+
+  const [, first, second] = ask([runs(0, [zombie]), runs(1, [])], {}, readable, halfEmpty);
+
+  const told =
+    'python3 (pid 4001, compute), SM 92 % (memory 50 %), decoder 7 %, running for 60 min, pod ml/train-0 container main (container c0ffee00c0ff of containerd in pod UID 0a1b), has ended; its parent has to collect it (ps -o ppid= -p 4001), no longer listed by the driver';
+  expect(first).toBe(`zombie: a GPU 0: ${told}`);
+  expect(second).toBe(
+    `a GPU 0 (NVIDIA H100 80GB HBM3, 20 GiB used): ${told}; 20 GiB held by no process that is listed`,
+  );
 });

@@ -53,7 +53,7 @@ test('a GPU whose processes cannot be told is not called unused', () => {
 test('an agent outside of the PID namespace of the node says so, and what to set', () => {
   const none = { missing: 'noData' as const };
   const foreign = job(4001, {
-    onNode: { comm: none, state: none, startedAtMs: none, container: none },
+    onNode: { comm: none, state: none, startedAtMs: none, startTick: null, container: none },
     holders: [],
   });
 
@@ -109,7 +109,11 @@ test('a GPU that hangs is not said to have no process, as nobody knows that', ()
 
 test('where two GPUs have one index, as one has gone, each is told with its PCI address', () => {
   const gone = gpu(1, {}, { trouble: 'vanished', readAtMs: null });
-  const waits = job(4001, { left: true, onNode: { ...job(1).onNode, state: { value: 'D' } } });
+  const waits = job(4001, {
+    left: true,
+    waitingMs: 120_000,
+    onNode: { ...job(1).onNode, state: { value: 'D' } },
+  });
   const unlisted = { processes: { missing: 'gpuLost' as const }, stuck: [waits], offered: false };
   const list = [runs(0, [job(7)]), runs(1, [], [main]), { ...runs(1, []), ...unlisted }];
   const renumbered = snapshot([gpu(0), { ...gpu(2, { memory: free }), index: 1 }, gone]);

@@ -5,13 +5,16 @@ import type {
   NodeProcesses,
   ProcessOnNode,
 } from '../../core/process.ts';
-import { map, orNull, type Reading } from '../../core/reading.ts';
+import { map, orNull } from '../../core/reading.ts';
 import { type Answers, answerOfGpu, type GpuState, unanswered } from '../../core/snapshot.ts';
 import type { Allocations } from '../pod-resources.ts';
 import { type GpuHolders, gpuHolders, silentKubelet } from './gpu-holders.ts';
+import { type Look, longestWaitMs, ThreadLooks, type Waits, waitsAfter } from './thread-waits.ts';
 
 export interface ProcessBookOptions {
   readonly onNode: (pid: number) => ProcessOnNode;
+  /** The threads that wait in the kernel, with the time that each has run; without it none is known to. */
+  readonly waitingThreads?: (pid: number) => readonly string[];
   readonly allocations: () => Allocations;
 }
 
@@ -19,37 +22,44 @@ export interface ProcessBookOptions {
 type Listed = Answers['processes'];
 type ListedGpu = NonNullable<ReturnType<Listed['get']>>;
 
-interface Known {
-  readonly startedAtMs: number | null;
+/** A process of which the driver told, as it was at the last look. */
+interface Seen {
   readonly process: DriverProcess;
-  /** Monotonic: the first of the looks since which it has been in state D at each. */
-  readonly waitsSinceMs: number | null;
+  readonly onNode: ProcessOnNode;
+  readonly look: Look;
+  readonly waits: Waits;
 }
+type SeenByPid = ReadonlyMap<number, Seen>;
 
-/** States in which a process is not run and cannot be ended: it waits in the kernel, or has ended and is not laid to rest. */
-const stuck: ReadonlySet<string> = new Set(['D', 'Z']);
+/** States in which a process does not run any more: it waits in the kernel, or has ended and is not collected. */
+const heldStates: ReadonlySet<string> = new Set(['D', 'Z']);
 /** A driver that lists more on one GPU lists nonsense. */
 const knownAtMost = 1000;
 
 /** The processes of each GPU, with what the node and the kubelet know of them; and those that left the driver's list, but not the node. */
 export class ProcessBook {
   readonly #options: ProcessBookOptions;
+  readonly #looks: ThreadLooks;
+  /** GPU → what it answered last. */
+  readonly #answered = new Map<string, ListedGpu>();
   /** GPU → pid → who that was when the driver listed it last. */
-  readonly #known = new Map<string, Map<number, Known>>();
+  readonly #known = new Map<string, SeenByPid>();
   readonly #seen = new Map<string, GpuProcesses>();
 
   constructor(options: ProcessBookOptions) {
     this.#options = options;
+    this.#looks = new ThreadLooks(options.waitingThreads ?? (() => []));
   }
 
   /** The driver was asked anew: looks up whose the processes are now. */
   update(gpus: readonly GpuState[], listed: Listed, nowMs: number): void {
     const given = this.#options.allocations();
     const kubelet = 'reason' in given ? silentKubelet : gpuHolders(given);
+    this.#looks.forgetOld(nowMs);
     for (const gpu of gpus) {
-      const before = this.#seen.get(keyOf(gpu));
-      const gone = { readAtMs: before?.readAtMs ?? 0, answer: unanswered(gpu) };
-      const now = answerOfGpu(listed, gpu) ?? (isGone(gpu) && before ? gone : undefined);
+      const answered = answerOfGpu(listed, gpu);
+      if (answered) this.#answered.set(keyOf(gpu), answered);
+      const now = answered ?? this.#answeredLast(gpu);
       if (now) this.#seen.set(keyOf(gpu), this.#look(gpu, now, kubelet, nowMs));
     }
   }
@@ -63,70 +73,76 @@ export class ProcessBook {
     };
   }
 
-  #look(
-    gpu: GpuState,
-    { readAtMs, answer: processes }: ListedGpu,
-    kubelet: GpuHolders,
-    nowMs: number,
-  ): GpuProcesses {
-    const before = this.#known.get(keyOf(gpu));
-    const named = (process: DriverProcess, left: boolean): GpuProcess => {
-      const onNode = this.#options.onNode(process.pid);
-      const holders = kubelet.ofProcess(gpu, process);
-      return {
-        ...process,
-        onNode,
-        holders,
-        left,
-        waitingMs: waitingMs(onNode, before?.get(process.pid), nowMs),
-      };
-    };
-    const listed = 'value' in processes ? processes.value : [];
-    const left = this.#left(keyOf(gpu), listed).map((process) => named(process, true));
-    const known = map(processes, (list) =>
-      certain([...list.map((process) => named(process, false)), ...left]),
+  /** Who was on a GPU that cannot be asked any more is looked at on and on: who cannot end shows only in time. */
+  #answeredLast(gpu: GpuState): ListedGpu | undefined {
+    const last = this.#answered.get(keyOf(gpu));
+    if (last && isGone(gpu)) return { ...last, answer: unanswered(gpu) };
+    return (
+      last && { ...last, answer: map(last.answer, (list) => list.filter((each) => this.#isThere(gpu, each))) }
     );
-    this.#remember(keyOf(gpu), known, nowMs);
+  }
+
+  #isThere(gpu: GpuState, { pid }: DriverProcess): boolean {
+    const known = this.#known.get(keyOf(gpu))?.get(pid);
+    return known !== undefined && isSame(known.onNode, this.#options.onNode(pid));
+  }
+
+  #look(gpu: GpuState, { readAtMs, answer }: ListedGpu, kubelet: GpuHolders, nowMs: number): GpuProcesses {
+    const before: SeenByPid = this.#known.get(keyOf(gpu)) ?? new Map();
+    const isListed = 'value' in answer;
+    const listed = (isListed ? answer.value : []).map((process) => this.#see(process, before, nowMs));
+    const unlisted = this.#unlisted(listed, before, nowMs);
+    const left = unlisted.filter(isHeld);
+    // Where nobody is listed it is not known who has ended with the GPU as it should: who is not stuck may be at the next look.
+    this.#known.set(keyOf(gpu), byPid([...listed, ...(isListed ? left : unlisted)]));
+    const told = [
+      ...listed.map((seen) => ({ seen, left: false })),
+      ...left.map((seen) => ({ seen, left: true })),
+    ];
+    const processes = told.map(({ seen: { process, onNode, look, waits }, left }): GpuProcess => {
+      const holders = kubelet.ofProcess(gpu, process);
+      return { ...process, onNode, holders, left, waitingMs: longestWaitMs(look, waits) };
+    });
     return {
       index: gpu.index,
       readAtMs,
-      processes: known,
-      stuck: 'value' in known ? [] : left,
+      processes: isListed ? { value: certain(processes) } : answer,
+      stuck: isListed ? [] : processes,
       holders: kubelet.ofGpu(gpu),
       offered: kubelet.offers(gpu),
     };
   }
 
-  /** Those that were listed before and are stuck: the same process, not another that has its pid now. */
-  #left(gpu: string, listed: readonly DriverProcess[]): DriverProcess[] {
-    const now = new Set(listed.map(({ pid }) => pid));
-    return [...(this.#known.get(gpu) ?? [])].flatMap(([pid, { startedAtMs, process }]) => {
-      if (now.has(pid)) return [];
-      const { state, startedAtMs: started } = this.#options.onNode(pid);
-      return stuck.has(orNull(state) ?? '') && orNull(started) === startedAtMs ? [process] : [];
-    });
+  #see(process: DriverProcess, before: SeenByPid, nowMs: number): Seen {
+    const { pid } = process;
+    const onNode = this.#options.onNode(pid);
+    const look = this.#looks.at(pid, nowMs);
+    const known = before.get(pid);
+    const waits = waitsAfter(look, known && isSame(known.onNode, onNode) ? known.waits : undefined);
+    return { process, onNode, look, waits };
   }
 
-  #remember(gpu: string, processes: Reading<readonly GpuProcess[]>, nowMs: number): void {
-    if ('missing' in processes) return;
-    const known = processes.value
-      .slice(0, knownAtMost)
-      .map(({ onNode, holders: _, left: __, waitingMs: waited, ...process }) => {
-        const waitsSinceMs = waited === null ? null : nowMs - waited;
-        return [process.pid, { startedAtMs: orNull(onNode.startedAtMs), process, waitsSinceMs }] as const;
-      });
-    this.#known.set(gpu, new Map(known));
+  /** Those that were listed before and are still there: the same process, not another that has its pid now. */
+  #unlisted(listed: readonly Seen[], before: SeenByPid, nowMs: number): Seen[] {
+    const now = byPid(listed);
+    return [...before].flatMap(([pid, known]) => {
+      if (now.has(pid)) return [];
+      const seen = this.#see(known.process, before, nowMs);
+      return isSame(known.onNode, seen.onNode) ? seen : [];
+    });
   }
 }
 
-function waitingMs(
-  { state, startedAtMs }: ProcessOnNode,
-  before: Known | undefined,
-  nowMs: number,
-): number | null {
-  if (orNull(state) !== 'D') return null;
-  const isThatOne = before?.startedAtMs === orNull(startedAtMs);
-  return nowMs - ((isThatOne ? before?.waitsSinceMs : null) ?? nowMs);
+function byPid(seen: readonly Seen[]): SeenByPid {
+  return new Map(seen.slice(0, knownAtMost).map((each) => [each.process.pid, each]));
+}
+
+function isSame(before: ProcessOnNode, now: ProcessOnNode): boolean {
+  return before.startTick === now.startTick;
+}
+
+function isHeld({ onNode, waits }: Seen): boolean {
+  return waits.size > 0 || heldStates.has(orNull(onNode.state) ?? '');
 }
 
 /**
