@@ -50,7 +50,7 @@ export const processRow = z.object({
   attribution: z
     .string()
     .describe(
-      'device: the one container that was given this GPU; contested: that one, or another whose processes use it, too; candidates: one of them; container, host, unknown',
+      'device: the one container that was given this GPU; contested: that one, or another whose processes use it, too, or that was given another GPU which this process uses; candidates: one of them; container, host, unknown',
     ),
   holders: z.array(holder),
   left: z.boolean().describe('the driver no longer lists it, and it is still there'),
@@ -65,6 +65,7 @@ export function processRowOf(given: GpuProcess, migDevices: readonly MigDevice[]
   const { usedBytes, utilization, gpuInstanceId, computeInstanceId } = process;
   const { startTick: _, ...told } = onNode;
   const container = orNull(onNode.container);
+  const owners = mayBeOfAPod(onNode.container) ? holders : [];
   return {
     pid,
     comm: orNull(onNode.comm),
@@ -79,9 +80,8 @@ export function processRowOf(given: GpuProcess, migDevices: readonly MigDevice[]
     containerId: container?.containerId ?? null,
     runtime: container?.runtime ?? null,
     podUid: container?.podUid ?? null,
-    attribution: attributionOf('missing' in onNode.container, container !== null, holders),
-    holders:
-      container === null && !('missing' in onNode.container) ? [] : holders.map((each) => ({ ...each })),
+    attribution: attributionOf(onNode.container, owners),
+    holders: owners.map((each) => ({ ...each })),
     left,
     waitingMs: waitingMs === null ? null : Math.round(waitingMs),
     missing: reasons({ usedBytes, utilization, ...told }),
@@ -113,22 +113,37 @@ function utilizationOf(utilization: ProcessUtilization | null): ProcessRow['util
 }
 
 /** Whose it is: sure is only what one container alone was given, and a process of no container. */
-function attributionOf(unknown: boolean, inContainer: boolean, holders: readonly DeviceHolder[]): string {
-  if (!unknown && !inContainer) return 'host';
-  if (holders.length === 1) return 'device';
-  if (holders.length > 1) return 'candidates';
-  return unknown ? 'unknown' : 'container';
+function attributionOf(container: InContainer, owners: readonly DeviceHolder[]): string {
+  if ('value' in container && container.value === null) return 'host';
+  if (owners.length === 1) return 'device';
+  if (owners.length > 1) return 'candidates';
+  return 'missing' in container ? 'unknown' : 'container';
 }
 
-/** The kubelet gave something to one container, and processes of several pods use it: some see devices that are not theirs. */
-export function contested(rows: readonly ProcessRow[]): ProcessRow[] {
+type InContainer = GpuProcess['onNode']['container'];
+
+/** Not a process of no container, nor one of plain docker: the pods' containers are below kubepods. */
+function mayBeOfAPod(container: InContainer): boolean {
+  if ('missing' in container) return true;
+  return (
+    container.value !== null && !(container.value.runtime === 'docker' && container.value.podUid === null)
+  );
+}
+
+/**
+ * Where the kubelet names one container, and that cannot be right for all: processes of several containers use it, and
+ * some see devices that are not theirs; or a process uses also what another container was given.
+ *
+ * @param elsewhere the pids of such processes
+ */
+export function contested(rows: readonly ProcessRow[], elsewhere: ReadonlySet<number>): ProcessRow[] {
   const users = groupBy(
-    rows.filter(({ podUid }) => podUid !== null),
+    rows.filter(({ containerId, holders }) => containerId !== null && holders.length > 0),
     instanceKey,
   );
   return rows.map((row) => {
-    const isShared = new Set(users.get(instanceKey(row))?.map(({ podUid }) => podUid)).size > 1;
-    const isDoubted = isShared && row.podUid !== null && row.attribution === 'device';
+    const containers = new Set(users.get(instanceKey(row))?.map(({ containerId }) => containerId));
+    const isDoubted = row.attribution === 'device' && (containers.size > 1 || elsewhere.has(row.pid));
     return isDoubted ? { ...row, attribution: 'contested' } : row;
   });
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import type { MigDevice } from '../core/mode-readings.ts';
-import type { GpuProcess, GpuProcesses } from '../core/process.ts';
+import type { GpuProcess, GpuProcesses, NodeProcesses } from '../core/process.ts';
 import { orNull } from '../core/reading.ts';
 import type { GpuState } from '../core/snapshot.ts';
 import { duration, gibibytes } from '../core/words.ts';
@@ -97,13 +97,27 @@ function wholeOf(gpu: GpuState, { snapshot, nowMs, processes: node }: NodeContex
     pciAddress: orNull(readings.pciAddress),
     ageMs: readAtMs === null ? null : Math.round(nowMs - readAtMs),
     trouble: troubleOf(gpu, nowMs),
-    processes: 'value' in list ? contested(list.value.map(rowOf)) : null,
-    stuck: stuck.map(rowOf),
+    processes: 'value' in list ? contested(list.value.map(rowOf), pidsOfSeveral(node)) : null,
+    stuck: contested(stuck.map(rowOf), pidsOfSeveral(node)),
     missing: 'missing' in list ? list.missing : null,
     memoryUsedBytes: orNull(readings.memory)?.usedBytes ?? null,
     holders: holders.map((each) => ({ ...each })),
     offered,
   };
+}
+
+/** The processes that use what was given to different containers: a process is in one. Pid 0 is that of none in particular. */
+function pidsOfSeveral({ gpus }: NodeProcesses): ReadonlySet<number> {
+  const givenTo = new Map<number, string>();
+  const several = new Set<number>();
+  for (const { pid, holders } of gpus.flatMap(({ processes: list, stuck }) => orNull(list) ?? stuck)) {
+    const [holder, ...others] = holders;
+    if (pid === 0 || !holder || others.length > 0) continue;
+    const name = `${holder.namespace}/${holder.pod}/${holder.container}`;
+    if ((givenTo.get(pid) ?? name) !== name) several.add(pid);
+    givenTo.set(pid, name);
+  }
+  return several;
 }
 
 /** Less is what the driver itself, a display server or the contexts of processes take. */

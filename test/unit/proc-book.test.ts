@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 
-import type { ProcessOnNode } from '../../src/core/process.ts';
 import { ProcessBook } from '../../src/server/proc/process-book.ts';
 import { gpu } from '../support/gpus.ts';
 import { bookOf, given, gpus, listed, running, seen, uuid } from '../support/process-book.ts';
@@ -25,25 +24,6 @@ test('a process is told with the containers that were given its GPU, by UUID or 
 
   expect(seen(book, 0)).toMatchObject([{ holders: [{ pod: 'a' }] }]);
   expect(seen(book, 1)).toMatchObject([{ holders: [{ pod: 'c' }, { pod: 'b' }] }]);
-});
-
-test('where processes of several containers are on a GPU, the one that the kubelet names has none of them for sure', () => {
-  const { book, onNode, list } = bookOf([given('a', [uuid(0)])]);
-  const within = (containerId: string): ProcessOnNode => ({
-    ...running(),
-    container: { value: { containerId, runtime: 'containerd', podUid: null } },
-  });
-  onNode.set(7, within('c1'));
-  onNode.set(8, within('c1'));
-  onNode.set(9, running());
-
-  list([listed(7), listed(8), listed(9)]);
-  expect(seen(book)).toMatchObject([{ holders: [{ pod: 'a' }] }, { holders: [{ pod: 'a' }] }, {}]);
-
-  onNode.set(8, within('c2'));
-  list([listed(7), listed(8), listed(9)]);
-  expect(seen(book)).toMatchObject([{ holders: [] }, { holders: [] }, {}]);
-  expect(book.view(gpus).gpus[0]?.holders).toMatchObject([{ pod: 'a' }]);
 });
 
 test('why the kubelet tells nothing is told', () => {

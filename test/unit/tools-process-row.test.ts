@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 
-import { contested, processRowOf } from '../../src/tools/process-row.ts';
+import type { ContainerOfProcess } from '../../src/core/process.ts';
+import { contested, type Instances, type ProcessRow, processRowOf } from '../../src/tools/process-row.ts';
 import { processText } from '../../src/tools/process-text.ts';
 
 const nowMs = Date.parse('2026-11-26T12:00:00.000Z');
@@ -28,29 +29,47 @@ test('what a process did minutes ago is not told as if it did it now', () => {
   expect(textOf(nowMs - 300_000)).toContain('SM 92 % 5 min ago (memory 50 %)');
 });
 
-test('a GPU that one pod was given and processes of two pods use is not said to be of that one in both', () => {
-  const holders = [{ namespace: 'ml', pod: 'train-0', container: 'main' }];
-  const rowIn = (pid: number, podUid: string | null, gpuInstanceId: number | null = null) => {
-    const container = podUid === null ? null : { containerId: 'c0ffee00'.repeat(8), runtime: null, podUid };
-    return processRowOf({
-      ...{ pid, kinds: [], usedBytes: unknown, gpuInstanceId, computeInstanceId: null, utilization: unknown },
-      onNode: {
-        comm: unknown,
-        state: unknown,
-        startedAtMs: unknown,
-        startTick: null,
-        container: { value: container },
-      },
-      ...{ holders, left: false, waitingMs: null },
-    });
-  };
-  const told = (...rows: ReturnType<typeof rowIn>[]) => contested(rows).map(({ attribution }) => attribution);
+const holders = [{ namespace: 'ml', pod: 'train-0', container: 'main' }];
 
+/** A process of the container with this letter. */
+function rowIn(
+  pid: number,
+  letter: string | null,
+  { runtime = null, gpuInstanceId = null }: Partial<ContainerOfProcess & Instances> = {},
+) {
+  const inPod = { podUid: runtime === 'docker' ? null : `uid-${letter}`, runtime };
+  const container = letter === null ? null : { containerId: letter.repeat(64), ...inPod };
+  return processRowOf({
+    ...{ pid, kinds: [], usedBytes: unknown, gpuInstanceId, computeInstanceId: null, utilization: unknown },
+    onNode: {
+      ...{ comm: unknown, state: unknown, startedAtMs: unknown, startTick: null },
+      container: { value: container },
+    },
+    ...{ holders, left: false, waitingMs: null },
+  });
+}
+
+function told(...rows: ProcessRow[]): string[] {
+  return contested(rows, new Set()).map(({ attribution }) => attribution);
+}
+
+test('a GPU that one container was given and processes of two use is not said to be of that one in both', () => {
   expect(told(rowIn(1, 'a'), rowIn(2, 'b'), rowIn(3, null))).toEqual(['contested', 'contested', 'host']);
   expect(told(rowIn(1, 'a'), rowIn(2, 'a'))).toEqual(['device', 'device']);
-  expect(told(rowIn(1, 'a', 3), rowIn(2, 'b', 4))).toEqual(['device', 'device']);
-  const [row] = contested([rowIn(1, 'a'), rowIn(2, 'b')]);
+  expect(told(rowIn(1, 'a', { gpuInstanceId: 3 }), rowIn(2, 'b', { gpuInstanceId: 4 }))).toEqual([
+    'device',
+    'device',
+  ]);
+  const [row] = contested([rowIn(1, 'a'), rowIn(2, 'b')], new Set());
   expect(row && processText(row, nowMs)).toContain(
-    'pod ml/train-0 container main, or another one whose processes use this GPU (container c0ffee00c0ff in pod UID a)',
+    'pod ml/train-0 container main, or another one whose processes use this GPU (container aaaaaaaaaaaa in pod UID uid-a)',
   );
+});
+
+test('a container of plain docker is not the pod that was given the GPU, and casts no doubt on who that is', () => {
+  const docker = rowIn(1, 'd', { runtime: 'docker' });
+
+  expect(docker).toMatchObject({ attribution: 'container', holders: [] });
+  expect(processText(docker, nowMs)).toMatch(/, container dddddddddddd of docker$/);
+  expect(told(docker, rowIn(2, 'a'))).toEqual(['container', 'device']);
 });

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 
+import type { DeviceHolder } from '../../src/core/process.ts';
 import { ask, free, gibibyte, job, main, readable, runs } from '../support/gpu-processes.ts';
 import { gpu, nowMs, snapshot } from '../support/gpus.ts';
 
@@ -125,4 +126,20 @@ test('where two GPUs have one index, as one has gone, each is told with its PCI 
   expect(text).toMatch(/^a GPU 1 at PCI 0000:11:00.0 \(.*VANISHED.* cannot be told \(gpuLost\)/m);
   expect(text).toContain('\nheld and unused: a GPU 1 at PCI 0000:18:00.0: ml/train-0');
   expect(text).toContain('\nnot offered to pods: a GPU 1 at PCI 0000:11:00.0: ');
+});
+
+test('a process on two GPUs that were given to two pods is not said to be of the one here and of the other there', () => {
+  const other: DeviceHolder = { ...main, pod: 'train-1' };
+  const list = (pid: number) => [
+    runs(0, [job(pid), job(4002)], [main]),
+    runs(1, [job(pid, { holders: [other] })], [other]),
+  ];
+
+  const text = ask(list(4001)).join('\n');
+  expect(text).toContain('pod ml/train-0 container main, or another one whose processes use this GPU');
+  expect(text).toContain('pod ml/train-1 container main, or another one whose processes use this GPU');
+  expect(text).toMatch(/pid 4002.*, pod ml\/train-0 container main \(/);
+
+  expect(ask(list(4001), { gpu: 1 })[1]).toContain('ml/train-1 container main, or another one'); // whichever is asked for
+  expect(ask(list(0)).join('\n')).not.toContain('or another one'); // pids that the driver cannot translate
 });

@@ -106,7 +106,7 @@ export class ProcessBook {
     return {
       index: gpu.index,
       readAtMs,
-      processes: isListed ? { value: certain(processes) } : answer,
+      processes: isListed ? { value: processes } : answer,
       stuck: isListed ? [] : processes,
       holders: kubelet.ofGpu(gpu),
       offered: kubelet.offers(gpu),
@@ -143,25 +143,6 @@ function isSame(before: ProcessOnNode, now: ProcessOnNode): boolean {
 
 function isHeld({ onNode, waits }: Seen): boolean {
   return waits.size > 0 || heldStates.has(orNull(onNode.state) ?? '');
-}
-
-/**
- * A kubelet that names one container, where processes of several are on the GPU or part, has not told of all that have it:
- * one takes what a container runtime shows it, or is not of Kubernetes. Which of them is whose cannot be told then.
- */
-function certain(processes: readonly GpuProcess[]): GpuProcess[] {
-  const containers = new Map<string, Set<string>>();
-  const partOf = ({ gpuInstanceId, computeInstanceId }: GpuProcess) =>
-    `${gpuInstanceId} ${computeInstanceId}`;
-  for (const process of processes) {
-    const id = orNull(process.onNode.container)?.containerId;
-    const known = containers.get(partOf(process)) ?? new Set();
-    containers.set(partOf(process), id === undefined ? known : known.add(id));
-  }
-  return processes.map((process) => {
-    const shared = (containers.get(partOf(process))?.size ?? 0) > 1;
-    return shared && process.holders.length === 1 ? { ...process, holders: [] } : process;
-  });
 }
 
 function unknown(gpu: GpuState): GpuProcesses {
