@@ -97,5 +97,10 @@ export interface GpuProcesses {
 export interface NodeProcesses {
   readonly gpus: readonly GpuProcesses[];
   /** Whether the kubelet tells who was given which GPU, and why not. */
-  readonly podResources: { readonly readable: boolean; readonly reason: string | null };
+  readonly podResources: {
+    readonly readable: boolean;
+    readonly reason: string | null;
+    /** How long ago it was asked for what the holders were told by; null while it tells nothing, or nobody has asked. */
+    readonly ageMs?: number | null;
+  };
 }

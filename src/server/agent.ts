@@ -151,7 +151,11 @@ function knowledgeOf(
   const ofNode = { ...nodeProcesses(clock), allocations: () => ({ reason: 'not asked for' }) };
   const processes = new ProcessBook(options ?? ofNode);
   const inquire = async (what: keyof Inquiries) => {
-    await within(what === 'gpm' ? inquireGpm(sampler) : sampler.inquire(what), inquiryMs);
+    const kubelet = what === 'processes' ? options?.refresh?.() : undefined;
+    await within(
+      Promise.all([what === 'gpm' ? inquireGpm(sampler) : sampler.inquire(what), kubelet]),
+      inquiryMs,
+    );
     if (what === 'processes') processes.update(sampler.snapshot().gpus, sampler.answers().processes, nowMs());
   };
   return {
@@ -162,7 +166,7 @@ function knowledgeOf(
         nowMs: nowMs(),
         clock: clock.now(),
         events,
-        processes: processes.view(snapshot.gpus),
+        processes: processes.view(snapshot.gpus, nowMs()),
         peers: sampler.answers().peers,
         gpm: sampler.answers().gpm,
         pciGpus: pciGpus?.() ?? null,

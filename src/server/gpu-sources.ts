@@ -11,7 +11,7 @@ import { History } from './history/history.ts';
 import { type BootClock, bootClock, momentOf } from './node-clock.ts';
 import { watchPciBus } from './pci-bus.ts';
 import { type HolderOf, holders } from './pod-holders.ts';
-import type { Allocations } from './pod-resources.ts';
+import type { Allocations, Kubelet } from './pod-resources.ts';
 import type { ProcessBookOptions } from './proc/process-book.ts';
 import { nodeProcesses } from './proc/process-on-node.ts';
 
@@ -62,10 +62,10 @@ export async function startSources(config: Config, options: SourceOptions): Prom
   const intervalMs = Math.min(config.sampleIntervalMs, logAtLeastEveryMs);
   const watched = read && watchKernelLog(read, { book: events, xids, intervalMs, log });
   if (!watched) events.source('kernelLog', notAsked);
-  const allocations = await allocationsOf(config, options);
+  const kubelet = await kubeletOf(config, options);
   const processes = {
     ...(options.simulatedProcess ? { onNode: options.simulatedProcess } : nodeProcesses(clock)),
-    allocations,
+    ...kubelet,
   };
   return {
     clock,
@@ -74,7 +74,7 @@ export async function startSources(config: Config, options: SourceOptions): Prom
     processes,
     ...(history && { history }),
     ...(config.nvml.mode === 'real' && { pciGpus: await watchPciBus() }),
-    ...metricSources(config, options, { events, xids, allocations }),
+    ...metricSources(config, options, { events, xids, allocations: kubelet.allocations }),
     async close() {
       events.end();
       file?.keep(events);
@@ -96,9 +96,10 @@ async function historyOf({ mode, sampleIntervalMs, historyDir: folder }: Config,
 const noSocket =
   'not asked for: start the agent with --pod-resources-socket (chart value podResources.enabled)';
 
-async function allocationsOf(config: Config, { pod, log }: SourceOptions): Promise<() => Allocations> {
+async function kubeletOf(config: Config, { pod, log }: SourceOptions): Promise<Kubelet> {
   const { podResourcesSocket: socket, sampleIntervalMs: intervalMs } = config;
-  if (socket === undefined) return () => ({ reason: noSocket });
+  if (socket === undefined)
+    return { allocations: () => ({ reason: noSocket }), refresh: async () => undefined };
   const { watchAllocations } = await import('./pod-resources.ts');
   return watchAllocations(socket, { pod, intervalMs, log });
 }

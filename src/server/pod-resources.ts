@@ -17,10 +17,22 @@ export interface Given {
    * it never offered any of NVIDIA's (claims are not in this list), or does not tell: before 1.28.
    */
   readonly offered: readonly string[] | null;
+  /** When it was asked; monotonic. */
+  readonly readAtMs: number;
 }
 
 /** What the kubelet last said of who was given what; `reason` while it does not answer. */
 export type Allocations = Given | { readonly reason: string };
+
+export interface Kubelet {
+  /** What it said last. */
+  readonly allocations: () => Allocations;
+  /** Asks it now, if that was not done a moment ago. One that did not answer the last time is not waited for. Never rejects. */
+  readonly refresh: () => Promise<void>;
+}
+
+/** However often somebody wants to know. */
+const refreshAtMostEveryMs = 1000;
 
 /**
  * Asks the kubelet again and again who was given which GPU. That it does not answer, or does again, is one line of the log.
@@ -31,15 +43,19 @@ export type Allocations = Given | { readonly reason: string };
 export function watchAllocations(
   socket: string,
   { pod, intervalMs, log }: { pod: string; intervalMs: number; log: Log },
-): () => Allocations {
+): Kubelet {
   let known: Allocations = { reason: 'not asked yet' };
   let refused: string | undefined;
   let hasOffered = false;
+  let askedAtMs = Number.NEGATIVE_INFINITY;
+  let asking: Promise<void> | undefined;
   async function look(): Promise<void> {
+    const readAtMs = performance.now();
+    askedAtMs = readAtMs;
     try {
       const { allocations, offered } = await given(socket, daemonSetOf(pod));
       hasOffered ||= offered !== null && offered.length > 0;
-      known = { allocations, offered: hasOffered ? offered : null };
+      known = { allocations, offered: hasOffered ? offered : null, readAtMs };
       if (refused !== undefined) log.info('the kubelet tells again who has which GPU');
       refused = undefined;
     } catch (thrown) {
@@ -49,13 +65,23 @@ export function watchAllocations(
         log.warn('the kubelet does not tell who has which GPU: no pod labels', { socket, reason });
       refused = reason;
     }
-    setTimeout(look, intervalMs).unref();
   }
-  void look();
-  return () => known;
+  const ask = () => {
+    asking ??= look().finally(() => (asking = undefined));
+    return asking;
+  };
+  const again = (): void => void ask().then(() => setTimeout(again, intervalMs).unref());
+  again();
+  return {
+    allocations: () => known,
+    async refresh() {
+      if (refused !== undefined) return;
+      if (asking || performance.now() - askedAtMs >= refreshAtMostEveryMs) await ask();
+    },
+  };
 }
 
-async function given(socket: string, ours: string): Promise<Given> {
+async function given(socket: string, ours: string): Promise<Omit<Given, 'readAtMs'>> {
   const ask = (method: string) =>
     grpcCall({ ...limits, socket, path: `${service}/${method}` }, new Uint8Array());
   const allocations = allocationsIn(await ask('List')).filter((each) => daemonSetOf(each.pod) !== ours);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { byName } from '../core/names.ts';
+import { duration } from '../core/words.ts';
 import { gpuNames } from './gpu-names.ts';
 import { driverAnswer, nodeAnswer } from './node-answer.ts';
 import { hasEnded, holder, isIdle, isStuck, processRow } from './process-row.ts';
@@ -9,7 +10,11 @@ import type { Answer } from './tool.ts';
 
 export const output = z.object({
   ...nodeAnswer,
-  podResources: z.object({ readable: z.boolean(), reason: z.string().nullable() }),
+  podResources: z.object({
+    readable: z.boolean(),
+    reason: z.string().nullable(),
+    ageMs: z.number().nullish().describe('how long ago the kubelet was asked who was given what'),
+  }),
   gpus: z.array(gpuProcesses),
 });
 export type NodeProcessesAnswer = z.output<typeof output>;
@@ -124,22 +129,28 @@ export function unusedRows(answers: readonly Answer<NodeProcessesAnswer>[]): Row
   return gpus > 0 ? [{ kind: 'unused', nodes: nodes.map(({ node }) => node), gpus }] : [];
 }
 
+/** It is asked with each question: only one that did not answer in time has told its last so long ago. */
+const oldGivenMs = 10_000;
+
 const outside =
   "the driver's pids are not those of the agent's /proc: it runs outside of the node's PID namespace, so programs and containers cannot be told (chart value hostPID.enabled)";
 
 export function notToldRows(answers: readonly Answer<NodeProcessesAnswer>[]): Row[] {
   const byReason = new Map<string, string[]>();
   // Of a node without the GPU in question there is nothing to tell: that nobody has it must come out.
-  for (const { node, value } of answers.filter(({ value }) => value.gpus.length > 0)) {
-    const all = value.gpus.flatMap(({ processes: list }) => list ?? []);
-    const { readable, reason } = value.podResources;
-    const reasons = [
-      ...(all.length > 0 && all.every(({ missing }) => missing['comm'] === 'noData') ? [outside] : []),
-      ...(readable
-        ? []
-        : [`the kubelet does not tell which pod was given which GPU: ${reason ?? 'unknown'}`]),
-    ];
-    for (const each of reasons) byReason.set(each, [...(byReason.get(each) ?? []), node]);
-  }
+  for (const { node, value } of answers.filter(({ value }) => value.gpus.length > 0))
+    for (const each of [...untoldByKernel(value), ...untoldByKubelet(value)])
+      byReason.set(each, [...(byReason.get(each) ?? []), node]);
   return [...byReason].map(([reason, nodes]): Row => ({ kind: 'notTold', nodes, reason }));
+}
+
+function untoldByKernel({ gpus }: NodeProcessesAnswer): string[] {
+  const all = gpus.flatMap(({ processes: list }) => list ?? []);
+  return all.length > 0 && all.every(({ missing }) => missing['comm'] === 'noData') ? [outside] : [];
+}
+
+function untoldByKubelet({ podResources: { readable, reason, ageMs } }: NodeProcessesAnswer): string[] {
+  if (!readable) return [`the kubelet does not tell which pod was given which GPU: ${reason ?? 'unknown'}`];
+  const isOld = ageMs != null && ageMs > oldGivenMs;
+  return isOld ? [`which pod was given which GPU is as the kubelet told it ${duration(ageMs)} ago`] : [];
 }

@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'vitest';
 
 import { startAgent } from '../support/agent.ts';
 import { dataOf, textOf } from '../support/agent-client.ts';
 import { fakeDriver } from '../support/agent-driver.ts';
 import { h100 } from '../support/nvml/fake-nvml.ts';
+import { startFakeKubelet } from '../support/pod-resources.ts';
 
 const secret = 'hunter2-this-is-a-secret';
 const mebibyte = 2 ** 20;
@@ -56,4 +58,27 @@ test.concurrent('a driver that hangs when it is asked is not waited for: who ask
     { processes: null, missing: 'notReady' },
     { processes: null, missing: 'notReady' },
   ]);
+});
+
+test('the kubelet is asked with the question: the pod that has a GPU since a moment is told, and one that does not answer delays nobody for long', async (context) => {
+  const { expect } = context;
+  const gpu = h100(0, { processes: [{ pid: 999_999_999, usedBytes: 700 * mebibyte }] });
+  const uuid = String(gpu.uuid);
+  const kubelet = await startFakeKubelet([{ pod: 'before', devices: [uuid] }]);
+  const driver = fakeDriver(context, { gpus: [gpu] });
+  const args = ['--nvml-library', driver.library, '--pod-resources-socket', kubelet.socket];
+  const { url } = await startAgent(context, { args, env: driver.env }); // a sample every 10 s
+  expect(await textOf(url, 'get_gpu_processes')).toContain('pod ml/before container main');
+
+  kubelet.answer([{ pod: 'after', devices: [uuid] }]);
+  await sleep(1000);
+  expect(await textOf(url, 'get_gpu_processes')).toContain('pod ml/after container main');
+
+  kubelet.answer('never');
+  await sleep(1000);
+  const sinceMs = performance.now();
+  const data = (await dataOf(url, 'get_gpu_processes')) as unknown as { podResources: { ageMs: number } };
+  expect(performance.now() - sinceMs).toBeLessThan(1500); // 700 ms, and a busy machine
+  expect(data.podResources).toMatchObject({ readable: true, reason: null });
+  expect(data.podResources.ageMs).toBeGreaterThan(1000);
 });

@@ -48,7 +48,7 @@ export function bookOf(allocations: readonly Allocation[] | string = []) {
   const waiting = new Map<number, readonly string[]>();
   const onNode = new Map<number, ProcessOnNode>();
   const known: Allocations =
-    typeof allocations === 'string' ? { reason: allocations } : { allocations, offered: null };
+    typeof allocations === 'string' ? { reason: allocations } : { allocations, offered: null, readAtMs: 0 };
   const book = new ProcessBook({
     onNode: (pid) => onNode.get(pid) ?? gone,
     waitingThreads: (pid) => waiting.get(pid) ?? [],
@@ -62,6 +62,6 @@ export function bookOf(allocations: readonly Allocation[] | string = []) {
 }
 
 export function seen(book: ProcessBook, index = 0) {
-  const { processes } = book.view(gpus).gpus[index] ?? {};
+  const { processes } = book.view(gpus, 0).gpus[index] ?? {};
   return processes && 'value' in processes ? processes.value : processes;
 }

@@ -112,9 +112,9 @@ test('a GPU that two containers share is nobody’s alone', () => {
 
 /** Who has a GPU, by what the kubelet said last; undefined while it says nothing. */
 function whoHas(...args: Parameters<typeof watchAllocations>) {
-  const known = watchAllocations(...args);
+  const { allocations } = watchAllocations(...args);
   return () => {
-    const now = known();
+    const now = allocations();
     return 'reason' in now ? undefined : holders(now.allocations);
   };
 }
@@ -180,9 +180,9 @@ test('a kubelet that does not answer is not waited for', async () => {
 test('what the kubelet can give to pods is told: none where all have become unhealthy, unknown where it never had any of NVIDIA’s', async () => {
   const { log } = told();
   const kubelet = await startFakeKubelet([{ pod: 'a', devices: [uuid(0)] }]);
-  const known = watchAllocations(kubelet.socket, { pod: 'agent-x', intervalMs: 10, log });
+  const { allocations } = watchAllocations(kubelet.socket, { pod: 'agent-x', intervalMs: 10, log });
   const offered = () => {
-    const now = known();
+    const now = allocations();
     return 'reason' in now ? now.reason : now.offered;
   };
   await expect.poll(offered).toBeNull(); // as one before 1.28, which does not know the question
@@ -194,4 +194,42 @@ test('what the kubelet can give to pods is told: none where all have become unhe
   await expect.poll(offered).toEqual([uuid(0), uuid(2)]);
   kubelet.offer({ 'example.com/fpga': ['fpga-0'] });
   await expect.poll(offered).toEqual([]);
+});
+
+const slowly = { pod: 'agent-x', intervalMs: 60_000 };
+
+test('whoever wants to know asks the kubelet anew, at most once a second', async () => {
+  const kubelet = await startFakeKubelet([{ pod: 'a', devices: [uuid(0)] }]);
+  const { allocations, refresh } = watchAllocations(kubelet.socket, { ...slowly, log: told().log });
+  const pod = () => {
+    const now = allocations();
+    return 'reason' in now ? now.reason : now.allocations[0]?.pod;
+  };
+
+  await refresh(); // waits for the first answer
+  expect(pod()).toBe('a');
+  kubelet.answer([{ pod: 'b', devices: [uuid(0)] }]);
+  await refresh();
+  expect([pod(), kubelet.calls()]).toEqual(['a', 1]);
+  await sleep(1000);
+  await Promise.all([refresh(), refresh()]);
+
+  expect([pod(), kubelet.calls()]).toEqual(['b', 2]);
+});
+
+test('a kubelet that did not answer the last time keeps nobody who asks anew', async () => {
+  const { log, lines } = told();
+  const kubelet = await startFakeKubelet();
+  kubelet.answer({ details: 'not now' });
+  const { refresh } = watchAllocations(kubelet.socket, { ...slowly, log });
+  await refresh();
+  expect(lines).toMatchObject([{ reason: 'gRPC status 13 not now' }]);
+  kubelet.answer('never');
+  await sleep(1000);
+
+  const sinceMs = performance.now();
+  await refresh();
+
+  expect(performance.now() - sinceMs).toBeLessThan(500);
+  expect(kubelet.calls()).toBe(1);
 });

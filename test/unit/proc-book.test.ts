@@ -5,7 +5,7 @@ import { gpu } from '../support/gpus.ts';
 import { bookOf, given, gpus, listed, running, seen, uuid } from '../support/process-book.ts';
 
 test('a GPU that nobody has asked is not ready, and not without processes', () => {
-  expect(bookOf().book.view(gpus).gpus).toEqual([
+  expect(bookOf().book.view(gpus, 0).gpus).toEqual([
     { index: 0, readAtMs: null, processes: { missing: 'notReady' }, stuck: [], holders: [], offered: null },
     { index: 1, readAtMs: null, processes: { missing: 'notReady' }, stuck: [], holders: [], offered: null },
   ]);
@@ -27,10 +27,21 @@ test('a process is told with the containers that were given its GPU, by UUID or 
 });
 
 test('why the kubelet tells nothing is told', () => {
-  expect(bookOf('no such socket').book.view(gpus).podResources).toEqual({
+  expect(bookOf('no such socket').book.view(gpus, 0).podResources).toEqual({
     readable: false,
     reason: 'no such socket',
+    ageMs: null,
   });
+});
+
+test('how old the kubelet’s word is is told, as of when the holders were told by it', () => {
+  let readAtMs = 100;
+  const allocations = () => ({ allocations: [], offered: null, readAtMs });
+  const book = new ProcessBook({ onNode: () => running(), allocations });
+  book.update(gpus, new Map(), 200);
+  readAtMs = 5000; // nobody has used that yet
+
+  expect(book.view(gpus, 5100).podResources).toEqual({ readable: true, reason: null, ageMs: 5000 });
 });
 
 test.for(['D', 'Z'])('a process that left the list and is still there in state %s is kept', (state) => {
@@ -58,7 +69,7 @@ test('a GPU that is lost lists nothing any more: who was on it and cannot end is
   onNode.set(7, running('D'));
   book.update(gpus, new Map([[0, { readAtMs: 2, answer: { missing: 'gpuLost' } }]]), 2);
 
-  expect(book.view(gpus).gpus[0]).toMatchObject({
+  expect(book.view(gpus, 0).gpus[0]).toMatchObject({
     processes: { missing: 'gpuLost' },
     stuck: [{ pid: 7, left: true, onNode: { state: { value: 'D' } } }],
   });
@@ -91,11 +102,11 @@ test('a GPU is offered to pods if the kubelet has it, or a part of it, to give',
   const offered = (devices: readonly string[] | null) => {
     const book = new ProcessBook({
       onNode: () => running(),
-      allocations: () => ({ allocations: [], offered: devices }),
+      allocations: () => ({ allocations: [], offered: devices, readAtMs: 0 }),
     });
     const nothing = { readAtMs: 1, answer: { value: [] } };
     book.update(gpus, new Map(gpus.map(({ index }) => [index, nothing])), 1);
-    return book.view(gpus).gpus.map((each) => each.offered);
+    return book.view(gpus, 0).gpus.map((each) => each.offered);
   };
 
   expect(offered([`${uuid(1)}::0`])).toEqual([false, true]);
@@ -112,7 +123,7 @@ test('after a reload in which a GPU has gone its processes are its own, and not 
 
   book.update(renumbered, new Map([[1, { readAtMs: 2, answer: { value: [listed(8)] } }]]), 2);
 
-  const [, other, vanished] = book.view(renumbered).gpus;
+  const [, other, vanished] = book.view(renumbered, 0).gpus;
   expect(other).toMatchObject({ processes: { value: [{ pid: 8 }] }, stuck: [] });
   expect(vanished).toMatchObject({ processes: { missing: 'gpuLost' }, stuck: [{ pid: 7, left: true }] });
 });

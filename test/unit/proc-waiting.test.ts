@@ -83,7 +83,7 @@ test('the wait of who left the list goes on, and of who is on a GPU that lists n
   lose(70_000);
   lose(100_000);
 
-  expect(book.view(gpus).gpus[0]?.stuck).toMatchObject([{ pid: 7, left: true, waitingMs: 90_000 }]);
+  expect(book.view(gpus, 0).gpus[0]?.stuck).toMatchObject([{ pid: 7, left: true, waitingMs: 90_000 }]);
 });
 
 test('who begins to hang when the GPU is lost already is found', () => {
@@ -92,13 +92,13 @@ test('who begins to hang when the GPU is lost already is found', () => {
   onNode.set(8, running('S'));
   list([listed(7), listed(8)], 0, 0);
   lose(10_000);
-  expect(book.view(gpus).gpus[0]?.stuck).toEqual([]);
+  expect(book.view(gpus, 0).gpus[0]?.stuck).toEqual([]);
 
   waiting.set(7, [wedged]);
   lose(20_000);
   lose(80_000);
 
-  expect(book.view(gpus).gpus[0]?.stuck).toMatchObject([{ pid: 7, waitingMs: 60_000 }]);
+  expect(book.view(gpus, 0).gpus[0]?.stuck).toMatchObject([{ pid: 7, waitingMs: 60_000 }]);
 });
 
 test('on a GPU that is not asked in a new driver life those are looked at who are still there', () => {

@@ -79,6 +79,15 @@ test('why the kubelet tells nothing is said', () => {
   );
 });
 
+test('that the kubelet last told long ago who was given what is said', () => {
+  const toldBefore = (ageMs: number) => ask([runs(0, [job(4001)]), runs(1, [])], {}, { ...readable, ageMs });
+
+  expect(toldBefore(14_000).at(-1)).toBe(
+    'a: which pod was given which GPU is as the kubelet told it 14 s ago',
+  );
+  expect(toldBefore(10_000).join('\n')).not.toContain('kubelet');
+});
+
 test('one GPU is asked for alone', () => {
   const text = ask([runs(0, [job(4001)]), runs(1, [job(4101)])], { gpu: 1 });
 

@@ -17,7 +17,7 @@ export interface GpuHolders {
 
 export const silentKubelet: GpuHolders = { ofGpu: () => [], ofProcess: () => [], offers: () => null };
 
-export function gpuHolders({ allocations, offered }: Given): GpuHolders {
+export function gpuHolders({ allocations, offered }: Pick<Given, 'allocations' | 'offered'>): GpuHolders {
   const named = sharers(allocations);
   /** What can be claimed is not among what is offered. */
   const hasClaims = allocations.some(({ devices }) => devices.some((id) => id.startsWith('gpu.nvidia.com/')));

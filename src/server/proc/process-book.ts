@@ -16,6 +16,8 @@ export interface ProcessBookOptions {
   /** The threads that wait in the kernel, with the time that each has run; without it none is known to. */
   readonly waitingThreads?: (pid: number) => readonly string[];
   readonly allocations: () => Allocations;
+  /** Asks for them anew; without it they are as they are. */
+  readonly refresh?: () => Promise<void>;
 }
 
 /** What the driver said of each GPU's processes, and when. */
@@ -45,6 +47,8 @@ export class ProcessBook {
   /** GPU → pid → who that was when the driver listed it last. */
   readonly #known = new Map<string, SeenByPid>();
   readonly #seen = new Map<string, GpuProcesses>();
+  /** Monotonic: of when the allocations are by which the holders were told; null while there are none. */
+  #givenAtMs: number | null = null;
 
   constructor(options: ProcessBookOptions) {
     this.#options = options;
@@ -55,6 +59,7 @@ export class ProcessBook {
   update(gpus: readonly GpuState[], listed: Listed, nowMs: number): void {
     const given = this.#options.allocations();
     const kubelet = 'reason' in given ? silentKubelet : gpuHolders(given);
+    this.#givenAtMs = 'reason' in given ? null : given.readAtMs;
     this.#looks.forgetOld(nowMs);
     for (const gpu of gpus) {
       const answered = answerOfGpu(listed, gpu);
@@ -64,12 +69,13 @@ export class ProcessBook {
     }
   }
 
-  view(gpus: readonly GpuState[]): NodeProcesses {
+  view(gpus: readonly GpuState[], nowMs: number): NodeProcesses {
     const allocations = this.#options.allocations();
     const reason = 'reason' in allocations ? allocations.reason : null;
+    const ageMs = this.#givenAtMs === null ? null : Math.round(nowMs - this.#givenAtMs);
     return {
       gpus: gpus.map((gpu) => this.#seen.get(keyOf(gpu)) ?? unknown(gpu)),
-      podResources: { readable: reason === null, reason },
+      podResources: { readable: reason === null, reason, ageMs },
     };
   }
 
