@@ -74,6 +74,8 @@ test('under MIG who was given the whole GPU has its parts, too', () => {
     { pod: 'b' },
     { pod: 'whole' },
   ]);
+  const claim = given('c', ['gpu.nvidia.com/gpu-0-mig-1g10gb-19-0']); // of either part
+  expect(told(one, [whole, claim]).ofProcess).toMatchObject([{ pod: 'c' }, { pod: 'whole' }]);
 });
 
 test('a part is named by its GPU and instances before R470', () => {

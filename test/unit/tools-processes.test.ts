@@ -88,6 +88,11 @@ test('that the kubelet last told long ago who was given what is said', () => {
   expect(toldBefore(10_000).join('\n')).not.toContain('kubelet');
 });
 
+test('processes whose pids the driver cannot translate are several, as is a process on two GPUs not', () => {
+  expect(ask([runs(0, [job(0), job(0)]), runs(1, [job(0)])])[0]).toMatch(/^3 processes on 2 GPUs/);
+  expect(ask([runs(0, [job(4001)]), runs(1, [job(4001)])])[0]).toMatch(/^1 process on 2 GPUs/);
+});
+
 test('one GPU is asked for alone', () => {
   const text = ask([runs(0, [job(4001)]), runs(1, [job(4101)])], { gpu: 1 });
 
