@@ -156,7 +156,9 @@ function knowledgeOf(
       Promise.all([what === 'gpm' ? inquireGpm(sampler) : sampler.inquire(what), kubelet]),
       inquiryMs,
     );
-    if (what === 'processes') processes.update(sampler.snapshot().gpus, sampler.answers().processes, nowMs());
+    if (what !== 'processes') return;
+    await processes.lookAhead(sampler.answers().processes, nowMs);
+    processes.update(sampler.snapshot().gpus, sampler.answers().processes, nowMs());
   };
   return {
     context() {

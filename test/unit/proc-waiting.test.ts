@@ -114,3 +114,26 @@ test('on a GPU that is not asked in a new driver life those are looked at who ar
   expect(seen(book)).toMatchObject([{ pid: 7, left: false, waitingMs: 60_000 }]);
   expect(seen(book)).toHaveLength(1);
 });
+
+test('the threads of many processes are looked at a little at a time, so that a probe is answered in between', async () => {
+  const clock = { ms: 0 };
+  const looked: number[] = [];
+  const book = new ProcessBook({
+    onNode: () => running(),
+    waitingThreads: (pid) => {
+      clock.ms += 4;
+      looked.push(pid);
+      return [];
+    },
+    allocations: () => ({ reason: 'none' }),
+  });
+  const answer = { readAtMs: 1, answer: { value: [1, 2, 3, 4, 5, 6].map((pid) => listed(pid)) } };
+  const all = new Map([[0, answer]]);
+
+  const ahead = book.lookAhead(all, () => clock.ms);
+  expect(looked).toEqual([1, 2]);
+  await ahead;
+  book.update(gpus, all, clock.ms);
+
+  expect(looked).toEqual([1, 2, 3, 4, 5, 6]); // and none of them again
+});

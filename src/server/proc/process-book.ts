@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises';
+
 import type {
   DriverProcess,
   GpuProcess,
@@ -35,6 +37,8 @@ type SeenByPid = ReadonlyMap<number, Seen>;
 
 /** States in which a process does not run any more: it waits in the kernel, or has ended and is not collected. */
 const heldStates: ReadonlySet<string> = new Set(['D', 'Z']);
+/** For so long nobody else is answered. */
+const atAStretchMs = 5;
 /** A driver that lists more on one GPU lists nonsense. */
 const knownAtMost = 1000;
 
@@ -53,6 +57,19 @@ export class ProcessBook {
   constructor(options: ProcessBookOptions) {
     this.#options = options;
     this.#looks = new ThreadLooks(options.waitingThreads ?? (() => []));
+  }
+
+  /** Looks at the threads of all that will be told of, a little at a time: on a node full of processes it takes long. */
+  async lookAhead(listed: Listed, nowMs: () => number): Promise<void> {
+    const told = [...listed.values()].flatMap(({ answer }) => ('value' in answer ? answer.value : []));
+    const known = [...this.#known.values()].flatMap((seen) => [...seen.keys()]);
+    let sinceMs = nowMs();
+    for (const pid of new Set([...told.map((process) => process.pid), ...known])) {
+      this.#looks.at(pid, nowMs());
+      if (nowMs() - sinceMs < atAStretchMs) continue;
+      await setImmediate();
+      sinceMs = nowMs();
+    }
   }
 
   /** The driver was asked anew: looks up whose the processes are now. */
