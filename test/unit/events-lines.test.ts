@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import { eventsIn } from '../../src/server/events/gpu-lines.ts';
 import { kernelLine, kmsgLines, linesOfInterest } from '../../src/server/events/kernel-line.ts';
-import { randomNumbers } from '../support/random.ts';
+import { random } from '../support/answers.ts';
 
 /** What a log as klogctl gives it tells of. */
 function told(log: string) {
@@ -218,12 +218,12 @@ const pieces = [
 ];
 
 test.for([1, 2, 3, 4, 5])('real lines torn and mixed with noise crash nothing, round %i', (seed) => {
-  const random = randomNumbers(seed);
+  const next = random(seed);
   for (let round = 0; round < 300; round++) {
     const log = Array.from({ length: 30 }, () => {
-      const piece = pieces[Math.floor(random() * pieces.length)] ?? '';
-      return random() < 0.5 ? piece : piece.slice(Math.floor(random() * piece.length));
-    }).join(random() < 0.3 ? '' : '\n');
+      const piece = pieces[Math.floor(next() * pieces.length)] ?? '';
+      return next() < 0.5 ? piece : piece.slice(Math.floor(next() * piece.length));
+    }).join(next() < 0.3 ? '' : '\n');
 
     for (const event of told(log)) {
       expect(event.message).not.toMatch(/[\p{Cc}\n]/u);
