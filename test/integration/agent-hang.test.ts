@@ -124,7 +124,12 @@ test('all GPUs hang: answers go on with their age and say so, and recover', opti
     return inventory.driver.state === 'ok' && temperatures(inventory).join() === '60,60,60';
   });
   expect(troubles(await inventoryOf(url))).toEqual([null, null, null]);
-  expect(await gapsOf(url)).toEqual([['hung'], ['driverNotResponding'], ['driverNotResponding']]);
+  // One of them was being read when it began; the others were not asked any more.
+  expect((await gapsOf(url)).map(String).sort()).toEqual([
+    'driverNotResponding',
+    'driverNotResponding',
+    'hung',
+  ]);
 });
 
 test(

@@ -75,7 +75,7 @@ test('values come in the units of NVML', () => {
         computeMode: 2,
         numaAffinity: [0b100001n],
         cpuAffinity: [0xfn, 0x1n],
-        fabric: { state: 3, status: 0, healthMask: 0b10101001 },
+        fabric: { state: 3, status: 0, healthMask: 0b1_10101001 },
         pcieGeneration: 3,
         fanPercents: [41],
         eccLocations: [{ location: 7, correctedVolatile: 1, uncorrectedVolatile: null }],
