@@ -91,7 +91,7 @@ describe.skipIf(skipped)(`who has which GPU on real nodes ${skipped ?? ''}`, () 
     await comesToBeHeld({ [given]: [trainer], [spare]: [] });
 
     const elsewhere = await processesOn('gpu-2');
-    expect(elsewhere.podResources).toEqual({ readable: true, reason: null });
+    expect(elsewhere.podResources).toMatchObject({ readable: true, reason: null });
     expect(holdersIn(elsewhere)).toEqual(Object.fromEntries(uuidsOf('gpu-2').map((uuid) => [uuid, []])));
   });
 
