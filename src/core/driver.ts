@@ -197,6 +197,7 @@ const passing: ReadonlySet<Missing> = new Set(['notReady', 'gpuLost', 'resetRequ
 export function lasts(name: keyof GpuReadings, reading: Reading<unknown>): boolean {
   if (isAbsent(reading)) return true;
   if ('value' in reading) return slowReadings.has(name);
+  if (settledReadings.has(name) && reading.missing === 'noData') return true;
   return (slowReadings.has(name) || name === readsFlash) && !passing.has(reading.missing);
 }
 

@@ -159,6 +159,8 @@ export interface RowPage {
 export interface GpuHistory {
   /** Row numbers count within one numbering; an agent that finds no history on disk begins another. */
   readonly numbering: string;
+  /** Of the agent, of those that used the same folder. */
+  readonly life: number;
   /** How often a sample is taken when nothing special happens. */
   readonly intervalMs: number;
   /** Of every GPU of which something is kept, whether it is there now or not: see `historyKey`. */

@@ -37,7 +37,7 @@ export class DriverLife {
   #slowReadDueMs = 0;
   #between = false;
   #round: Round | undefined;
-  #mistaken = new Mistaken(0);
+  #mistaken = new Mistaken();
   #turn: Promise<unknown> = Promise.resolve();
   readonly #asking = new Map<keyof Inquiries, Promise<void>>();
   #answers: Answers = noAnswers;
@@ -133,7 +133,7 @@ export class DriverLife {
     this.#givenUp = new Set();
     this.#slowReadDueMs = 0;
     this.#answers = noAnswers; // indices may be of other GPUs by now
-    this.#mistaken = new Mistaken(info.gpuCount);
+    this.#mistaken = new Mistaken();
     this.#book.begin(info.gpuCount);
     return this.#offersGpus;
   }
@@ -159,7 +159,7 @@ export class DriverLife {
             round.done.add(index);
             this.#book.read(index, readings, how);
             if (how.between) this.#readBetween(how.between);
-            isOver ||= this.#mistaken.isTrue(index, readings) && mayReopen;
+            isOver ||= this.#mistaken.isTrue(index, readings, this.#book.answering) && mayReopen;
           },
           (index, identity) => {
             if (driver === this.#driver) this.#book.met(index, identity);

@@ -73,6 +73,11 @@ export class GpuBook {
     return [...well, ...hung];
   }
 
+  /** How many GPUs are there to say anything. */
+  get answering(): number {
+    return this.#present.filter(({ trouble }) => trouble === null).length;
+  }
+
   /** Whether a call on some GPU has not returned. */
   get hasHanging(): boolean {
     return this.#hanging.size > 0;

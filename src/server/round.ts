@@ -31,20 +31,19 @@ export class Round {
  * anew speaks of itself: the others would lose by another opening, round after round. When all say so they are believed.
  */
 export class Mistaken {
-  readonly #gpuCount: number;
   readonly #indices = new Set<number>();
 
-  constructor(gpuCount: number) {
-    this.#gpuCount = gpuCount;
-  }
-
-  /** Whether these readings mean that the driver has gone away. */
-  isTrue(index: number, readings: GpuReadings): boolean {
+  /**
+   * Whether these readings mean that the driver has gone away.
+   *
+   * @param asked how many GPUs could say so: not those that hang, or are lost
+   */
+  isTrue(index: number, readings: GpuReadings, asked: number): boolean {
     if (!driverWentAway(readings)) {
       this.#indices.delete(index);
       return false;
     }
-    const isKnown = this.#indices.has(index) && this.#indices.size < this.#gpuCount;
+    const isKnown = this.#indices.has(index) && this.#indices.size < asked;
     this.#indices.add(index);
     return !isKnown;
   }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { type GpuReadings, slowReadings } from '../core/gpu.ts';
+import type { Memory } from '../core/load-readings.ts';
 import type { MigDevice } from '../core/mode-readings.ts';
 import { orNull, type Reading, reasons } from '../core/reading.ts';
 import type { GpuState } from '../core/snapshot.ts';
@@ -109,7 +110,17 @@ function rememberingValues(readingsOf: (state: GpuState) => Readonly<Record<stri
 }
 
 function wireForm(name: string, value: unknown): unknown {
+  if (name === 'memory') return memoryRow(value as Memory | null);
   return name === 'migDevices' && value !== null ? (value as MigDevice[]).map(migRow) : value;
+}
+
+/** A bridge of an older version takes numbers only. */
+function memoryRow(memory: Memory | null): MigRow['memory'] {
+  if (!memory) return null;
+  const { reservedBytes, ...rest } = memory;
+  return reservedBytes === null
+    ? { ...rest, reservedBytes: 0, usedIncludesReserved: true }
+    : { ...rest, reservedBytes };
 }
 
 function migRow({ index, ...device }: MigDevice): MigRow {
@@ -119,7 +130,7 @@ function migRow({ index, ...device }: MigDevice): MigRow {
     name: orNull(device.name),
     gpuInstanceId: orNull(device.gpuInstanceId),
     computeInstanceId: orNull(device.computeInstanceId),
-    memory: orNull(device.memory),
+    memory: memoryRow(orNull(device.memory)),
     slices: orNull(device.slices),
     missing: reasons(device),
   };

@@ -12,7 +12,12 @@ export const laterNumber = later(number);
 
 const mode = z.object({ current: z.boolean(), pending: z.boolean() });
 const bytes = { totalBytes: number, usedBytes: number, freeBytes: number };
-const memory = z.object({ ...bytes, reservedBytes: told(number) });
+const memory = z.object({
+  ...bytes,
+  reservedBytes: number,
+  /** Of drivers before R510, which do not tell them apart: nothing is reserved besides what is used. */
+  usedIncludesReserved: yesNo.optional(),
+});
 
 /** What names a GPU, in every answer about one. */
 export const nameShape = { name: told(text), uuid: told(text), pciAddress: told(text) };

@@ -134,9 +134,8 @@ export function fabricText({
 
 export function memoryText({ memory }: Pick<GpuRow, 'memory'>): string | null {
   if (!memory) return null;
-  const { usedBytes, totalBytes, reservedBytes, freeBytes } = memory;
-  const reserved =
-    reservedBytes === null ? 'with what is reserved' : `+ ${gibibytes(reservedBytes)} reserved`;
+  const { usedBytes, totalBytes, reservedBytes, freeBytes, usedIncludesReserved } = memory;
+  const reserved = usedIncludesReserved ? 'with what is reserved' : `+ ${gibibytes(reservedBytes)} reserved`;
   return `${gibibytes(usedBytes)} of ${gibibytes(totalBytes)} used (${reserved}, ${gibibytes(freeBytes)} free)`;
 }
 

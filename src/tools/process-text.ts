@@ -25,13 +25,17 @@ export function processText(row: ProcessRow, nowMs: number): string {
     `${comm ?? 'unknown program'} (pid ${pid}${kinds.length > 0 ? `, ${kinds.join(' and ')}` : ''})`,
     row.gpuInstanceId !== null && instanceText(row),
     memoryText(row),
-    utilization && utilizationText(utilization, nowMs),
-    startedAtMs !== null && `running for ${duration(Math.max(0, nowMs - startedAtMs))}`,
+    utilization && !hasEnded(row) && utilizationText(utilization, nowMs),
+    startedAtMs !== null && sinceText(row, Math.max(0, nowMs - startedAtMs)),
     ownerText(row),
     conditionText(row),
     row.left && 'no longer listed by the driver',
   ];
   return parts.filter(Boolean).join(', ');
+}
+
+function sinceText(row: ProcessRow, forMs: number): string {
+  return hasEnded(row) ? `started ${duration(forMs)} ago` : `running for ${duration(forMs)}`;
 }
 
 function memoryText(row: ProcessRow): string | null {

@@ -39,6 +39,11 @@ export const gpuProcesses = z.object({
   missing: z.string().nullable(),
   memoryUsedBytes: z.number().nullable(),
   holders: z.array(holder),
+  /** Absent of a whole GPU. */
+  migDevice: z
+    .object({ gpuInstanceId: z.number().nullable(), computeInstanceId: z.number().nullable() })
+    .optional()
+    .describe('the one MIG device on it that was asked for'),
   offered: z.boolean().nullish().describe('whether the kubelet can give it to pods'),
 });
 export type GpuProcessesRow = z.output<typeof gpuProcesses>;
@@ -74,6 +79,7 @@ function partOf(whole: GpuProcessesRow, part: MigDevice): GpuProcessesRow {
   const isOfIt = (process: ProcessRow) => isOfPart(process, instances);
   return {
     ...whole,
+    migDevice: instances,
     name: orNull(part.name),
     uuid: orNull(part.uuid),
     processes: whole.processes?.filter(isOfIt) ?? null,
@@ -132,6 +138,13 @@ export function unexplainedOf({ memoryUsedBytes, processes: list }: GpuProcesses
   return memoryUsedBytes - explained > noticedBytes ? memoryUsedBytes - explained : null;
 }
 
+/** The driver is asked with each question: a list that is older is of one that did not answer in time. */
+const oldListMs = 10_000;
+
+export function isOldList({ ageMs }: GpuProcessesRow): boolean {
+  return ageMs === null || ageMs > oldListMs;
+}
+
 /** The processes of a GPU, heaviest first. */
 export function gpuProcessesText({
   node,
@@ -157,10 +170,15 @@ export function gpuProcessesText({
     ...othersText(heaviest(list).slice(namedAtMost)),
     ...(rest === null ? [] : [`${gibibytes(rest)} held by no process that is listed`]),
   ];
-  const age = trouble === '' || gpu.ageMs === null ? '' : `as of ${duration(gpu.ageMs)} ago: `;
   const given =
     list.length > 0 || holders.length === 0 ? '' : `; given to ${holders.map(holderText).join(', ')}`;
-  return `${what}${age}${texts.join('; ') || 'no process'}${given}`;
+  return `${what}${asOfText(gpu)}${texts.join('; ') || 'no process'}${given}`;
+}
+
+/** '' for a list of now. */
+function asOfText(gpu: GpuProcessesRow): string {
+  const isOfNow = !gpu.trouble && !isOldList(gpu);
+  return isOfNow || gpu.ageMs === null ? '' : `as of ${duration(gpu.ageMs)} ago: `;
 }
 
 /** More fill an answer; structured answers have all. */

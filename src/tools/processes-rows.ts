@@ -4,8 +4,8 @@ import { byName } from '../core/names.ts';
 import { duration } from '../core/words.ts';
 import { gpuNames } from './gpu-names.ts';
 import { driverAnswer, nodeAnswer } from './node-answer.ts';
-import { hasEnded, holder, isIdle, isStuck, processRow } from './process-row.ts';
-import { type GpuProcessesRow, gpuProcesses, unexplainedOf } from './processes-gpu.ts';
+import { hasEnded, holder, holdsNothing, isIdle, isOfPart, isStuck, processRow } from './process-row.ts';
+import { type GpuProcessesRow, gpuProcesses, isOldList, unexplainedOf } from './processes-gpu.ts';
 import type { Answer } from './tool.ts';
 
 export const output = z.object({
@@ -74,11 +74,12 @@ export function stuckRows(answer: Answer<NodeProcessesAnswer>): Row[] {
 
 type UsedRow = Extract<Row, { kind: 'gpu' }>;
 
-/** GPUs with processes, and those of which that cannot be told, or not as of now. */
+/** GPUs with processes, and those of which that cannot be told, or not as of now: their list is old, or they are in trouble. */
 export function usedRows(answer: Answer<NodeProcessesAnswer>): UsedRow[] {
   const { node, value } = answer;
   const told = value.gpus.filter(
-    ({ processes: list, trouble }) => list === null || list.length > 0 || trouble,
+    (gpu) =>
+      gpu.processes === null || gpu.processes.length > 0 || gpu.trouble || gpu.migDevice || isOldList(gpu),
   );
   const odd = value.gpus.filter((gpu) => !told.includes(gpu) && unexplainedOf(gpu) !== null);
   const nameOf = gpuNames(value.gpus);
@@ -95,8 +96,8 @@ export function heaviestFirst(a: UsedRow, b: UsedRow): number {
 export function idleRows({ node, value }: Answer<NodeProcessesAnswer>): Row[] {
   const byHolders = new Map<string, { gpus: GpuProcessesRow[]; holders: z.output<typeof holder>[] }>();
   for (const gpu of value.gpus) {
-    const { processes: list, holders } = gpu;
-    const idle = list === null || !isSure(gpu) ? [] : holders.filter((each) => isIdle(each, list));
+    const list = presentIn(gpu);
+    const idle = list === null || !isSure(gpu) ? [] : holdersOf(gpu).filter((each) => isIdle(each, list));
     if (idle.length === 0) continue;
     const key = JSON.stringify(idle);
     const group = byHolders.get(key) ?? { gpus: [], holders: idle };
@@ -105,6 +106,16 @@ export function idleRows({ node, value }: Answer<NodeProcessesAnswer>): Row[] {
   return [...byHolders.values()].map(
     ({ gpus, holders }): Row => ({ kind: 'idleAllocation', node, ...namedOf(gpus, value.gpus), holders }),
   );
+}
+
+/** Of a MIG device those that were given just it: who has all of the GPU may use another part. */
+function holdersOf({ holders, migDevice }: GpuProcessesRow): z.output<typeof holder>[] {
+  return migDevice ? holders.filter(({ part }) => part && isOfPart(part, migDevice)) : holders;
+}
+
+/** What has ended and left the driver's list is merely not collected yet. */
+function presentIn({ processes: list }: GpuProcessesRow): GpuProcessesRow['processes'] {
+  return list?.filter((process) => !holdsNothing(process)) ?? null;
 }
 
 export function notOfferedRows({ node, value }: Answer<NodeProcessesAnswer>): Row[] {
@@ -116,14 +127,14 @@ function namedOf(gpus: readonly GpuProcessesRow[], all: readonly GpuProcessesRow
   return { gpus: gpus.map(({ index }) => index), gpuNames: gpus.map(gpuNames(all)) };
 }
 
-/** Whether who is not listed is not there: a GPU in trouble lists what was, and memory that none explains is somebody's. */
+/** Whether who is not listed is not there: an old list tells what was, and memory that none explains is somebody's. */
 function isSure(gpu: GpuProcessesRow): boolean {
-  return !gpu.trouble && unexplainedOf(gpu) === null;
+  return !gpu.trouble && !isOldList(gpu) && unexplainedOf(gpu) === null;
 }
 
 export function unusedRows(answers: readonly Answer<NodeProcessesAnswer>[]): Row[] {
   const isUnused = (gpu: GpuProcessesRow) =>
-    gpu.processes?.length === 0 && gpu.holders.length === 0 && isSure(gpu);
+    presentIn(gpu)?.length === 0 && gpu.holders.length === 0 && !gpu.migDevice && isSure(gpu);
   const nodes = answers.filter(({ value }) => value.gpus.some(isUnused));
   const gpus = nodes.reduce((sum, { value }) => sum + value.gpus.filter(isUnused).length, 0);
   return gpus > 0 ? [{ kind: 'unused', nodes: nodes.map(({ node }) => node), gpus }] : [];

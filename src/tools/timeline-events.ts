@@ -84,3 +84,8 @@ function timelineEventOf({ count, firstAtMs, event }: Run): TimelineEvent {
   const { number, atMs, kind, code, name, severity, origin, message, pciSlot } = event;
   return { number, count, firstAtMs, atMs, kind, code, name, severity, origin, message, pciSlot };
 }
+
+/** Of no GPU that is known. */
+export function nodeEventsOf({ events, omitted }: ToldEvents) {
+  return { nodeEvents: events, nodeEventsOmitted: omitted.events };
+}

@@ -14,7 +14,7 @@ export function goneTimelines(
   wanted: Wanted,
   known: Known,
 ): GpuTimeline[] {
-  const driverIsWell = known.nowWhy === 'notSampled';
+  const { driverIsWell } = known;
   const allNamed = known.gpus.every((gpu) => historyKey(gpu) !== null);
   const nowWhy = driverIsWell && allNamed ? 'vanished' : known.nowWhy;
   const trouble = driverIsWell ? (allNamed ? 'notThereNow' : 'notNamed') : null;

@@ -39,6 +39,8 @@ export interface Known {
   readonly now: Moment;
   readonly events: readonly GpuEvent[];
   readonly gpus: readonly GpuState[];
+  /** False also while it is being opened. */
+  readonly driverIsWell: boolean;
   /** Why there are no samples now, of a GPU that is in no trouble of its own. */
   readonly nowWhy: GapReason;
 }

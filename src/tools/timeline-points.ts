@@ -42,7 +42,7 @@ export function pointsOf(history: GpuHistory, gpuKey: string, { fromMs, toMs }: 
     ? []
     : history.bins({ gpuKey, toMs }).filter((bin) => !oldest || startsBefore(bin, oldest));
   const binned = older.at(-1)?.row ?? 0;
-  const intervalOf = intervalsOf(samples, history.intervalMs);
+  const intervalOf = intervalsOf(samples, history);
   const points: Point[] = [];
   for (const bin of older) points.push(pointOfBin(bin, points.at(-1), history.intervalMs, now));
   for (const row of samples)
@@ -55,12 +55,14 @@ export function pointsOf(history: GpuHistory, gpuKey: string, { fromMs, toMs }: 
 const longestIntervalMs = 60_000;
 
 /** An earlier life of the agent may have sampled more rarely than this one does: as rarely as half of its rows say. */
-function intervalsOf(rows: readonly HistoryRow[], intervalMs: number): (life: number) => number {
-  const newest = rows.at(-1)?.life;
+function intervalsOf(
+  rows: readonly HistoryRow[],
+  { intervalMs, life: present }: GpuHistory,
+): (life: number) => number {
   const steps = new Map<number, number[]>();
   rows.forEach((row, at) => {
     const last = rows[at - 1];
-    if (!last || row.life === newest || last.life !== row.life) return;
+    if (!last || row.life === present || last.life !== row.life) return;
     const own = steps.get(row.life) ?? [];
     own.push(row.monotonicMs - last.monotonicMs);
     steps.set(row.life, own);

@@ -14,7 +14,7 @@ import {
   selectGpus,
   simulatedText,
 } from './node-answer.ts';
-import { eventsIn, isProven, numberOf, type ToldEvents, toldEvents } from './timeline-events.ts';
+import { eventsIn, isProven, nodeEventsOf, numberOf, toldEvents } from './timeline-events.ts';
 import type { GapReason } from './timeline-gaps.ts';
 import { goneTimelines } from './timeline-gone.ts';
 import { timelineOf } from './timeline-gpu.ts';
@@ -78,6 +78,7 @@ export const timeline = defineTool({
     gpusOverThreshold: z.int(),
     gpusWithGaps: z.int(),
     gpusNotThereNow: z.int(),
+    gpusInTrouble: z.int().describe('lost, hung or vanished now, or that cannot say who they are'),
     gpusWithErrors: z.int().describe('of which an error counter has grown'),
     nodeEvents: z.int().describe('of no GPU that is known'),
     nodesWithoutHistory: z.int(),
@@ -97,7 +98,8 @@ export const timeline = defineTool({
     const series = args.series ?? usualSeries;
     const wide = args.gpu !== undefined && series.length <= wideAtMost;
     const wanted = { window, series, columns: wide ? columnsOfOne : columnsOfMany };
-    const known = { now, events, gpus: snapshot.gpus, nowWhy: nowWhy(node) };
+    const driverIsWell = snapshot.driver.state === 'ok';
+    const known = { now, events, gpus: snapshot.gpus, driverIsWell, nowWhy: nowWhy(node) };
     const slots = new Set(snapshot.gpus.map(slotOf));
     const others = events.filter(({ pciSlot }) => pciSlot === null || !slots.has(pciSlot));
     return {
@@ -133,6 +135,7 @@ export const timeline = defineTool({
         gpusOverThreshold: number(isHot),
         gpusWithGaps: number(({ gaps }) => gaps.length > 0),
         gpusNotThereNow: gone.filter(({ gpu }) => gpu.trouble === 'notThereNow').length,
+        gpusInTrouble: odd.filter(({ gpu }) => gpu.trouble !== null && gpu.trouble !== 'notThereNow').length,
         gpusWithErrors: number(({ errors }) => Object.keys(errors).length > 0),
         nodeEvents: answers.reduce((sum, { value }) => sum + numberOfNodeEvents(value), 0),
         nodesWithoutHistory: answers.filter(({ value }) => value.noHistory !== null).length,
@@ -158,6 +161,7 @@ export const timeline = defineTool({
       [head.gpusSlowedDown, 'slowed down'],
       [head.gpusOverThreshold, 'over a threshold'],
       [head.gpusWithErrors, 'with more errors counted'],
+      [head.gpusInTrouble, 'in trouble now'],
       [head.gpusWithGaps, 'with gaps'],
       [head.gpusNotThereNow, 'more not there now'],
       [head.nodeEvents, 'events of no GPU'],
@@ -234,10 +238,6 @@ function withoutHistory(answers: readonly Answer<NodeTimeline>[]): Row[] {
 function nodeEvents({ node, value }: Answer<NodeTimeline>): Row[] {
   const { nodeEvents: events, nodeEventsOmitted: omitted } = value;
   return events.length > 0 ? [{ kind: 'nodeEvents', node, events, omitted }] : [];
-}
-
-function nodeEventsOf({ events, omitted }: ToldEvents) {
-  return { nodeEvents: events, nodeEventsOmitted: omitted.events };
 }
 
 function numberOfNodeEvents({ nodeEvents: events, nodeEventsOmitted: omitted }: NodeTimeline): number {

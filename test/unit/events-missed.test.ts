@@ -99,3 +99,25 @@ test('when the clock was set, events are dated by it: what has just happened is 
   clock.setByMs = -7_200_000;
   expect(book.since(undefined).events).toMatchObject([{ atMs: clock.ms + clock.setByMs - 7000 }]);
 });
+
+test('what an earlier version had read and made nothing of is not told as of now by this one', () => {
+  const before = bookOf();
+  before.read(xid('1.5', 31), xid('2.5', 48));
+  const written = kept(before.book);
+  const older = { ...written, seen: [], events: [] };
+
+  const after = bookOf(older);
+  after.read(xid('1.5', 31), xid('2.5', 48), xid('3.5', 79));
+
+  expect(after.book.since(undefined).events).toMatchObject([{ code: 79 }]);
+});
+
+test('since when nothing is lost any more is known of a book that an earlier version kept, too', () => {
+  const before = bookOf();
+  before.read(xid('1.5', 31));
+  const { lostBeforeMs: _, ...older } = { ...kept(before.book), lostUpTo: 1 };
+
+  const { book, clock } = bookOf(older);
+
+  expect(book.since(undefined)).toMatchObject({ eventsLost: true, lostBeforeMs: clock.ms });
+});

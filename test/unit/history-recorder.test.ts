@@ -177,11 +177,14 @@ describe('after a restart of the agent', () => {
     ]);
   });
 
-  test('of GPUs that are still to be read, or are fewer than those before, nothing is said', () => {
+  test('one that is not among those that all say who they are has vanished, which is said once', () => {
+    expect(restarted([gpu(0)])).toEqual([null, 'vanished']);
+  });
+
+  test('of GPUs that are still to be read, or of fewer that say nothing, nothing is said', () => {
     const toBeRead = unreadableGpu(1, 'notReady', {}, { readAtMs: null });
 
     expect(restarted([gpu(0), toBeRead])).toEqual([null, null]);
-    expect(restarted([gpu(0)])).toEqual([null, null]);
     expect(restarted([nameless('gpuLost', { trouble: 'lost' })])).toEqual([null, null]);
   });
 });
@@ -190,4 +193,23 @@ test('a GPU that has never said who it is has no history, and troubles no other'
   const rows = recorded([[unreadableGpu(0, 'notReady', {}, { trouble: 'hung', readAtMs: null }), gpu(1)]]);
 
   expect(rows(gpu(1))).toHaveLength(1);
+});
+
+test('values that were begun to be read before a stall was told of are not lost', () => {
+  const history = new History({ intervalMs: 10_000, now: () => moment });
+  const recorder = new Recorder(history);
+  const at = (ms: number) => ({ ...moment, atMs: moment.atMs + ms, monotonicMs: moment.monotonicMs + ms });
+  recorder.round(snapshot([gpu(0)]), nowMs, moment);
+  recorder.round(
+    snapshot([gpu(0)], { state: 'notResponding', info: null, sinceMs: 0 }),
+    nowMs + 15_000,
+    at(15_000),
+  );
+  recorder.round(snapshot([gpu(0, {}, { readAtMs: readAtMs + 11_000 })]), nowMs + 16_000, at(16_000));
+
+  expect(history.rows({ gpuKey: historyKey(gpu(0)) ?? '' }).rows.map(({ absence }) => absence)).toEqual([
+    null,
+    'driverNotResponding',
+    null,
+  ]);
 });

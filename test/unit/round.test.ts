@@ -26,16 +26,16 @@ test('where the driver takes long for all GPUs no value is in a sum, though none
 
 test('one GPU that says that the driver has gone away is believed once; all of them each time', () => {
   const gone = unreadable('driverUnavailable');
-  const one = new Mistaken(2);
-  expect([one.isTrue(0, gone), one.isTrue(0, gone), one.isTrue(1, gpu(1).readings)]).toEqual([
+  const one = new Mistaken();
+  expect([one.isTrue(0, gone, 2), one.isTrue(0, gone, 2), one.isTrue(1, gpu(1).readings, 2)]).toEqual([
     true,
     false,
     false,
   ]);
-  one.isTrue(0, gpu(0).readings);
-  expect(one.isTrue(0, gone)).toBe(true);
+  one.isTrue(0, gpu(0).readings, 2);
+  expect(one.isTrue(0, gone, 2)).toBe(true);
 
-  const all = new Mistaken(2);
-  for (const index of [0, 1]) all.isTrue(index, gone);
-  expect([all.isTrue(0, gone), all.isTrue(1, gone)]).toEqual([true, true]);
+  const all = new Mistaken();
+  for (const index of [0, 1]) all.isTrue(index, gone, 2);
+  expect([all.isTrue(0, gone, 2), all.isTrue(1, gone, 2)]).toEqual([true, true]);
 });

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { MigDevice } from '../../src/core/mode-readings.ts';
 import type { DriverState } from '../../src/core/snapshot.ts';
 import { inventory } from '../../src/tools/inventory.ts';
+import { inventoryRow } from '../../src/tools/inventory-row.ts';
 import { ask, lines } from '../support/answers.ts';
 import { driverInfo, driverOk, gpu, nowMs, snapshot, unreadableGpu } from '../support/gpus.ts';
 
@@ -213,4 +214,23 @@ test('made-up data is said to be made up: of all nodes, or of which', () => {
     'SIMULATED DATA on a: those GPUs are made up.',
   );
   expect(lines(inventory, { b: snapshot([gpu(0)]) }).join('\n')).not.toContain('SIMULATED');
+});
+
+test('memory of a driver that does not tell what is reserved is in numbers, as an older bridge expects', () => {
+  const memory = {
+    totalBytes: 80 * 2 ** 30,
+    reservedBytes: null,
+    usedBytes: 2 ** 30,
+    freeBytes: 79 * 2 ** 30,
+  };
+  const state = gpu(0, { memory });
+
+  expect(inventoryRow.of(state, nowMs).memory).toEqual({
+    ...memory,
+    reservedBytes: 0,
+    usedIncludesReserved: true,
+  });
+  expect(lines(inventory, { a: snapshot([state]) }, { detail: 'full' }).join()).toContain(
+    '1 GiB of 80 GiB used (with what is reserved, 79 GiB free)',
+  );
 });

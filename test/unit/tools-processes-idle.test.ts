@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import type { DeviceHolder } from '../../src/core/process.ts';
 import { ask, free, halfEmpty, job, main, readable, runs } from '../support/gpu-processes.ts';
-import { gpu, snapshot } from '../support/gpus.ts';
+import { gpu, nowMs, snapshot } from '../support/gpus.ts';
 
 test('a GPU that a pod holds and does not use is named with the pod', () => {
   const text = ask([runs(0, [job(4001)]), runs(1, [], [main])], {}, readable, halfEmpty);
@@ -52,4 +52,13 @@ test('a GPU that the kubelet cannot give to pods is told, whoever has it; where 
     'not offered to pods: a GPU 1: the device plugin holds it for unhealthy, leaves it out, or is gone',
   );
   expect(ask([runs(0, []), runs(1, [])]).join('\n')).not.toContain('not offered');
+});
+
+test('a list that is not of now does not say who is not there: the driver may not have answered since a pod began', () => {
+  const old = { ...runs(1, [], [main]), readAtMs: nowMs - 45_000 };
+
+  const text = ask([runs(0, [job(7)]), old], {}, readable, halfEmpty).join('\n');
+
+  expect(text).not.toMatch(/held and unused|^no process/m);
+  expect(text).toMatch(/^a GPU 1 \(.*\): as of 45 s ago: no process; given to ml\/train-0 container main$/m);
 });

@@ -69,9 +69,9 @@ const list = {
 };
 const parted = gpu(0, { migDevices: [migDevice(0, 3), migDevice(1, 4), migDevice(2, 5, 0)] });
 
-function ask(given: object) {
+function ask(given: object, holders = list.holders) {
   const podResources = { readable: true, reason: null };
-  const context = contextOf(snapshot([parted]), noEvents, { gpus: [list], podResources });
+  const context = contextOf(snapshot([parted]), noEvents, { gpus: [{ ...list, holders }], podResources });
   const value = processes.output.parse(
     JSON.parse(JSON.stringify(processes.answer(parseArguments(processes.input, given), context))),
   );
@@ -103,4 +103,13 @@ test('a MIG device that a container holds and does not use is said to be unused,
   expect(ask({ gpu: migUuid(2) }).lines).toContainEqual(
     expect.stringMatching(/^held and unused: a GPU 0: ml\/c container main \(GPU instance 5 /),
   );
+});
+
+test('who has the whole GPU, and uses another part of it, does not hold the one that is asked for unused', () => {
+  const whole = { namespace: 'ml', pod: 'w', container: 'main' };
+  const { lines } = ask({ gpu: migUuid(2) }, [whole]);
+
+  expect(lines.slice(1)).toEqual([
+    'a GPU 0 (NVIDIA H100 80GB HBM3 MIG 1g.10gb, 0 GiB used): no process; given to ml/w container main',
+  ]);
 });

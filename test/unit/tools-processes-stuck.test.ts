@@ -66,7 +66,7 @@ test('a zombie is told with what to do, which is not to reboot, and holds no mem
   const [, first, second] = ask([runs(0, [zombie]), runs(1, [])], {}, readable, halfEmpty);
 
   const told =
-    'python3 (pid 4001, compute), SM 92 % (memory 50 %), decoder 7 %, running for 60 min, pod ml/train-0 container main (container c0ffee00c0ff of containerd in pod UID 0a1b), has ended; its parent has to collect it (ps -o ppid= -p 4001), no longer listed by the driver';
+    'python3 (pid 4001, compute), started 60 min ago, pod ml/train-0 container main (container c0ffee00c0ff of containerd in pod UID 0a1b), has ended; its parent has to collect it (ps -o ppid= -p 4001), no longer listed by the driver';
   expect(first).toBe(`zombie: a GPU 0: ${told}`);
   expect(second).toBe(
     `a GPU 0 (NVIDIA H100 80GB HBM3, 20 GiB used): ${told}; 20 GiB held by no process that is listed`,

@@ -158,6 +158,7 @@ test('samples that an earlier life took more rarely than this one does are no ga
     const values = seriesNames.map(() => 1);
     history.restoreSample(keyOf(0), 'b', { ...at, row: number, life, values, reasons: 0, absence: null });
   };
+  history.continue(history.numbering, 1);
   for (let at = 0; at < 20; at++) row(at + 1, 1, 15 * minute - at * 30_000);
   for (let at = 0; at < 20; at++) row(at + 21, 2, 5 * minute - at * 10_000);
 
@@ -209,6 +210,7 @@ describe('a GPU that was gone before the agent was started', () => {
     expect(text).toContain(`a ${keyOf(1)}: a GPU that cannot say who it is may be this one; no samples for`);
     expect(text).not.toContain('vanished');
     expect(text).not.toContain('not there now');
+    expect(text.split('\n')[0]).toBe('2 GPUs on 1 node, last 30 min: 2 in trouble now.');
   });
 
   test('is found by its name, and by no other', () => {

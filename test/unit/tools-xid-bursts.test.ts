@@ -77,5 +77,5 @@ test('different messages of the driver are never one line; the same with other n
 test('a message of one long word is told from others in no time', () => {
   const events = Array.from({ length: 200 }, (_, at) => driverSays(`${'a1'.repeat(500)}g${at}`));
 
-  expect(rowsOf(events).length).toBeGreaterThan(0);
+  expect(rowsOf(events).length).toBeGreaterThan(1);
 });

@@ -155,7 +155,7 @@ test('the cursor of each node is told, and that events were lost', () => {
   const { structured, text } = ask({ a: [node, log] }, { since: '0123abcd-1' });
 
   expect(structured).toMatchObject({ cursors: { a: '0123abcd-9' } });
-  expect(text).toContain('a: older events than these were dropped');
+  expect(text).toContain('a: events were dropped for want of room');
 });
 
 test.for<[lostBefore: string | null, isTold: boolean]>([

@@ -48,6 +48,8 @@ export class EventBook implements EventLog {
   #seen: ReadonlyMap<string, number>;
   /** The printed time of the newest line that was read, of whatever it tells; null where there was none. */
   #readUpTo: number | null;
+  /** The same of an earlier life in this boot; null once this one has read the log. */
+  #keptUpTo: number | null;
   /** What happened between an earlier life and this one may have been missed: the log will tell. */
   #unsure: boolean;
   #ended = false;
@@ -66,12 +68,14 @@ export class EventBook implements EventLog {
     const ofThisBoot = kept.bootId !== null && kept.bootId === options.bootId ? kept : undefined;
     this.#numbering = kept.numbering;
     const upTo = kept.lostUpTo ?? (kept.events[0]?.number ?? kept.next) - 1;
-    this.#shelf = new EventShelf(kept.events, { upTo, beforeMs: kept.lostBeforeMs ?? null }, options.nowMs);
+    const lost = { upTo, beforeMs: kept.lostBeforeMs ?? (upTo > 0 ? options.nowMs() : null) };
+    this.#shelf = new EventShelf(kept.events, lost, options.nowMs);
     this.#pairs = new EventPairs(kept.events);
     this.#dates = new EventDates(options, ofThisBoot);
     this.#next = kept.next;
     this.#seen = new Map(ofThisBoot?.seen);
     this.#readUpTo = ofThisBoot?.readUpTo ?? null;
+    this.#keptUpTo = this.#readUpTo;
     this.#unsure = known !== undefined;
   }
 
@@ -108,12 +112,19 @@ export class EventBook implements EventLog {
       const key = identityOf(this.#options.bootId, line);
       const count = (counts.get(key) ?? 0) + 1;
       counts.set(key, count);
-      if (count > (this.#seen.get(key) ?? 0)) told.push(this.#fromLine(line, `${key}-${count}`));
+      if (count > (this.#seen.get(key) ?? 0) && !this.#wasRead(line))
+        told.push(this.#fromLine(line, `${key}-${count}`));
     }
     this.#seen = counts;
+    this.#keptUpTo = null;
     this.#dates.logRead();
     this.#tellSince(before);
     return told;
+  }
+
+  /** By an earlier life, which may have been of a version that made nothing of it, or something else. */
+  #wasRead({ printed }: LineEvent): boolean {
+    return this.#keptUpTo !== null && printed !== null && Number(printed) <= this.#keptUpTo;
   }
 
   /** As it was when it was read last. */

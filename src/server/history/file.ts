@@ -36,6 +36,8 @@ export interface HistoryFileOptions {
 
 /** A disk that takes longer holds up the agent for no more than this, at its start and at its end. */
 const patienceMs = 2000;
+/** Probes are answered only after that: a kubelet would end an agent that is not there for half a minute. */
+const readAtMostMs = 10_000;
 
 interface Segment {
   readonly path: string;
@@ -103,7 +105,9 @@ export class HistoryFile {
     let answers = 0;
     const reading = this.#orTrouble(() => this.#read(giveUp.signal, () => void answers++));
     const limits = { hangAfterMs, nowMs: () => performance.now() };
-    await whileProgressing(reading, () => answers, limits).catch(() => giveUp.abort());
+    const inTime = Promise.race([reading, aborted(AbortSignal.timeout(readAtMostMs))]);
+    await whileProgressing(inTime, () => answers, limits).catch(() => undefined);
+    if (!this.#isRead) giveUp.abort();
   }
 
   /** @param answered called each time that the disk has answered */

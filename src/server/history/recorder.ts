@@ -38,7 +38,7 @@ export class Recorder {
   #unseen({ gpus, driver }: Snapshot): string[] {
     const keys = goneKeys(this.#history, gpus).filter((key) => this.#history.lastAbsence(key) !== 'vanished');
     const nameless = gpus.filter((gpu) => historyKey(gpu) === null);
-    return driver.state !== 'ok' || nameless.length === keys.length ? keys : [];
+    return driver.state !== 'ok' || nameless.length === 0 || nameless.length === keys.length ? keys : [];
   }
 
   #absent(key: string, absence: Absence | null, moment: Moment): void {
@@ -46,19 +46,21 @@ export class Recorder {
   }
 
   #read(key: string, gpu: GpuState, moment: Moment & { readonly ageMs: number }): void {
-    this.#add(key, valuesOf(gpu), moment);
+    // What was read since before the row that told of a stall counts from now on.
+    if (!this.#add(key, valuesOf(gpu), moment)) this.#add(key, valuesOf(gpu), { ...moment, ageMs: 0 });
     // It is read anew only now: why there is nothing in between is said by a row of its own.
     const { tookMs = 0 } = gpu;
     if (tookMs > gapMs(this.#history.intervalMs)) this.#add(key, nothing('slow'), { ...moment, ageMs: 0 });
   }
 
+  /** @returns whether it was taken: not what is older than the last one */
   #add(
     key: string,
     what: What,
     { atMs, monotonicMs, ageMs = 0 }: Moment & { readonly ageMs?: number },
-  ): void {
+  ): boolean {
     const at = { atMs: Math.round(atMs - ageMs), monotonicMs: Math.round(monotonicMs - ageMs) };
-    this.#history.add(key, { ...at, ...what });
+    return this.#history.add(key, { ...at, ...what }) !== undefined;
   }
 
   /** Null where the GPU has not been read since the last round. */
@@ -69,13 +71,14 @@ export class Recorder {
   }
 }
 
-/** Of GPUs that cannot say who they are, or of all while there is no driver: why; null where they do not agree, or are still to be read. */
+/** Why an earlier life's GPUs have no values: those that cannot say who they are, or that are not among those there; null where they do not agree, or are still to be read. */
 function whyNameless(gpus: readonly GpuState[], driver: DriverState): Absence | null {
   if (driver.state === 'unavailable') return 'driverUnavailable';
   if (driver.state === 'notResponding') return 'driverNotResponding';
   const reasons = gpus
     .filter((gpu) => historyKey(gpu) === null)
     .map((gpu) => gpu.trouble?.kind ?? (gpu.readAtMs === null ? null : whyNoValue(gpu)));
+  if (reasons.length === 0) return driver.state === 'ok' && gpus.length > 0 ? 'vanished' : null;
   const [reason = null, ...others] = new Set(reasons);
   return others.length > 0 ? null : reason;
 }
