@@ -146,17 +146,17 @@ export class DriverLife {
     const sinceMs = this.#options.nowMs();
     const slowly = sinceMs >= this.#slowReadDueMs;
     if (slowly) this.#slowReadDueMs = sinceMs + slowReadEveryMs;
-    const round = new Round(sinceMs);
+    const round = new Round(sinceMs, againMs);
     this.#round = round;
     let isOver = mayReopen && (await this.#isGoneUnseen());
-    for (let left = this.#book.readable; left.length > 0 && !isOver; left = this.#left(round.done)) {
+    for (let left = this.#book.readable; left.length > 0 && !isOver; left = this.#left(round)) {
       const count = await this.#ask((driver) =>
         driver.readAll(
           left,
           { slowly, againMs },
           (index, readings, how) => {
             if (driver !== this.#driver) return; // given up in the meantime
-            round.done.add(index);
+            round.told(index, this.#options.nowMs());
             this.#book.read(index, readings, how);
             if (how.between) this.#readBetween(how.between);
             isOver ||= this.#mistaken.isTrue(index, readings, this.#book.answering) && mayReopen;
@@ -200,8 +200,8 @@ export class DriverLife {
   }
 
   /** After a hang another thread goes on with those that were not read yet. */
-  #left(done: ReadonlySet<number>): readonly number[] {
-    return this.#book.readable.filter((index) => !done.has(index));
+  #left(round: Round): readonly number[] {
+    return this.#book.readable.filter((index) => !round.has(index));
   }
 
   /** Undefined: the call has hung, and another thread has taken over. */

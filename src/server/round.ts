@@ -5,24 +5,36 @@ import type { GpuState } from '../core/snapshot.ts';
 /** One that takes less is an ordinary one, also of many GPUs. */
 const lateMs = 2000;
 
-/** One round over the GPUs of a node, while it lasts. */
+/** One round over the GPUs of a node, while it lasts. Times are monotonic. */
 export class Round {
   readonly #sinceMs: number;
-  /** By index: the GPUs that it has read. */
-  readonly done = new Set<number>();
+  readonly #againMs: number;
+  readonly #toldAtMs = new Map<number, number>();
 
-  /** @param sinceMs monotonic */
-  constructor(sinceMs: number) {
+  /** @param againMs how often GPUs are to be read while another one takes long */
+  constructor(sinceMs: number, againMs: number) {
     this.#sinceMs = sinceMs;
+    this.#againMs = againMs;
   }
 
-  /** Those that it has not come to in all the time that it takes are told to take as long. */
+  told(index: number, nowMs: number): void {
+    this.#toldAtMs.set(index, nowMs);
+  }
+
+  /** Whether it has read this GPU. */
+  has(index: number): boolean {
+    return this.#toldAtMs.has(index);
+  }
+
+  /** Those that it has not come to, the first time or again, in all the time that it takes are told to take as long. */
   withLate(gpus: readonly GpuState[], nowMs: number): readonly GpuState[] {
-    const forMs = nowMs - this.#sinceMs;
-    if (forMs < lateMs) return gpus;
-    return gpus.map((gpu) =>
-      this.done.has(gpu.index) || gpu.trouble ? gpu : { ...gpu, tookMs: Math.max(gpu.tookMs ?? 0, forMs) },
-    );
+    if (nowMs - this.#sinceMs < lateMs) return gpus;
+    return gpus.map((gpu) => {
+      const toldAtMs = this.#toldAtMs.get(gpu.index);
+      const lateByMs = nowMs - (toldAtMs === undefined ? this.#sinceMs : toldAtMs + this.#againMs);
+      if (gpu.trouble || lateByMs < lateMs) return gpu;
+      return { ...gpu, tookMs: Math.max(gpu.tookMs ?? 0, lateByMs) };
+    });
   }
 }
 

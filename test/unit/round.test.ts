@@ -7,12 +7,13 @@ import { lines } from '../support/answers.ts';
 import { gpu, nowMs, snapshot } from '../support/gpus.ts';
 
 test('a GPU that a long round has not come to is told to take as long, so that its values do not pass for fresh', () => {
-  const round = new Round(0);
-  round.done.add(0);
+  const round = new Round(0, 10_000);
+  round.told(0, 500);
   const took = (atMs: number) => round.withLate([gpu(0), gpu(1)], atMs).map(({ tookMs }) => tookMs);
 
   expect(took(1500)).toEqual([undefined, undefined]);
-  expect(took(60_000)).toEqual([undefined, 60_000]);
+  expect(took(11_000)).toEqual([undefined, 11_000]);
+  expect(took(60_500)).toEqual([50_000, 60_500]); // it was to be read again in between
 });
 
 test('where the driver takes long for all GPUs no value is in a sum, though none is younger than the others', () => {
