@@ -62,6 +62,12 @@ export interface GpuState {
 }
 
 /**
+ * A driver call that takes longer than this has hung: GSP time-outs of new drivers take 6 s, and are hangs to whoever
+ * waits. A GPU whose values take as long together is told to be slow.
+ */
+export const hangAfterMs = 5000;
+
+/**
  * `lost`: the driver says that it has fallen off the bus. `hung`: a call on it has not returned, or not in time.
  * `vanished`: it was there in an earlier driver life, and the driver no longer offers it.
  */

@@ -1,7 +1,8 @@
 import { lasts } from '../core/driver.ts';
 import { type GpuReadings, readingNames, symbolOf } from '../core/gpu.ts';
+import { oncePerSample } from '../core/once-per-sample.ts';
 import type { Missing, Reading } from '../core/reading.ts';
-import type { DriverState, GpuState } from '../core/snapshot.ts';
+import { type DriverState, type GpuState, hangAfterMs } from '../core/snapshot.ts';
 import { count, duration } from '../core/words.ts';
 import { type Found, type Rule, rules } from './rules.ts';
 import { type Action, actions, type Finding, type Verdict, verdicts, worst } from './verdict.ts';
@@ -17,7 +18,7 @@ export interface Judgement {
 
 /** Judges one GPU by what is known of it. Never `ok` unless at least one rule could look. */
 export function judge(gpu: GpuState, driver: DriverState, nowMs: number): Judgement {
-  const judged = judgedBy(gpu.readings);
+  const judged = judgedBy(gpu);
   const unchecked = judged.flatMap((result) => (typeof result === 'string' ? [result] : []));
   const findings = [
     ...presence(gpu, nowMs),
@@ -60,17 +61,9 @@ function worstFirst(a: Finding, b: Finding): number {
 /** A rule's finding, null where it found nothing, or what it could not look at. */
 type Judged = Found | string;
 
-const judgedBy = oncePerSample((readings): readonly Judged[] => rules.map((rule) => apply(rule, readings)));
-
-/** Until the next sample many calls may ask, and only ages change. */
-function oncePerSample<T>(make: (readings: GpuReadings) => T): (readings: GpuReadings) => T {
-  const known = new WeakMap<GpuReadings, T>();
-  return (readings) => {
-    const made = known.get(readings) ?? make(readings);
-    known.set(readings, made);
-    return made;
-  };
-}
+const judgedBy = oncePerSample(({ readings }: GpuState): readonly Judged[] =>
+  rules.map((rule) => apply(rule, readings)),
+);
 
 function apply(rule: Rule, readings: GpuReadings): Judged {
   const values: unknown[] = [];
@@ -103,13 +96,10 @@ const absences = {
   hung: ['rebootNode', 'a driver call on it does not return'],
 } as const;
 
-/** A call that takes so long counts as hung. */
-const longMs = 5000;
-
 /** Of a GPU whose driver calls do return, but not in time. */
 export function lateText(againInMs: number): string {
   const again = againInMs > 0 ? `, and it is asked again in ${duration(againInMs)}` : '';
-  return `a driver call on it has taken longer than ${duration(longMs)}${again}`;
+  return `a driver call on it has taken longer than ${duration(hangAfterMs)}${again}`;
 }
 
 function presence({ trouble }: GpuState, nowMs: number): Finding[] {
@@ -147,14 +137,16 @@ function freshness(gpu: GpuState, driver: DriverState, nowMs: number): Finding[]
 
 /** Why its values are older than those of others. */
 function slowness({ trouble, tookMs = 0 }: GpuState, driver: DriverState): Finding[] {
-  if (trouble || driver.state !== 'ok' || tookMs < longMs) return [];
+  if (trouble || driver.state !== 'ok' || tookMs < hangAfterMs) return [];
   const value = Math.round(tookMs);
   return [
     {
       verdict: 'watch',
       action: 'runDiagnostics',
       text: `the driver takes long to tell its values: ${duration(value)}`,
-      evidence: [{ name: 'readingTime', value, unit: 'ms', threshold: longMs, source: 'agent', ageMs: 0 }],
+      evidence: [
+        { name: 'readingTime', value, unit: 'ms', threshold: hangAfterMs, source: 'agent', ageMs: 0 },
+      ],
     },
   ];
 }
@@ -166,7 +158,7 @@ const ordinary: ReadonlySet<Missing> = new Set([
   'noData',
 ]);
 
-const failedIn = oncePerSample((readings) =>
+const failedIn = oncePerSample(({ readings }: GpuState) =>
   readingNames.flatMap((name) => {
     const reading = readings[name];
     return 'missing' in reading && !ordinary.has(reading.missing) ? [{ name, missing: reading.missing }] : [];
@@ -176,7 +168,7 @@ const failedIn = oncePerSample((readings) =>
 /** A reading that ought to be there and is not: the GPU is not called healthy on what is left. */
 function unreadable(gpu: GpuState, driver: DriverState, nowMs: number): Finding[] {
   if (gpu.trouble || driver.state !== 'ok') return [];
-  const failed = failedIn(gpu.readings);
+  const failed = failedIn(gpu);
   const [first] = failed;
   if (!first) return [];
   const needsReset = failed.some(({ missing }) => missing === 'resetRequired');

@@ -5,6 +5,7 @@ import type { Driver, Inquiries } from '../core/driver.ts';
 import { firstGpmWindowMs, gpmIsBegun } from '../core/gpm.ts';
 import type { Log } from '../core/log.ts';
 import type { PciGpu } from '../core/pci.ts';
+import { hangAfterMs } from '../core/snapshot.ts';
 import { publishEvents } from './event-resource.ts';
 import { driverEventsOf } from './events/driver-events.ts';
 import { EventBook } from './events/event-book.ts';
@@ -47,8 +48,6 @@ export interface AgentOptions {
   readonly log: Log;
 }
 
-/** A driver call that takes longer than this has hung. GSP time-outs of new drivers take 6 s, and are hangs to whoever waits. */
-const hangAfterMs = 5000;
 /** A first sample that takes longer is not waited for: a node with a sick GPU must become ready too. */
 const readyMs = 5000;
 /** Who can ask only once, or first, is answered when a hang at the start has been seen and the other GPUs read. */

@@ -3,8 +3,9 @@ import { z } from 'zod';
 import { type GpuReadings, slowReadings } from '../core/gpu.ts';
 import type { Memory } from '../core/load-readings.ts';
 import type { MigDevice } from '../core/mode-readings.ts';
+import { oncePerSample } from '../core/once-per-sample.ts';
 import { orNull, type Reading, reasons } from '../core/reading.ts';
-import type { GpuState } from '../core/snapshot.ts';
+import { type GpuState, hangAfterMs } from '../core/snapshot.ts';
 import type { MigRow } from './gpu-shape.ts';
 
 export const troubleShape = z.object({
@@ -31,7 +32,6 @@ const head = {
   takesMs: z.number().optional().describe('how long the driver takes to tell it, where that is long'),
 };
 
-const longMs = 5000;
 const missing = z.record(z.string(), z.string()).describe('field → why it is null');
 
 export interface MoreReadings<Shape> {
@@ -55,10 +55,12 @@ export function gpuRowOf<
   const slowAgeMs = z.number().nullable().default(null).describe(`of what is read once a minute: ${rarer}`);
   const schema = z.object({ ...head, slowAgeMs, ...shape, ...(more?.shape as More), missing });
   type Row = z.output<typeof schema>;
-  const valuesOf = rememberingValues((state) => ({
-    ...Object.fromEntries(names.map((name) => [name, state.readings[name]])),
-    ...more?.of(state),
-  }));
+  const valuesOf = oncePerSample((state: GpuState) =>
+    valuesIn({
+      ...Object.fromEntries(names.map((name) => [name, state.readings[name]])),
+      ...more?.of(state),
+    }),
+  );
   return {
     schema: schema.overwrite((row) => withUntold(row as Row & WithMissing, addedLater)),
     of: (state: GpuState, nowMs: number): Row => {
@@ -68,7 +70,7 @@ export function gpuRowOf<
         ageMs: ageOf(readAtMs, nowMs),
         slowAgeMs: ageOf(slowReadAtMs, nowMs),
         trouble: troubleOf(state, nowMs),
-        ...((state.tookMs ?? 0) >= longMs && { takesMs: Math.round(state.tookMs ?? 0) }),
+        ...((state.tookMs ?? 0) >= hangAfterMs && { takesMs: Math.round(state.tookMs ?? 0) }),
         ...valuesOf(state),
       } as unknown as Row;
     },
@@ -91,21 +93,12 @@ function withUntold<Row extends WithMissing>(row: Row, addedLater: readonly stri
   return { ...row, missing: { ...row.missing, ...reasons } };
 }
 
-/** Made once for each sample: until the next one, many calls may ask, and only ages change. */
-function rememberingValues(readingsOf: (state: GpuState) => Readonly<Record<string, Reading<unknown>>>) {
-  const made = new WeakMap<GpuReadings, object>();
-  return (state: GpuState): object => {
-    const known = made.get(state.readings);
-    if (known) return known;
-    const taken = readingsOf(state);
-    const values = {
-      ...Object.fromEntries(
-        Object.entries(taken).map(([name, reading]) => [name, wireForm(name, orNull(reading))]),
-      ),
-      missing: reasons(taken),
-    };
-    made.set(state.readings, values);
-    return values;
+function valuesIn(readings: Readonly<Record<string, Reading<unknown>>>): object {
+  return {
+    ...Object.fromEntries(
+      Object.entries(readings).map(([name, reading]) => [name, wireForm(name, orNull(reading))]),
+    ),
+    missing: reasons(readings),
   };
 }
 

@@ -1,26 +1,7 @@
 import { expect, test } from 'vitest';
 
-import { EventBook } from '../../src/server/events/event-book.ts';
-import { eventsIn } from '../../src/server/events/gpu-lines.ts';
-import { kernelLog } from '../../src/server/events/kernel-line.ts';
-
-const bootedAtMs = 1_700_000_000_000;
-
-function bookOf(given: { kept?: unknown; bootId?: string | null } = {}) {
-  const clock = { ms: bootedAtMs + 900_000 };
-  const book = new EventBook({
-    bootId: 'boot-1',
-    bootedAtMs,
-    nowMs: () => clock.ms,
-    monotonicMs: () => clock.ms - bootedAtMs,
-    ...given,
-  });
-  const read = (log: string) => {
-    const { lines, span } = kernelLog(Buffer.from(log));
-    return book.readLog(eventsIn(lines), span);
-  };
-  return { book, clock, read };
-}
+import type { EventBook } from '../../src/server/events/event-book.ts';
+import { bookOf, bootedAtMs, kept } from '../support/event-book.ts';
 
 function line(seconds: string, xid: number, slot = '0000:3b:00', text = 'x'): string {
   return `<4>[${seconds}] NVRM: Xid (PCI:${slot}): ${xid}, ${text}`;
@@ -174,7 +155,7 @@ test('a book that was kept goes on: same numbers, same ids, and nothing told twi
   const { cursor } = before.book.since(undefined);
   before.book.end();
 
-  const after = bookOf({ kept: JSON.parse(JSON.stringify(before.book)) });
+  const after = bookOf({ kept: kept(before.book) });
   after.read([line('1.5', 13), line('1.5', 13), line('2.5', 79), line('9.5', 31)].join('\n'));
 
   expect(after.book.since(cursor)).toMatchObject({ eventsLost: false, events: [{ number: 4, code: 31 }] });
@@ -198,7 +179,7 @@ test('after a reboot the same line at the same second is another event, and what
   const { cursor } = before.book.since(undefined);
   before.book.end();
 
-  const after = bookOf({ kept: JSON.parse(JSON.stringify(before.book)), bootId: 'boot-2' });
+  const after = bookOf({ kept: kept(before.book), bootId: 'boot-2' });
   after.read(line('1.5', 13));
 
   expect(after.book.since(undefined).events).toMatchObject([

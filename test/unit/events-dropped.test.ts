@@ -1,34 +1,13 @@
 import { expect, test } from 'vitest';
 
 import { fleetInput } from '../../src/bridge/bridge.ts';
-import { EventBook } from '../../src/server/events/event-book.ts';
-import { eventsIn } from '../../src/server/events/gpu-lines.ts';
-import { kernelLog } from '../../src/server/events/kernel-line.ts';
+import type { EventBook } from '../../src/server/events/event-book.ts';
 import { parseArguments } from '../../src/tools/arguments.ts';
 import { present } from '../../src/tools/present.ts';
 import { xidErrors } from '../../src/tools/xid-errors.ts';
 import { contextOf } from '../support/answers.ts';
+import { bookOf, kept } from '../support/event-book.ts';
 import { gpu, snapshot } from '../support/gpus.ts';
-
-const bootedAtMs = 1_700_000_000_000;
-
-function bookOf(kept?: unknown) {
-  const clock = { ms: bootedAtMs + 900_000 };
-  const book = new EventBook({
-    bootId: 'boot-1',
-    bootedAtMs,
-    nowMs: () => clock.ms,
-    monotonicMs: () => clock.ms - bootedAtMs,
-    kept,
-  });
-  const read = (...log: string[]) => {
-    const { lines, span } = kernelLog(Buffer.from(log.join('\n')));
-    return book.readLog(eventsIn(lines), span);
-  };
-  return { book, clock, read };
-}
-
-const kept = (book: EventBook) => JSON.parse(JSON.stringify(book));
 
 function xid(seconds: number, code: number, slot = '0000:3b:00', text = 'x', priority = 4): string {
   return `<${priority}>[${seconds.toFixed(6)}] NVRM: Xid (PCI:${slot}): ${code}, ${text}`;
@@ -66,7 +45,7 @@ test('nor is it lost to that storm when the book is too long to be written down 
   before.book.end();
   const written = kept(before.book);
 
-  const { book } = bookOf(written);
+  const { book } = bookOf({ kept: written });
 
   expect(JSON.stringify(written).length).toBeLessThan(2 * 2 ** 20);
   expect(codesOf(book)[0]).toBe(48);
@@ -120,12 +99,12 @@ test('who asks for all there is is told that some were dropped, now and after a 
   expect(book.since(undefined).eventsLost).toBe(false);
   read(memoryError, ...storm(1000));
   expect(book.since(undefined).eventsLost).toBe(false);
-  expect(bookOf(kept(book)).book.since(undefined).eventsLost).toBe(false);
+  expect(bookOf({ kept: kept(book) }).book.since(undefined).eventsLost).toBe(false);
 
   read(memoryError, ...storm(2001));
 
   expect(book.since(undefined).eventsLost).toBe(true);
-  expect(bookOf(kept(book)).book.since(undefined).eventsLost).toBe(true);
+  expect(bookOf({ kept: kept(book) }).book.since(undefined).eventsLost).toBe(true);
 });
 
 test('who asks for all there is is told that some may have been missed', () => {
@@ -145,7 +124,10 @@ test('when events were lost is known, also after a restart, so that what came la
   clock.ms += 60_000;
 
   expect(book.since(undefined)).toMatchObject({ eventsLost: true, lostBeforeMs });
-  expect(bookOf(kept(book)).book.since(undefined)).toMatchObject({ eventsLost: true, lostBeforeMs });
+  expect(bookOf({ kept: kept(book) }).book.since(undefined)).toMatchObject({
+    eventsLost: true,
+    lostBeforeMs,
+  });
 });
 
 test('the count of a storm of which some were dropped does not pass for exact', () => {

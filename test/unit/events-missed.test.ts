@@ -1,33 +1,12 @@
 import { expect, test } from 'vitest';
 
-import { EventBook } from '../../src/server/events/event-book.ts';
-import { eventsIn } from '../../src/server/events/gpu-lines.ts';
-import { kernelLog } from '../../src/server/events/kernel-line.ts';
-
-const bootedAtMs = 1_700_000_000_000;
-
-function bookOf(kept?: unknown) {
-  const clock = { ms: bootedAtMs + 900_000, setByMs: 0 };
-  const book = new EventBook({
-    bootId: 'boot-1',
-    bootedAtMs,
-    nowMs: () => clock.ms + clock.setByMs,
-    monotonicMs: () => clock.ms - bootedAtMs,
-    kept,
-  });
-  const read = (...log: string[]) => {
-    const { lines, span } = kernelLog(Buffer.from(log.join('\n')));
-    return book.readLog(eventsIn(lines), span);
-  };
-  return { book, clock, read };
-}
+import { bookOf, kept } from '../support/event-book.ts';
 
 function xid(seconds: string, code: number): string {
   return `<4>[${seconds}] NVRM: Xid (PCI:0000:3b:00): ${code}, x`;
 }
 
 const other = (seconds: string) => `<6>[${seconds}] eth0: link up`;
-const kept = (book: EventBook) => JSON.parse(JSON.stringify(book));
 
 test('an agent that is killed gives no number twice: a reader misses nothing, and knows by its id what it has read before', () => {
   const before = bookOf();
@@ -36,7 +15,7 @@ test('an agent that is killed gives no number twice: a reader misses nothing, an
   before.read(xid('1.5', 31), xid('2.5', 79));
   const { cursor, events } = before.book.since(undefined);
 
-  const after = bookOf(written);
+  const after = bookOf({ kept: written });
   after.read(xid('1.5', 31), xid('2.5', 79), xid('3.5', 48));
 
   const page = after.book.since(cursor);
@@ -50,7 +29,7 @@ test('where nobody reads the kernel log, what happened while no agent was there 
   const { cursor } = before.book.since(undefined);
   before.book.end();
 
-  const { book } = bookOf(kept(before.book));
+  const { book } = bookOf({ kept: kept(before.book) });
   book.source('kernelLog', 'not asked for');
   book.source('kernelLog', 'not asked for');
 
@@ -69,7 +48,7 @@ test.for<[what: string, log: string[], eventsLost: boolean]>([
   const { cursor } = before.book.since(undefined);
   before.book.end();
 
-  const after = bookOf(kept(before.book));
+  const after = bookOf({ kept: kept(before.book) });
   after.read(...log);
 
   expect(after.book.since(cursor)).toMatchObject({ eventsLost, events: [{ code: 48 }] });
@@ -106,7 +85,7 @@ test('what an earlier version had read and made nothing of is not told as of now
   const written = kept(before.book);
   const older = { ...written, seen: [], events: [] };
 
-  const after = bookOf(older);
+  const after = bookOf({ kept: older });
   after.read(xid('1.5', 31), xid('2.5', 48), xid('3.5', 79));
 
   expect(after.book.since(undefined).events).toMatchObject([{ code: 79 }]);
@@ -117,7 +96,7 @@ test('since when nothing is lost any more is known of a book that an earlier ver
   before.read(xid('1.5', 31));
   const { lostBeforeMs: _, ...older } = { ...kept(before.book), lostUpTo: 1 };
 
-  const { book, clock } = bookOf(older);
+  const { book, clock } = bookOf({ kept: older });
 
   expect(book.since(undefined)).toMatchObject({ eventsLost: true, lostBeforeMs: clock.ms });
 });
