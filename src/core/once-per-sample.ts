@@ -6,7 +6,9 @@ export function oncePerSample<Of extends { readonly readings: GpuReadings }, T>(
 ): (of: Of) => T {
   const known = new WeakMap<GpuReadings, T>();
   return (of) => {
-    const made = known.get(of.readings) ?? make(of);
+    const before = known.get(of.readings);
+    if (before !== undefined) return before;
+    const made = make(of);
     known.set(of.readings, made);
     return made;
   };
